@@ -1,0 +1,4 @@
+@NullMarked
+package dev.ebb.computeservice;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.ebb.gateway;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.ebb.launcher;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.ebb.pageservice;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.ebb.scalerservice;
+
+import org.jspecify.annotations.NullMarked;

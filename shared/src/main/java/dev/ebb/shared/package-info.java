@@ -1,0 +1,4 @@
+@NullMarked
+package dev.ebb.shared;
+
+import org.jspecify.annotations.NullMarked;
