@@ -37,10 +37,11 @@ public final class BlockingBus {
     try {
       return future.toCompletionStage().toCompletableFuture().get(timeoutMs, TimeUnit.MILLISECONDS);
     } catch (ExecutionException e) {
-      if (e.getCause() instanceof EbbException known) {
+      Throwable cause = e.getCause() == null ? e : e.getCause();
+      if (cause instanceof EbbException known) {
         throw known;
       }
-      throw new EbbException.Unavailable(String.valueOf(e.getCause().getMessage()), e.getCause());
+      throw new EbbException.Unavailable(String.valueOf(cause.getMessage()), cause);
     } catch (TimeoutException e) {
       throw new EbbException.Unavailable("no answer within " + timeoutMs + " ms", e);
     } catch (InterruptedException e) {
