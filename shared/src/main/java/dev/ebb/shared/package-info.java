@@ -1,3 +1,7 @@
+/**
+ * What the services share: values, bus messages, ports and the catalog. No service logic lives
+ * here.
+ */
 @NullMarked
 package dev.ebb.shared;
 

@@ -1,0 +1,100 @@
+package dev.ebb.shared.bus;
+
+import dev.ebb.shared.fleet.ComputeStatus;
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.DatabaseId;
+import dev.ebb.shared.model.Generation;
+import dev.ebb.shared.model.HostId;
+import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.model.RoleState;
+import dev.ebb.shared.model.Secret;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What is asked of computes and their hosts. Requests go to {@link Addresses#COMPUTE}: whichever
+ * host receives one passes it on to the host that runs the branch, or, for a wake, to one with
+ * room.
+ */
+public sealed interface ComputeMessage extends BusMessage {
+
+  /**
+   * Makes a database from the template: catalog, branch {@code main}, topic, first start, owner.
+   *
+   * @param ownerVerifier the owner's SCRAM-SHA-256 verifier
+   */
+  record CreateDatabase(String name, String owner, Secret ownerVerifier)
+      implements ComputeMessage, Request<DatabaseCreated> {}
+
+  /** The new database answers queries. */
+  record DatabaseCreated(DatabaseId database, BranchId branch) implements ComputeMessage {}
+
+  /** Ends its computes without a capture and deletes everything of it. */
+  record DropDatabase(String name) implements ComputeMessage, Request<Ok> {}
+
+  /** Starts the branch's primary unless it runs; answers when it accepts connections. */
+  record WakeBranch(BranchId branch) implements ComputeMessage, Request<ComputeReady> {}
+
+  /**
+   * A primary accepts connections.
+   *
+   * @param started whether this very request's wake started it
+   */
+  record ComputeReady(
+      BranchId branch,
+      Generation generation,
+      HostId host,
+      String address,
+      int port,
+      boolean started,
+      WakeParts parts)
+      implements ComputeMessage {}
+
+  /** What a wake spent its time on, in microseconds; 0 where a part did not happen. */
+  record WakeParts(
+      long headMicros,
+      long manifestMicros,
+      long logMicros,
+      long skeletonMicros,
+      long postgresMicros,
+      long totalMicros) {}
+
+  /**
+   * Captures the branch's primary and stops it; no error where none runs.
+   *
+   * @param onlyIfIdleMs when positive: only where nothing used it for that long; {@code Conflict}
+   *     otherwise
+   */
+  record SuspendBranch(BranchId branch, long onlyIfIdleMs)
+      implements ComputeMessage, Request<Suspended> {}
+
+  /** The branch sleeps. */
+  record Suspended(boolean wasRunning, Lsn endLsn, long captureMicros) implements ComputeMessage {}
+
+  /**
+   * Ends the branch's primary at once and without a capture: the branch is being dropped. Goes to
+   * the address of the host that runs it; no error where none runs.
+   */
+  record DiscardBranch(BranchId branch) implements ComputeMessage, Request<Ok> {}
+
+  /** Asks for a role: of the running compute where there is one, else of the newest snapshot. */
+  record LookupRole(BranchId branch, String role) implements ComputeMessage, Request<RoleFound> {}
+
+  /**
+   * The role, or null.
+   *
+   * @param wakeNeeded the branch ended uncleanly, so that only a running compute knows: wake it and
+   *     ask again
+   */
+  record RoleFound(@Nullable RoleState role, boolean wakeNeeded) implements ComputeMessage {}
+
+  /** Published every second, and at every change, on {@link Addresses#HOSTS}. */
+  record HostAnnouncement(
+      HostId host,
+      String address,
+      int room,
+      int capacity,
+      boolean leaving,
+      List<ComputeStatus> computes)
+      implements ComputeMessage {}
+}

@@ -1,0 +1,29 @@
+package dev.ebb.shared.catalog;
+
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.DatabaseId;
+import dev.ebb.shared.model.Generation;
+import dev.ebb.shared.model.Lsn;
+
+/**
+ * The head of a branch, stored as JSON under {@code branches/ID/head} and changed by
+ * compare-and-set only: who may write (generation) and where a start begins (manifest).
+ *
+ * @param systemIdentifier the branch's own, put over that of the manifest at a start
+ * @param generation of the newest primary ever started
+ * @param manifestKey the object that holds the newest snapshot's manifest; of a template, at first
+ * @param closed true after a clean suspend: the log ends at {@code closedLsn} and nothing of this
+ *     generation runs any more, so that a start needs no read of the log
+ * @param closedLsn where the log ends when closed, else {@code Lsn.INVALID}
+ * @param dropped a tombstone: nothing may be started or committed any more
+ */
+public record BranchHead(
+    int formatVersion,
+    BranchId branch,
+    DatabaseId database,
+    long systemIdentifier,
+    Generation generation,
+    String manifestKey,
+    boolean closed,
+    Lsn closedLsn,
+    boolean dropped) {}
