@@ -86,7 +86,6 @@ compare(const struct ebb_key *a, const struct ebb_key *b)
 	if (a->field != b->field) \
 	return a->field < b->field ? -1 : 1
 	EBB_COMPARE(kind);
-	EBB_COMPARE(tablespace);
 	EBB_COMPARE(database);
 	EBB_COMPARE(relation);
 	EBB_COMPARE(fork);
@@ -134,8 +133,8 @@ static uint32_t
 hash(const struct ebb_key *key)
 {
 	uint64_t h = UINT64_C(0x9E3779B97F4A7C15);
-	const uint32_t parts[6] = {key->kind, key->tablespace, key->database, key->relation, key->fork, key->segment};
-	for (int i = 0; i < 6; i++)
+	const uint32_t parts[5] = {key->kind, key->database, key->relation, key->fork, key->segment};
+	for (int i = 0; i < 5; i++)
 	{
 		h ^= parts[i];
 		h *= UINT64_C(0xff51afd7ed558ccd);
@@ -145,26 +144,21 @@ hash(const struct ebb_key *key)
 }
 
 static struct ebb_entry *
-find_new(const struct ebb_key *key, struct ebb_entry **free_slot)
+find_new(const struct ebb_key *key, struct ebb_entry **empty_slot)
 {
 	uint32_t mask = ebb_header->new_capacity - 1;
 	uint32_t at = hash(key) & mask;
-	if (free_slot != NULL)
-		*free_slot = NULL;
 	for (uint32_t probes = 0; probes <= mask; probes++, at = (at + 1) & mask)
 	{
 		struct ebb_entry *entry = new_table + at;
-		uint32_t slot = ebb_load(&entry->slot);
-		if (slot == EBB_SLOT_USED)
+		if (ebb_load(&entry->slot) == EBB_SLOT_EMPTY)
 		{
-			if (compare(&entry->key, key) == 0)
-				return entry;
-			continue;
-		}
-		if (free_slot != NULL && *free_slot == NULL)
-			*free_slot = entry;
-		if (slot == EBB_SLOT_EMPTY)
+			if (empty_slot != NULL)
+				*empty_slot = entry;
 			return NULL;
+		}
+		if (compare(&entry->key, key) == 0)
+			return entry;
 	}
 	return NULL;
 }
@@ -178,15 +172,14 @@ ebb_find(const struct ebb_key *key)
 
 /*
  * The entry of this key, inserted as UNLINKED if there is none; NULL if the table is full or the lock is stuck.
- * Insertions take turns, so that a freed slot can be used again without two entries for one key; the lock covers
- * memory operations only. Lookups take no lock: the slot is published after its key.
+ * Insertions take turns under a lock that covers memory operations only; lookups take none.
  */
 struct ebb_entry *
 ebb_insert(const struct ebb_key *key)
 {
 	struct ebb_wait wait;
 	struct ebb_entry *entry;
-	struct ebb_entry *free_slot;
+	struct ebb_entry *empty_slot = NULL;
 	ebb_wait_start(&wait);
 	while (!ebb_cas(&ebb_header->insert_lock, 0, (uint32_t) getpid()))
 	{
@@ -195,10 +188,10 @@ ebb_insert(const struct ebb_key *key)
 	}
 	entry = ebb_find_base(key);
 	if (entry == NULL)
-		entry = find_new(key, &free_slot);
-	if (entry == NULL && free_slot != NULL)
+		entry = find_new(key, &empty_slot);
+	if (entry == NULL && empty_slot != NULL)
 	{
-		entry = free_slot;
+		entry = empty_slot;
 		entry->key = *key;
 		entry->base_blocks = 0;
 		ebb_store(&entry->incarnation, ebb_next_incarnation());

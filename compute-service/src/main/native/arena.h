@@ -100,18 +100,18 @@ struct ebb_header
 
 enum ebb_kind
 {
-	EBB_RELATION = 1,
-	EBB_XACT = 2,
-	EBB_MULTIXACT_OFFSETS = 3,
-	EBB_MULTIXACT_MEMBERS = 4,
-	EBB_COMMIT_TS = 5
+	/* The codes of dev.ebb.shared.page.FileKey.Kind. */
+	EBB_RELATION = 0,
+	EBB_XACT = 1,
+	EBB_MULTIXACT_OFFSETS = 2,
+	EBB_MULTIXACT_MEMBERS = 3,
+	EBB_COMMIT_TS = 4
 };
 
 struct ebb_key
 {
 	uint32_t kind;
-	uint32_t tablespace; /* 1663 base, 1664 global; 0 for an SLRU */
-	uint32_t database;
+	uint32_t database; /* 0: global/, or an SLRU */
 	uint32_t relation;
 	uint32_t fork; /* 0 main, 1 fsm, 2 vm, 3 init */
 	uint32_t segment;
@@ -131,16 +131,13 @@ enum ebb_phase
 #define EBB_PHASE_MASK 0xffu
 #define EBB_SIZE_CHANGED 0x100u
 
-enum ebb_slot
-{
-	EBB_SLOT_EMPTY = 0,
-	EBB_SLOT_USED = 1,
-	EBB_SLOT_FREED = 2 /* may be taken again; a lookup goes on past it */
-};
+#define EBB_SLOT_EMPTY 0u
+#define EBB_SLOT_USED 1u /* published after its key; a name keeps its slot for the life of the compute */
 
 struct ebb_entry
 {
 	struct ebb_key key;        /* 0 */
+	uint32_t reserved;         /* 20 */
 	uint32_t incarnation;      /* 24, atomic */
 	uint32_t base_blocks;      /* 28 */
 	uint32_t state;            /* 32, atomic */

@@ -105,16 +105,19 @@ ebb_mark_dirty(struct ebb_entry *entry, uint32_t first, uint32_t end)
 	}
 }
 
-/* Blocks that come into the file by extending it count as dirty, holes included: they read as zeroes from now on. */
-static void
-note_extension(struct ebb_entry *entry, uint32_t first, uint32_t end)
+/*
+ * Blocks that come into the file by extending it count as dirty, holes included: they read as zeroes from now on.
+ * Marked before the size rises, so that a capture that sees the new size sees them as dirty.
+ */
+void
+ebb_note_extension(struct ebb_entry *entry, uint32_t end)
 {
 	for (;;)
 	{
 		uint32_t size = ebb_load(&entry->size_blocks);
 		if (end <= size)
 			return;
-		ebb_mark_dirty(entry, size, first);
+		ebb_mark_dirty(entry, size, end);
 		if (ebb_cas(&entry->size_blocks, size, end))
 		{
 			ebb_or(&entry->state, EBB_SIZE_CHANGED);
@@ -154,7 +157,7 @@ ebb_write_begin(struct ebb_entry *entry, uint32_t incarnation, uint64_t offset, 
 	uint32_t first = (uint32_t) (offset / EBB_BLOCK_SIZE);
 	uint32_t end = (uint32_t) ((offset + length + EBB_BLOCK_SIZE - 1) / EBB_BLOCK_SIZE);
 	if (end > ebb_load(&entry->size_blocks))
-		note_extension(entry, first, end);
+		ebb_note_extension(entry, end);
 	uint32_t lazy_blocks = ebb_load(&entry->lazy_blocks);
 	for (uint32_t block = first; block < end; block++)
 	{

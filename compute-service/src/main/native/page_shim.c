@@ -847,14 +847,8 @@ allocation_begin(uint64_t mapping, off_t offset, off_t length)
 		return -1;
 	}
 	uint32_t end = (uint32_t) (((uint64_t) offset + (uint64_t) length + EBB_BLOCK_SIZE - 1) / EBB_BLOCK_SIZE);
-	uint32_t size = ebb_load(&entry->size_blocks);
-	if (end > size)
-	{
-		ebb_mark_dirty(entry, size, end);
-		while (size < end && !ebb_cas(&entry->size_blocks, size, end))
-			size = ebb_load(&entry->size_blocks);
-		ebb_or(&entry->state, EBB_SIZE_CHANGED);
-	}
+	if (end > ebb_load(&entry->size_blocks))
+		ebb_note_extension(entry, end);
 	return 0;
 }
 

@@ -5,9 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DEFAULT_TABLESPACE 1663u
-#define GLOBAL_TABLESPACE 1664u
-
 char ebb_datadir[4096];
 
 static const struct
@@ -128,7 +125,6 @@ directory_prefix(const char *path, struct ebb_key *directory, const char **rest)
 	{
 		s = path + 5;
 		directory->kind = EBB_RELATION;
-		directory->tablespace = DEFAULT_TABLESPACE;
 		if (!number(&s, &directory->database))
 			return false;
 		*rest = s;
@@ -137,7 +133,6 @@ directory_prefix(const char *path, struct ebb_key *directory, const char **rest)
 	if (strncmp(path, "global", 6) == 0)
 	{
 		directory->kind = EBB_RELATION;
-		directory->tablespace = GLOBAL_TABLESPACE;
 		*rest = path + 6;
 		return true;
 	}
