@@ -188,6 +188,7 @@ public final class BlockMap implements AutoCloseable {
     }
   }
 
+  @SuppressWarnings("MustBeClosedChecker") // the map owns it, and closes it
   private static BlockMap map(FileChannel channel) throws IOException {
     Arena lifetime = Arena.ofShared();
     try {
