@@ -17,4 +17,22 @@ public record ComputeSize(int memoryMb, int maxConnections) {
               + maxConnections);
     }
   }
+
+  /** A quarter of the memory, the rest is for backends and the page cache. */
+  int sharedBuffersMb() {
+    return Math.clamp(memoryMb / 4, 16, 16_384);
+  }
+
+  /** Few backends sort at once; those that do may use several of these. */
+  int workMemMb() {
+    return Math.clamp(memoryMb / 128, 2, 64);
+  }
+
+  int maintenanceWorkMemMb() {
+    return Math.clamp(memoryMb / 16, 16, 1_024);
+  }
+
+  int effectiveCacheMb() {
+    return memoryMb * 3 / 4;
+  }
 }

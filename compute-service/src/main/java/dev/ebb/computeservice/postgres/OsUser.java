@@ -9,6 +9,8 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -80,6 +82,33 @@ public record OsUser(String name, int uid, int gid, boolean switched) {
     String printed =
         new String(process.getInputStream().readAllBytes(), StandardCharsets.US_ASCII).strip();
     return printed.isEmpty() ? null : Integer.valueOf(printed);
+  }
+
+  /**
+   * Checks by their mode bits that this user can enter a directory and all above it.
+   *
+   * @throws EbbException.Invalid naming the one that is closed
+   */
+  public void requireReach(Path directory) throws IOException {
+    if (!switched) {
+      return;
+    }
+    for (Path at = directory.toRealPath(); at != null; at = at.getParent()) {
+      Map<String, Object> facts = Files.readAttributes(at, "unix:mode,uid,gid");
+      int mode = (Integer) Objects.requireNonNull(facts.get("mode"));
+      boolean owner = Objects.equals(facts.get("uid"), uid);
+      boolean group = Objects.equals(facts.get("gid"), gid);
+      int needed = owner ? 0100 : group ? 0010 : 0001;
+      if ((mode & needed) == 0) {
+        throw new EbbException.Invalid(
+            "the user \""
+                + name
+                + "\", who runs PostgreSQL, cannot enter "
+                + at
+                + ": choose a data directory elsewhere, or chmod o+x "
+                + at);
+      }
+    }
   }
 
   /** Makes a file or directory this user's; nothing where it is this process's own user. */

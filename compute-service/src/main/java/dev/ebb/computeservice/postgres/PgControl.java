@@ -7,6 +7,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.function.Consumer;
 import java.util.zip.CRC32C;
 
 /**
@@ -52,13 +53,28 @@ public final class PgControl {
 
   /** {@code DBState}, in its order. */
   public enum State {
-    STARTUP,
-    SHUTDOWNED,
-    SHUTDOWNED_IN_RECOVERY,
-    SHUTDOWNING,
-    IN_CRASH_RECOVERY,
-    IN_ARCHIVE_RECOVERY,
-    IN_PRODUCTION
+    STARTUP(0),
+    SHUTDOWNED(1),
+    SHUTDOWNED_IN_RECOVERY(2),
+    SHUTDOWNING(3),
+    IN_CRASH_RECOVERY(4),
+    IN_ARCHIVE_RECOVERY(5),
+    IN_PRODUCTION(6);
+
+    private final int code;
+
+    State(int code) {
+      this.code = code;
+    }
+
+    private static State ofCode(int code) {
+      for (State state : values()) {
+        if (state.code == code) {
+          return state;
+        }
+      }
+      throw new EbbException.Corrupt("pg_control has the unknown state " + code);
+    }
   }
 
   private final ByteBuffer content;
@@ -95,11 +111,7 @@ public final class PgControl {
     if (control.content.getInt(CRC) != control.computeCrc()) {
       throw new EbbException.Corrupt("pg_control is damaged: its CRC does not match");
     }
-    if (control.content.getInt(STATE) < 0
-        || control.content.getInt(STATE) >= State.values().length) {
-      throw new EbbException.Corrupt(
-          "pg_control has the unknown state " + control.content.getInt(STATE));
-    }
+    State.ofCode(control.content.getInt(STATE));
     return control;
   }
 
@@ -127,7 +139,7 @@ public final class PgControl {
   }
 
   public State state() {
-    return State.values()[content.getInt(STATE)];
+    return State.ofCode(content.getInt(STATE));
   }
 
   /** Whether a start needs no recovery. */
@@ -218,7 +230,7 @@ public final class PgControl {
 
   /** With {@code IN_PRODUCTION} PostgreSQL recovers from redo on, whatever lies behind it. */
   public PgControl withState(State state) {
-    return changed(c -> c.putInt(STATE, state.ordinal()));
+    return changed(c -> c.putInt(STATE, state.code));
   }
 
   /** Every branch has its own, here and in the long headers of its WAL pages. */
@@ -247,7 +259,7 @@ public final class PgControl {
     return changed(c -> c.put(MOCK_NONCE, nonce));
   }
 
-  private PgControl changed(java.util.function.Consumer<ByteBuffer> change) {
+  private PgControl changed(Consumer<ByteBuffer> change) {
     var copy = new PgControl(bytes());
     change.accept(copy.content);
     copy.content.putInt(CRC, copy.computeCrc());
