@@ -60,7 +60,7 @@ final class TestPostgres {
       if (Integer.valueOf(0).equals(Files.getAttribute(root, "unix:uid"))) {
         for (String line : Files.readAllLines(Path.of("/etc/passwd"))) {
           List<String> fields = List.of(line.split(":", -1));
-          if (fields.get(0).equals("nobody") && uid < 0 || fields.get(0).equals("postgres")) {
+          if ((fields.get(0).equals("nobody") && uid < 0) || fields.get(0).equals("postgres")) {
             uid = Integer.parseInt(fields.get(2));
             gid = Integer.parseInt(fields.get(3));
           }

@@ -21,6 +21,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -29,6 +30,7 @@ final class TestServer implements AutoCloseable {
 
   static final Duration PATIENCE = Duration.ofSeconds(60);
 
+  private static final long POLL_NANOS = 5_000_000;
   private static final Vertx VERTX = Vertx.vertx();
 
   final Process supervisor;
@@ -115,7 +117,7 @@ final class TestServer implements AutoCloseable {
         if (!supervisor.isAlive() || System.nanoTime() > deadline) {
           throw new IOException("postgres does not get ready:\n" + log(), e);
         }
-        Thread.onSpinWait();
+        LockSupport.parkNanos(POLL_NANOS);
       }
     }
   }
@@ -171,7 +173,7 @@ final class TestServer implements AutoCloseable {
       if (System.nanoTime() > deadline) {
         throw new TimeoutException("not within " + PATIENCE + ": " + what);
       }
-      Thread.onSpinWait();
+      LockSupport.parkNanos(POLL_NANOS);
     }
   }
 
