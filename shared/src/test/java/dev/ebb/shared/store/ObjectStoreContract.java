@@ -167,12 +167,12 @@ abstract class ObjectStoreContract {
 
   @Test
   void listGoesOnPastOnePage() {
-    for (int i = 0; i < 1_005; i++) {
+    for (int i = 0; i < 25; i++) {
       store.put(dir + "many/" + i, new byte[] {1});
     }
 
     assertThat(store.list(dir + "many/"))
-        .hasSize(1_005)
+        .hasSize(25)
         .extracting(ObjectStore.Listed::key)
         .doesNotHaveDuplicates()
         .isSorted();

@@ -25,7 +25,7 @@ final class S3ObjectStoreIT extends ObjectStoreContract {
 
   @Override
   ObjectStore open() {
-    return new S3ObjectStore(config);
+    return new S3ObjectStore(config, 7); // so that a listing has several pages
   }
 
   @BeforeEach

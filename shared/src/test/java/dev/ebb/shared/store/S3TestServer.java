@@ -1,26 +1,68 @@
 package dev.ebb.shared.store;
 
 import dev.ebb.shared.model.Secret;
-import io.minio.MakeBucketArgs;
-import io.minio.MinioClient;
+import java.io.InputStream;
 import java.net.URI;
 import java.util.UUID;
+import org.gaul.s3proxy.S3ErrorCode;
 import org.gaul.s3proxy.S3Proxy;
+import org.gaul.s3proxy.S3ProxyException;
 import org.gaul.s3proxy.auth.AuthenticationType;
+import org.gaul.s3proxy.blobstore.BlobStore;
+import org.gaul.s3proxy.blobstore.ForwardingBlobStore;
 import org.gaul.s3proxy.nio2blob.TransientNio2BlobStore;
+import software.amazon.awssdk.services.s3.model.CreateBucketRequest;
+import software.amazon.awssdk.services.s3.model.DeleteObjectRequest;
+import software.amazon.awssdk.services.s3.model.DeleteObjectResponse;
+import software.amazon.awssdk.services.s3.model.HeadObjectRequest;
+import software.amazon.awssdk.services.s3.model.PutObjectRequest;
+import software.amazon.awssdk.services.s3.model.PutObjectResponse;
 
 /** An S3 server for tests, in memory, on a port of its own of the loopback interface. */
 public final class S3TestServer implements AutoCloseable {
   static final String ACCESS_KEY = "ebb-test";
   static final String SECRET_KEY = "ebb-test-secret";
 
+  private final BlobStore blobs = new AtomicIfMatch(new TransientNio2BlobStore());
   private final S3Proxy server;
+
+  /**
+   * S3Proxy looks whether the ETag matches and writes in two steps between which another write
+   * fits, on all its stores of its own; this makes them one, as on a real S3 server.
+   */
+  private static final class AtomicIfMatch extends ForwardingBlobStore {
+    AtomicIfMatch(BlobStore blobs) {
+      super(blobs);
+    }
+
+    @Override
+    public synchronized PutObjectResponse putBlob(PutObjectRequest request, InputStream payload) {
+      if (request.ifMatch() != null) {
+        var now =
+            blobMetadata(
+                HeadObjectRequest.builder().bucket(request.bucket()).key(request.key()).build());
+        if (now == null || !unquoted(now.eTag()).equals(unquoted(request.ifMatch()))) {
+          throw new S3ProxyException(S3ErrorCode.PRECONDITION_FAILED);
+        }
+      }
+      return super.putBlob(request, payload);
+    }
+
+    @Override
+    public synchronized DeleteObjectResponse removeBlob(DeleteObjectRequest request) {
+      return super.removeBlob(request);
+    }
+
+    private static String unquoted(String etag) {
+      return etag.replace("\"", "");
+    }
+  }
 
   public S3TestServer() {
     try {
       server =
           S3Proxy.builder()
-              .blobStore(new TransientNio2BlobStore())
+              .blobStore(blobs)
               .endpoint(URI.create("http://127.0.0.1:0"))
               .awsAuthentication(AuthenticationType.AWS_V2_OR_V4, ACCESS_KEY, SECRET_KEY)
               .build();
@@ -37,18 +79,7 @@ public final class S3TestServer implements AutoCloseable {
   /** How to reach a new, empty bucket. */
   public S3Config newBucket() {
     String bucket = "ebb-" + UUID.randomUUID();
-    var client =
-        MinioClient.builder()
-            .endpoint(endpoint())
-            .region("us-east-1")
-            .credentials(ACCESS_KEY, SECRET_KEY)
-            .build();
-    try {
-      client.makeBucket(MakeBucketArgs.builder().bucket(bucket).build());
-      client.close();
-    } catch (Exception e) {
-      throw new IllegalStateException(e);
-    }
+    blobs.createContainer(CreateBucketRequest.builder().bucket(bucket).build());
     return config(bucket, SECRET_KEY);
   }
 
