@@ -37,14 +37,22 @@ public final class S3ObjectStore implements ObjectStore {
   private static final Logger log = LoggerFactory.getLogger(S3ObjectStore.class);
   private static final String ANY = "*";
 
+  private static final int KEYS_PER_LISTING = 1000;
+
   private final S3Config config;
+  private final int keysPerListing;
   private final S3Retry retry;
   private final OkHttpClient http;
   private final MinioClient client;
 
   /** Makes no connection; {@link #check} does. */
   public S3ObjectStore(S3Config config) {
+    this(config, KEYS_PER_LISTING);
+  }
+
+  S3ObjectStore(S3Config config, int keysPerListing) {
     this.config = config;
+    this.keysPerListing = keysPerListing;
     this.retry = new S3Retry(config);
     this.http =
         new OkHttpClient.Builder()
@@ -228,6 +236,7 @@ public final class S3ObjectStore implements ObjectStore {
             .bucket(config.bucket())
             .prefix(ours + prefix)
             .recursive(true)
+            .maxKeys(keysPerListing)
             .build();
     for (var result : client.listObjects(args)) {
       Item item = result.get();

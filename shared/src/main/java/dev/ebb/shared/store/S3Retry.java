@@ -2,7 +2,6 @@ package dev.ebb.shared.store;
 
 import dev.ebb.shared.error.EbbException;
 import io.minio.errors.ErrorResponseException;
-import io.minio.errors.InvalidResponseException;
 import io.minio.errors.MinioException;
 import io.minio.errors.ServerException;
 import java.io.IOException;
@@ -42,33 +41,36 @@ final class S3Retry {
 
   private <T> T run(String what, Call<T> call, boolean onlyIfRefused) {
     for (int attempt = 1; ; attempt++) {
+      Throwable error;
       try {
         return call.run();
       } catch (MinioException | IOException e) {
-        boolean again = onlyIfRefused ? isConflict(e) || isSlowDown(e) : isTransient(e);
-        if (!again || attempt >= config.attempts()) {
-          throw unavailable(what, e);
-        }
-        pause(attempt);
+        error = e;
+      } catch (IllegalStateException e) {
+        error = e.getCause() == null ? e : e.getCause(); // the client's way to wrap an IOException
       }
+      boolean again = onlyIfRefused ? isConflict(error) || isSlowDown(error) : isTransient(error);
+      if (!again || attempt >= config.attempts()) {
+        throw unavailable(what, error);
+      }
+      pause(attempt);
     }
   }
 
-  private static boolean isConflict(Exception error) {
+  private static boolean isConflict(Throwable error) {
     return error instanceof ErrorResponseException e && e.response().code() == 409;
   }
 
-  private static boolean isSlowDown(Exception error) {
+  private static boolean isSlowDown(Throwable error) {
     return error instanceof ErrorResponseException e && "SlowDown".equals(e.errorResponse().code());
   }
 
-  private static boolean isTransient(Exception error) {
+  private static boolean isTransient(Throwable error) {
     return switch (error) {
       case ErrorResponseException e ->
           TRANSIENT.contains(e.errorResponse().code()) || e.response().code() >= 500;
       case ServerException e -> e.statusCode() >= 500;
-      case InvalidResponseException e -> false;
-      default -> true; // no answer, or one cut short
+      default -> true; // no answer, one cut short, or one from something in between
     };
   }
 
@@ -82,12 +84,12 @@ final class S3Retry {
     }
   }
 
-  private EbbException.Unavailable unavailable(String what, Exception error) {
+  private EbbException.Unavailable unavailable(String what, Throwable error) {
     String where = " in bucket " + config.bucket() + " at " + config.endpoint() + ": ";
     return new EbbException.Unavailable("cannot " + what + where + reason(error), error);
   }
 
-  private String reason(Exception error) {
+  private String reason(Throwable error) {
     if (error instanceof ErrorResponseException e) {
       String code = e.errorResponse().code();
       return switch (code) {
