@@ -35,8 +35,7 @@ final class PgControlTest {
     file.putInt(292, (int) crc.getValue());
   }
 
-  private final PgControl control =
-      sample(PgControl.State.SHUTDOWNED, new Lsn(0x2000028), 1 << 20);
+  private final PgControl control = sample(PgControl.State.SHUTDOWNED, new Lsn(0x2000028), 1 << 20);
 
   @Test
   void changesKeepEverythingElseAndTheCrcRight() {

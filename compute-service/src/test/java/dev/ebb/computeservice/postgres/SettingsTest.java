@@ -31,10 +31,8 @@ final class SettingsTest {
   /** What a standby compares with its primary must not depend on the size. */
   @Test
   void sizesOfDatabaseDifferInMemoryOnly() {
-    List<String> small =
-        settings(new ComputeSize(128, 100), "ebb_abc", Path.of("/s")).arguments();
-    List<String> large =
-        settings(new ComputeSize(8192, 100), "ebb_abc", Path.of("/s")).arguments();
+    List<String> small = settings(new ComputeSize(128, 100), "ebb_abc", Path.of("/s")).arguments();
+    List<String> large = settings(new ComputeSize(8192, 100), "ebb_abc", Path.of("/s")).arguments();
     for (String name :
         List.of(
             "max_connections",

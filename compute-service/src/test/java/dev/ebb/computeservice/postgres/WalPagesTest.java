@@ -83,7 +83,8 @@ final class WalPagesTest {
     WalPages.layInto(second, stop.pieces(), stoppedAt(checkpoint), SELF);
     assertThat(WalPages.cleanStop(second, stoppedAt(checkpoint)).endLsn()).isEqualTo(wal.end());
     try (var files = Files.list(second)) {
-      assertThat(files.map(f -> f.toFile().length())).containsExactly((long) SEGMENT, (long) SEGMENT);
+      assertThat(files.map(f -> f.toFile().length()))
+          .containsExactly((long) SEGMENT, (long) SEGMENT);
     }
   }
 
