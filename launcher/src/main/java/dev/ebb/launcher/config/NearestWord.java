@@ -38,7 +38,10 @@ final class NearestWord {
         int inserted = Math.min(table[i - 1][j], table[i][j - 1]) + 1;
         table[i][j] = Math.min(inserted, table[i - 1][j - 1] + (same ? 0 : 1));
         boolean swapped =
-            i > 1 && j > 1 && a.charAt(i - 1) == b.charAt(j - 2) && a.charAt(i - 2) == b.charAt(j - 1);
+            i > 1
+                && j > 1
+                && a.charAt(i - 1) == b.charAt(j - 2)
+                && a.charAt(i - 2) == b.charAt(j - 1);
         if (swapped) {
           table[i][j] = Math.min(table[i][j], table[i - 2][j - 2] + 1);
         }

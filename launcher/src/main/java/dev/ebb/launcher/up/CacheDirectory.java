@@ -11,23 +11,29 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Where computes keep their local files. Below the data directory, unless another user runs
- * PostgreSQL (Ebb runs as root) and cannot pass through to there, as below {@code /root}.
+ * PostgreSQL (Ebb runs as root) and cannot pass through to there, as below {@code /root}, or its
+ * path is too long for the sockets in it.
  */
 final class CacheDirectory {
   private static final Logger log = LoggerFactory.getLogger(CacheDirectory.class);
+
+  /** A socket's path has at most 107 characters; this leaves 57 for what computes put below. */
+  private static final int MAX_PATH = 50;
 
   private CacheDirectory() {}
 
   static Path choose(Path dataDir) {
     Path below = dataDir.resolve("cache");
-    if (!runsAsRoot() || isOpenToOthers(dataDir)) {
+    boolean root = runsAsRoot();
+    if (below.toString().length() <= MAX_PATH && (!root || isOpenToOthers(dataDir))) {
       return below;
     }
     // The same at every start, and another one for every data directory.
-    UUID name =
-        UUID.nameUUIDFromBytes(dataDir.toString().getBytes(StandardCharsets.UTF_8));
-    Path elsewhere = Path.of("/var/tmp", "ebb-" + name);
-    log.info("{} is closed to other users: computes keep their files in {}", dataDir, elsewhere);
+    UUID name = UUID.nameUUIDFromBytes(dataDir.toString().getBytes(StandardCharsets.UTF_8));
+    Path caches =
+        root ? Path.of("/var/cache/ebb") : Path.of(System.getProperty("user.home"), ".cache/ebb");
+    Path elsewhere = caches.resolve(name.toString().substring(0, 8));
+    log.info("computes keep their files in {}, not below {}", elsewhere, dataDir);
     return elsewhere;
   }
 

@@ -24,8 +24,19 @@ final class EbbScriptIT {
   private static final long TIMEOUT_SECONDS = 60;
   private static final List<String> TOOLS =
       List.of(
-          "sh", "dirname", "readlink", "sed", "find", "mkdir", "rm", "mv", "grep", "sort", "head",
-          "cat", "touch");
+          "sh",
+          "dirname",
+          "readlink",
+          "sed",
+          "find",
+          "mkdir",
+          "rm",
+          "mv",
+          "grep",
+          "sort",
+          "head",
+          "cat",
+          "touch");
 
   @TempDir private Path directory;
 
@@ -85,7 +96,8 @@ final class EbbScriptIT {
         mkdir -p launcher/target/lib
         : >launcher/target/ebb-launcher.jar
         : >launcher/target/lib/picocli-1.jar
-        : >launcher/target/lib/a.jar"""
+        : >launcher/target/lib/a.jar\
+        """
             .formatted(version));
   }
 
@@ -197,7 +209,8 @@ final class EbbScriptIT {
         case $1 in -version) echo "Apache Maven 3.9.1"; exit 0 ;; esac
         echo "[INFO] noise"
         echo "[ERROR] A.java:[1,2] broken"
-        exit 1""");
+        exit 1\
+        """);
     script(bin().resolve("cc"), "");
 
     Outcome outcome = run("build");
@@ -222,7 +235,8 @@ final class EbbScriptIT {
           *--help*) echo "the help" ;;
           *none*) echo "ebb: there is none" >&2; exit 1 ;;
           *) echo "exec 'psql' 'it'\\\\''s' '\\$HOME'" ;;
-        esac""");
+        esac\
+        """);
     assertThat(run("psql", "shop").err()).contains("psql is missing");
     script(bin().resolve("psql"), "echo \"<$1> <$2>\"; exit 5");
 
