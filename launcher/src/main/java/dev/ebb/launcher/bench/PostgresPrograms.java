@@ -63,19 +63,17 @@ record PostgresPrograms(Path directory, @Nullable String switchTo) {
     return command;
   }
 
-  /** Fails where the user that runs the programs cannot enter a directory. */
-  void requireReach(Path directory) throws IOException {
+  /** Whether the user that runs the programs can enter a directory. */
+  boolean canReach(Path directory) throws IOException {
     List<String> command = asUser();
     command.addAll(List.of("test", "-x", directory.toString()));
     try {
-      if (new ProcessBuilder(command).inheritIO().start().waitFor() != 0) {
-        throw new BenchFailure(
-            "the user "
-                + switchTo
-                + " cannot enter "
-                + directory
-                + ": name a directory that it can with --scratch");
-      }
+      return new ProcessBuilder(command)
+              .redirectErrorStream(true)
+              .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+              .start()
+              .waitFor()
+          == 0;
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new BenchFailure("interrupted", e);

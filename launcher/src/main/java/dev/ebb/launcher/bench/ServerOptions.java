@@ -4,6 +4,7 @@ import dev.ebb.launcher.client.ServerLocation;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -71,17 +72,30 @@ final class ServerOptions {
     return PostgresPrograms.of(compute.pid(), osUser);
   }
 
-  /** A directory for this run that the programs can enter. */
+  /**
+   * A directory for this run that the programs can enter: below the data directory where they can,
+   * else beside the programs, where computes have their files as well.
+   */
   Path scratch(PostgresPrograms programs, Cleanup cleanup) {
-    Path parent = (scratch == null ? data : scratch).toAbsolutePath();
-    try {
-      Path directory = Files.createTempDirectory(Files.createDirectories(parent), "bench");
-      cleanup.add("delete " + directory, () -> Cleanup.deleteTree(directory));
-      programs.own(directory);
-      programs.requireReach(directory);
-      return directory;
-    } catch (IOException e) {
-      throw new BenchFailure("cannot write below " + parent + ": " + e, e);
+    List<Path> parents =
+        scratch != null
+            ? List.of(scratch.toAbsolutePath())
+            : List.of(data.toAbsolutePath(), programs.directory().resolve("../..").normalize());
+    for (Path parent : parents) {
+      try {
+        Path directory = Files.createTempDirectory(Files.createDirectories(parent), "bench");
+        cleanup.add("delete " + directory, () -> Cleanup.deleteTree(directory));
+        programs.own(directory);
+        if (programs.canReach(directory)) {
+          return directory;
+        }
+      } catch (IOException e) {
+        throw new BenchFailure("cannot write below " + parent + ": " + e, e);
+      }
     }
+    throw new BenchFailure(
+        "the user that runs PostgreSQL cannot enter "
+            + parents
+            + ": name a directory that it can with --scratch");
   }
 }
