@@ -92,7 +92,11 @@ public final class ConfigPrinter {
             ? null
             : section(
                 "certificate", tls.certificate().toString(),
-                "privateKey", tls.privateKey().toString()));
+                "privateKey", tls.privateKey().toString()),
+        "requireTls",
+        gateway.requireTls(),
+        "maxConnections",
+        gateway.maxConnections());
   }
 
   private static Map<String, Object> store(EbbConfig.Store store) {

@@ -92,21 +92,26 @@ public final class ConfigReader {
   }
 
   private static EbbConfig.Gateway gateway(Section section) {
-    String host = section.text("host", "127.0.0.1");
-    int port = section.integer("port", 6432, 0, MAX_PORT);
-    Section tls = section.section("tls");
-    Path certificate = tls.path("certificate");
-    Path privateKey = tls.path("privateKey");
-    if (certificate == null && privateKey == null) {
-      return new EbbConfig.Gateway(host, port, null);
+    return new EbbConfig.Gateway(
+        section.text("host", "127.0.0.1"),
+        section.integer("port", 6432, 0, MAX_PORT),
+        tls(section, section.section("tls")),
+        section.truth("requireTls", false),
+        section.integer("maxConnections", 20_000, 1, 1_000_000));
+  }
+
+  private static @Nullable Tls tls(Section gateway, Section section) {
+    Path certificate = section.path("certificate");
+    Path privateKey = section.path("privateKey");
+    if (certificate != null && privateKey != null) {
+      requireFile(section, "certificate", certificate);
+      requireFile(section, "privateKey", privateKey);
+      return new Tls(certificate, privateKey);
     }
-    if (certificate == null || privateKey == null) {
-      section.violate("tls", "certificate and privateKey go together");
-      return new EbbConfig.Gateway(host, port, null);
+    if (certificate != null || privateKey != null) {
+      gateway.violate("tls", "certificate and privateKey go together");
     }
-    requireFile(tls, "certificate", certificate);
-    requireFile(tls, "privateKey", privateKey);
-    return new EbbConfig.Gateway(host, port, new Tls(certificate, privateKey));
+    return null;
   }
 
   private static void requireFile(Section section, String key, Path file) {

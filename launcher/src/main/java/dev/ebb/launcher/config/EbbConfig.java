@@ -36,8 +36,11 @@ public record EbbConfig(
    * The PostgreSQL wire protocol.
    *
    * @param tls the certificate to show; null: a self-signed one, made at the first start
+   * @param requireTls whether clients without TLS are refused
+   * @param maxConnections of clients, in all
    */
-  public record Gateway(String host, int port, @Nullable Tls tls) {}
+  public record Gateway(
+      String host, int port, @Nullable Tls tls, boolean requireTls, int maxConnections) {}
 
   /** PEM files. */
   public record Tls(Path certificate, Path privateKey) {}

@@ -104,6 +104,18 @@ final class Section {
     return otherwise;
   }
 
+  boolean truth(String key, boolean otherwise) {
+    String found = text(key);
+    if (found == null) {
+      return otherwise;
+    }
+    if ("true".equals(found) || "false".equals(found)) {
+      return "true".equals(found);
+    }
+    violate(key, "\"" + found + "\" is neither true nor false");
+    return otherwise;
+  }
+
   long bytes(String key, long otherwise, long min) {
     String found = text(key);
     if (found == null) {
