@@ -88,41 +88,50 @@ note_dirty(struct ebb_entry *entry, uint32_t block)
 		ebb_or(mask, bit);
 }
 
-void
+int
 ebb_mark_dirty(struct ebb_entry *entry, uint32_t first, uint32_t end)
 {
 	uint32_t *words = ebb_words_of(entry);
 	for (uint32_t block = first; block < end && block < EBB_WORDS_PER_ENTRY; block++)
 	{
+		struct ebb_wait wait;
+		ebb_wait_start(&wait);
 		for (;;)
 		{
 			uint32_t word = ebb_load(&words[block]);
 			uint32_t next = ((word & ~EBB_STATE_MASK) | EBB_PRESENT | EBB_DIRTY) + EBB_VERSION;
-			if (ebb_cas(&words[block], word, next))
+			if ((word & EBB_STATE_MASK) == EBB_FILLING)
+			{
+				if (!ebb_wait_pause(&wait))
+					return fail();
+			}
+			else if (ebb_cas(&words[block], word, next))
 				break;
 		}
 		note_dirty(entry, block);
 	}
+	return 0;
 }
 
 /*
  * Blocks that come into the file by extending it count as dirty, holes included: they read as zeroes from now on.
  * Marked before the size rises, so that a capture that sees the new size sees them as dirty.
  */
-void
+int
 ebb_note_extension(struct ebb_entry *entry, uint32_t end)
 {
 	for (;;)
 	{
 		uint32_t size = ebb_load(&entry->size_blocks);
 		if (end <= size)
-			return;
-		ebb_mark_dirty(entry, size, end);
+			return 0;
+		if (ebb_mark_dirty(entry, size, end) != 0)
+			return -1;
 		if (ebb_cas(&entry->size_blocks, size, end))
 		{
 			ebb_or(&entry->state, EBB_SIZE_CHANGED);
 			__atomic_fetch_add(&ebb_header->appended, end - size, __ATOMIC_RELAXED);
-			return;
+			return 0;
 		}
 	}
 }
@@ -156,8 +165,8 @@ ebb_write_begin(struct ebb_entry *entry, uint32_t incarnation, uint64_t offset, 
 	uint32_t *words = ebb_words_of(entry);
 	uint32_t first = (uint32_t) (offset / EBB_BLOCK_SIZE);
 	uint32_t end = (uint32_t) ((offset + length + EBB_BLOCK_SIZE - 1) / EBB_BLOCK_SIZE);
-	if (end > ebb_load(&entry->size_blocks))
-		ebb_note_extension(entry, end);
+	if (end > ebb_load(&entry->size_blocks) && ebb_note_extension(entry, end) != 0)
+		return -1;
 	uint32_t lazy_blocks = ebb_load(&entry->lazy_blocks);
 	for (uint32_t block = first; block < end; block++)
 	{

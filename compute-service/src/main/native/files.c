@@ -72,15 +72,20 @@ ebb_materialise(struct ebb_entry *entry, int dirfd, const char *path)
 }
 
 /* In phase CREATING: the file exists and is this long; nothing of it is in the snapshot. */
-static void
+static int
 born(struct ebb_entry *entry, uint32_t blocks)
 {
 	ebb_store(&entry->lazy_blocks, 0);
+	if (ebb_mark_dirty(entry, 0, blocks) != 0)
+	{
+		move(entry, EBB_CREATING, EBB_UNLINKED);
+		return -1;
+	}
 	ebb_store(&entry->size_blocks, blocks);
-	ebb_mark_dirty(entry, 0, blocks);
 	ebb_store(&entry->incarnation, ebb_next_incarnation());
 	ebb_or(&entry->state, EBB_SIZE_CHANGED);
 	move(entry, EBB_CREATING, EBB_LIVE);
+	return 0;
 }
 
 /* A file that lies on the disk though nobody recorded it: every block of it counts as new. */
@@ -95,9 +100,8 @@ adopt(struct ebb_entry *entry, int fd)
 		move(entry, EBB_CREATING, EBB_UNLINKED);
 		return 0;
 	}
-	born(entry, blocks_of(status.st_size));
 	ebb_count(EBB_STAT_ADOPTED, 1);
-	return 0;
+	return born(entry, blocks_of(status.st_size));
 }
 
 static int
@@ -145,9 +149,8 @@ open_gone(struct ebb_entry *entry, int dirfd, const char *path, int flags, mode_
 		int fd = (int) syscall(SYS_openat, dirfd, path, flags & ~O_TRUNC, mode);
 		if (fd < 0)
 			return -1;
-		adopt(entry, fd);
+		*again = adopt(entry, fd) == 0;
 		syscall(SYS_close, fd);
-		*again = true;
 		return -1;
 	}
 	if (!move(entry, EBB_UNLINKED, EBB_CREATING))
@@ -165,7 +168,7 @@ open_gone(struct ebb_entry *entry, int dirfd, const char *path, int flags, mode_
 		errno = saved;
 		return -1;
 	}
-	born(entry, 0);
+	born(entry, 0); /* marks nothing, so cannot fail */
 	if (!ebb_fd_set(fd, entry, ebb_load(&entry->incarnation)))
 	{
 		syscall(SYS_close, fd);
@@ -279,7 +282,8 @@ ebb_resize(struct ebb_entry *entry, uint32_t incarnation, int fd, const char *pa
 	{
 		if (ebb_hydrate(entry, incarnation, blocks - 1, 1) != 0)
 			return -1;
-		ebb_mark_dirty(entry, blocks - 1, blocks);
+		if (ebb_mark_dirty(entry, blocks - 1, blocks) != 0)
+			return -1;
 	}
 	while (!move(entry, EBB_LIVE, EBB_TRUNCATING))
 	{
@@ -294,9 +298,9 @@ ebb_resize(struct ebb_entry *entry, uint32_t incarnation, int fd, const char *pa
 		return real_truncate(fd, path, length);
 	}
 	uint32_t size = ebb_load(&entry->size_blocks);
-	if (blocks >= size)
-		ebb_mark_dirty(entry, size, blocks); /* the blocks that come in are zeroes, whatever was there before */
-	if (ebb_wait_fillers(entry, blocks, size) != 0 || real_truncate(fd, path, length) != 0)
+	/* The blocks that come in are zeroes, whatever was there before; those that go must not be in filling. */
+	if (ebb_mark_dirty(entry, size, blocks) != 0 || ebb_wait_fillers(entry, blocks, size) != 0 ||
+	    real_truncate(fd, path, length) != 0)
 	{
 		int saved = errno;
 		move(entry, EBB_TRUNCATING, EBB_LIVE);

@@ -847,9 +847,7 @@ allocation_begin(uint64_t mapping, off_t offset, off_t length)
 		return -1;
 	}
 	uint32_t end = (uint32_t) (((uint64_t) offset + (uint64_t) length + EBB_BLOCK_SIZE - 1) / EBB_BLOCK_SIZE);
-	if (end > ebb_load(&entry->size_blocks))
-		ebb_note_extension(entry, end);
-	return 0;
+	return end > ebb_load(&entry->size_blocks) ? ebb_note_extension(entry, end) : 0;
 }
 
 static int

@@ -38,8 +38,8 @@ bool ebb_blocks_ready(const struct ebb_entry *entry, uint32_t first, uint32_t co
 int ebb_hydrate(struct ebb_entry *entry, uint32_t incarnation, uint32_t first, uint32_t count);
 int ebb_write_begin(struct ebb_entry *entry, uint32_t incarnation, uint64_t offset, uint64_t length);
 void ebb_write_end(struct ebb_entry *entry, uint64_t offset, uint64_t length, uint64_t written);
-void ebb_mark_dirty(struct ebb_entry *entry, uint32_t first, uint32_t end);
-void ebb_note_extension(struct ebb_entry *entry, uint32_t end);
+int ebb_mark_dirty(struct ebb_entry *entry, uint32_t first, uint32_t end);
+int ebb_note_extension(struct ebb_entry *entry, uint32_t end);
 int ebb_wait_fillers(struct ebb_entry *entry, uint32_t first, uint32_t end);
 void ebb_forget_absent(struct ebb_entry *entry, uint32_t first, uint32_t end);
 

@@ -435,7 +435,11 @@ public final class BlockMap implements AutoCloseable {
         || !casWord(entry, block, word, ((word & ~STATE_MASK) | FILLING) + VERSION_ONE)) {
       return false;
     }
-    boolean valid = phase(entry) == Phase.LIVE && incarnation(entry) == incarnation;
+    // Beyond the end there is nothing to evict, and an extension would find the block absent.
+    boolean valid =
+        phase(entry) == Phase.LIVE
+            && incarnation(entry) == incarnation
+            && block < sizeBlocks(entry);
     if (!valid) {
       setState(entry, block, PRESENT);
     }

@@ -13,6 +13,8 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserPrincipal;
+import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -144,6 +146,31 @@ public final class LocalFiles {
         }
       }
     }
+  }
+
+  /**
+   * Reads blocks from the local file; empty where one of them is not there. Only while nobody
+   * writes to the file: after PostgreSQL has stopped.
+   */
+  public Optional<byte[]> readPresent(FileKey key, int incarnation, int firstBlock, int count)
+      throws IOException {
+    OptionalInt entry = map.find(key);
+    if (entry.isEmpty() || map.incarnation(entry.getAsInt()) != incarnation) {
+      return Optional.empty();
+    }
+    var pages = new byte[count * FileKey.BLOCK_BYTES];
+    ByteBuffer page = ByteBuffer.allocate(FileKey.BLOCK_BYTES);
+    try (FileChannel channel = openToRead(key)) {
+      for (int i = 0; i < count; i++) {
+        if (channel == null
+            || map.isAbsent(entry.getAsInt(), firstBlock + i)
+            || !readBlock(channel, firstBlock + i, page)) {
+          return Optional.empty();
+        }
+        page.get(pages, i * FileKey.BLOCK_BYTES, FileKey.BLOCK_BYTES);
+      }
+    }
+    return Optional.of(pages);
   }
 
   /**

@@ -74,9 +74,16 @@ public final class AdminConnection {
 
   private final PgConnection connection;
   private volatile boolean stuck;
+  private volatile boolean open = true;
 
   private AdminConnection(PgConnection connection) {
     this.connection = connection;
+    connection.closeHandler(closed -> open = false);
+  }
+
+  /** Whether it can be used; false once a statement is stuck or its end is noticed. */
+  public boolean isOpen() {
+    return open && !stuck;
   }
 
   /**
@@ -206,14 +213,74 @@ public final class AdminConnection {
         .mapEmpty();
   }
 
-  /** Sets the password of {@code ebb_admin}, which it needs on TCP. */
+  /**
+   * Sets the password of {@code ebb_admin}, which it needs on TCP. Does not wait for the
+   * synchronous standby, which cannot connect before; a later commit makes it durable.
+   */
   public Future<Void> setAdminPassword(Secret verifier) {
     try {
-      return simple("ALTER ROLE " + ADMIN + " PASSWORD " + passwordLiteral(verifier), SHORT)
+      return simple(
+              "BEGIN; SET LOCAL synchronous_commit TO local; ALTER ROLE "
+                  + ADMIN
+                  + " PASSWORD "
+                  + passwordLiteral(verifier)
+                  + "; COMMIT",
+              SHORT)
           .mapEmpty();
     } catch (EbbException.Invalid e) {
       return Future.failedFuture(e);
     }
+  }
+
+  /**
+   * Whether some session is making, changing or dropping a database: they hold this lock on {@code
+   * pg_database} until they commit ({@code dbcommands.c}).
+   */
+  public Future<Boolean> isChangingDatabases() {
+    return simple(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'pg_database'::regclass"
+                + " AND database = 0 AND mode <> 'AccessShareLock' AND pid <> pg_backend_pid())",
+            SHORT)
+        .map(rows -> Boolean.TRUE.equals(rows.iterator().next().getBoolean(0)));
+  }
+
+  /** Ends every session of clients and waits until they are gone. */
+  public Future<Void> terminateClients() {
+    return simple(
+            "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_get_activity(NULL)"
+                + " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
+            SHORT)
+        .mapEmpty();
+  }
+
+  /**
+   * Does what a client's first moments do: connects to a database and looks into its catalog, so
+   * that one can see which blocks that takes.
+   */
+  public static Future<Void> warmUp(
+      Vertx vertx, Path socketDirectory, int port, String database, Duration timeout) {
+    PgConnectOptions options =
+        new PgConnectOptions()
+            .setHost(socketDirectory.toString())
+            .setPort(port)
+            .setDatabase(database)
+            .setUser(ADMIN);
+    Future<PgConnection> attempt = PgConnection.connect(vertx, options);
+    return attempt
+        .timeout(timeout.toMillis(), TimeUnit.MILLISECONDS)
+        .onFailure(e -> attempt.onSuccess(PgConnection::close))
+        .compose(connection ->
+            connection
+                .query(
+                    "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace"
+                        + " WHERE relname = 'none' AND nspname = 'public';"
+                        + " SELECT rolname, rolpassword IS NULL FROM pg_authid;"
+                        + " SELECT has_database_privilege(current_user, current_database(),"
+                        + " 'CONNECT'), now(), 1 + 1, lower('A'), '1'::text || 1")
+                .execute()
+                .eventually(connection::close))
+        .recover(e -> Future.failedFuture(failure("the first statements", e)))
+        .mapEmpty();
   }
 
   /** Closes it; never fails, and does not wait for a statement that is past its deadline. */
