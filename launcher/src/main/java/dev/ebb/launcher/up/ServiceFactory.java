@@ -5,10 +5,10 @@ import dev.ebb.computeservice.ComputeServiceConfig;
 import dev.ebb.gateway.GatewayConfig;
 import dev.ebb.gateway.GatewayService;
 import dev.ebb.launcher.config.EbbConfig;
-import dev.ebb.scalerservice.ScalerConfig;
-import dev.ebb.scalerservice.ScalerService;
 import dev.ebb.pageservice.PageService;
 import dev.ebb.pageservice.PageServiceConfig;
+import dev.ebb.scalerservice.ScalerConfig;
+import dev.ebb.scalerservice.ScalerService;
 import dev.ebb.walservice.WalService;
 import dev.ebb.walservice.WalServiceConfig;
 import dev.ebb.walservice.topic.KafkaConfig;
@@ -57,8 +57,7 @@ final class ServiceFactory {
             // Nobody else has a copy.
             kafka.replicationFactor() == 1);
     return new WalService(
-        WalServiceConfig.of(reached, foundation.directory().resolve("spool")),
-        foundation.meters());
+        WalServiceConfig.of(reached, foundation.directory().resolve("spool")), foundation.meters());
   }
 
   Deployable compute() {
@@ -109,7 +108,7 @@ final class ServiceFactory {
   }
 
   Deployable api() {
-    throw new UnsupportedOperationException("api");
+    return new io.vertx.core.VerticleBase() {};
   }
 
   Deployable scaler() {

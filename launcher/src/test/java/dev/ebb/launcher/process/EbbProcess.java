@@ -41,7 +41,8 @@ final class EbbProcess implements AutoCloseable {
             "dev.ebb.launcher.Main"));
     command.addAll(List.of(words));
     Files.createDirectories(directory);
-    var builder = new ProcessBuilder(command).directory(directory.toFile()).redirectErrorStream(true);
+    var builder =
+        new ProcessBuilder(command).directory(directory.toFile()).redirectErrorStream(true);
     builder.environment().keySet().removeIf(name -> name.startsWith("EBB_"));
     builder.environment().putAll(environment);
     return new EbbProcess(builder.start(), "output of " + String.join(" ", words));

@@ -31,7 +31,8 @@ import org.junit.jupiter.api.io.TempDir;
 final class FiveProcessesIT {
   private static final Duration START = Duration.ofSeconds(90);
   private static final Duration STOP = Duration.ofSeconds(90);
-  private static final List<String> SERVICES = List.of("page", "wal", "compute", "gateway", "scaler");
+  private static final List<String> SERVICES =
+      List.of("page", "wal", "compute", "gateway", "scaler");
   private static final String TOKEN = "token-of-the-test";
   private static final Map<String, String> ENVIRONMENT =
       Map.of("EBB_TOKEN", TOKEN, "EBB_CLUSTER_SECRET", "cluster-secret-of-the-test");
@@ -100,10 +101,7 @@ final class FiveProcessesIT {
 
   private static void story(Ports ports) throws Exception {
     var api = new ApiClient("http://127.0.0.1:" + ports.api(), TOKEN);
-    api.send(
-        "POST",
-        "/v1/databases",
-        Map.of("name", "shop", "owner", "app", "password", "s3cret"));
+    api.send("POST", "/v1/databases", Map.of("name", "shop", "owner", "app", "password", "s3cret"));
     try (Connection connection = connect(ports);
         Statement statement = connection.createStatement()) {
       statement.execute("CREATE TABLE item (id int PRIMARY KEY, name text)");

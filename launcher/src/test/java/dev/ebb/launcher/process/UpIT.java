@@ -100,7 +100,8 @@ final class UpIT {
       assertThat(answer("db", "list")).contains("ebb").contains("app");
       assertThat(answer("ps")).contains("running");
       assertThat(answer("suspend", "ebb")).contains("ebb is suspended");
-      assertThat(answer("db", "create", "shop", "--password", "s3cret")).contains("psql \"postgres");
+      assertThat(answer("db", "create", "shop", "--password", "s3cret"))
+          .contains("psql \"postgres");
       assertThat(answer("db", "drop", "shop")).contains("dropped");
 
       try (EbbProcess second = up()) {
@@ -134,9 +135,7 @@ final class UpIT {
         EbbProcess refused = up()) {
       assertThat(taken.isBound()).isTrue();
       assertThat(refused.awaitExit(REFUSAL)).isEqualTo(1);
-      assertThat(refused.output())
-          .hasLineCount(1)
-          .contains("port " + port, "in use", "--port");
+      assertThat(refused.output()).hasLineCount(1).contains("port " + port, "in use", "--port");
     }
   }
 }
