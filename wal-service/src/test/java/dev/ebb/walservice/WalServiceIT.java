@@ -142,7 +142,9 @@ class WalServiceIT {
             new Secret(standby)));
   }
 
-  /** Start of the last checkpoint record, or of its redo: {@code src/include/catalog/pg_control.h}. */
+  /**
+   * Start of the last checkpoint record, or of its redo: {@code src/include/catalog/pg_control.h}.
+   */
   private Lsn controlLsn(int offset) {
     try {
       byte[] control = Files.readAllBytes(postgres.data().resolve("global/pg_control"));
@@ -358,13 +360,7 @@ class WalServiceIT {
         ask(
             Addresses.WAL,
             new WalMessage.OpenLog(
-                branch,
-                new Generation(2),
-                controlLsn(REDO),
-                end,
-                true,
-                SEGMENT,
-                closed.offset()));
+                branch, new Generation(2), controlLsn(REDO), end, true, SEGMENT, closed.offset()));
     System.out.println("closed open took " + (System.nanoTime() - began) / 1000 + " us");
     assertThat(second.endLsn()).isEqualTo(end);
     address = second.address();

@@ -73,15 +73,15 @@ public final class AdminConnection {
       """;
 
   private final PgConnection connection;
-  private volatile boolean open = true;
   private volatile boolean stuck;
+  private volatile boolean open = true;
 
   private AdminConnection(PgConnection connection) {
     this.connection = connection;
     connection.closeHandler(closed -> open = false);
   }
 
-  /** Whether it can be used; false from the moment its end is noticed. */
+  /** Whether it can be used; false once a statement is stuck or its end is noticed. */
   public boolean isOpen() {
     return open && !stuck;
   }
@@ -265,8 +265,10 @@ public final class AdminConnection {
             .setPort(port)
             .setDatabase(database)
             .setUser(ADMIN);
-    return PgConnection.connect(vertx, options)
+    Future<PgConnection> attempt = PgConnection.connect(vertx, options);
+    return attempt
         .timeout(timeout.toMillis(), TimeUnit.MILLISECONDS)
+        .onFailure(e -> attempt.onSuccess(PgConnection::close))
         .compose(connection ->
             connection
                 .query(

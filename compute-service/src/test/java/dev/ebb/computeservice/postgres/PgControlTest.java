@@ -31,7 +31,7 @@ final class PgControlTest {
 
   private static void seal(ByteBuffer file) {
     var crc = new CRC32C();
-    crc.update(file.array(), 0, 292);
+    crc.update(file.duplicate().clear().limit(292));
     file.putInt(292, (int) crc.getValue());
   }
 
