@@ -236,12 +236,19 @@ public final class PostgresProcess implements AutoCloseable {
     return process.isAlive();
   }
 
-  /** Completes with the exit status (128 + signal where killed), when all its processes ended. */
+  /**
+   * Completes with the exit status (128 + signal where killed), when all its processes ended. 0 is
+   * no proof of a clean stop, since an immediate one ends with 0 as well: {@link
+   * PgControl#stoppedCleanly()} is.
+   */
   public CompletableFuture<Integer> exit() {
     return exit.copy();
   }
 
-  /** Ends sessions, writes the shutdown checkpoint, stops; false where the timeout passed first. */
+  /**
+   * Ends sessions, writes the shutdown checkpoint, sends it to the standby and stops; false where
+   * the timeout passed first.
+   */
   public boolean stopFast(Duration timeout) {
     signalChild(Signals.SIGINT);
     return awaitExit(timeout);

@@ -21,13 +21,14 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * One connection to a running compute as {@code ebb_admin}, over its unix socket, where the
  * directory's mode is the authentication. Statements run one after the other. A statement that
- * passes its deadline fails with {@code EbbException.Unavailable} and closes the connection, since
- * what comes behind it would wait as well.
+ * passes its deadline fails with {@code EbbException.Unavailable}, and so does every later one,
+ * which would wait behind it: connect again.
  */
 public final class AdminConnection {
   /** Nobody works in it, so that its commits can be told from users' ones. */
@@ -72,6 +73,7 @@ public final class AdminConnection {
       """;
 
   private final PgConnection connection;
+  private volatile boolean stuck;
   private volatile boolean open = true;
 
   private AdminConnection(PgConnection connection) {
@@ -79,9 +81,9 @@ public final class AdminConnection {
     connection.closeHandler(closed -> open = false);
   }
 
-  /** Whether it can be used; false from the moment its end is noticed. */
+  /** Whether it can be used; false once a statement is stuck or its end is noticed. */
   public boolean isOpen() {
-    return open;
+    return open && !stuck;
   }
 
   /**
@@ -263,8 +265,10 @@ public final class AdminConnection {
             .setPort(port)
             .setDatabase(database)
             .setUser(ADMIN);
-    return PgConnection.connect(vertx, options)
+    Future<PgConnection> attempt = PgConnection.connect(vertx, options);
+    return attempt
         .timeout(timeout.toMillis(), TimeUnit.MILLISECONDS)
+        .onFailure(e -> attempt.onSuccess(PgConnection::close))
         .compose(connection ->
             connection
                 .query(
@@ -279,9 +283,9 @@ public final class AdminConnection {
         .mapEmpty();
   }
 
-  /** Closes it; never fails. */
+  /** Closes it; never fails, and does not wait for a statement that is past its deadline. */
   public Future<Void> close() {
-    return connection.close().otherwiseEmpty();
+    return stuck ? Future.succeededFuture() : connection.close().otherwiseEmpty();
   }
 
   private Future<Boolean> exists(String sql, String name) {
@@ -289,19 +293,27 @@ public final class AdminConnection {
   }
 
   private Future<RowSet<Row>> simple(String sql, Duration timeout) {
-    return bounded(connection.query(sql).execute(), timeout);
+    return bounded(() -> connection.query(sql).execute(), timeout);
   }
 
   private Future<RowSet<Row>> prepared(String sql, Tuple arguments, Duration timeout) {
-    return bounded(connection.preparedQuery(sql).execute(arguments), timeout);
+    return bounded(() -> connection.preparedQuery(sql).execute(arguments), timeout);
   }
 
-  private Future<RowSet<Row>> bounded(Future<RowSet<Row>> running, Duration timeout) {
-    return running
+  private Future<RowSet<Row>> bounded(Supplier<Future<RowSet<Row>>> statement, Duration timeout) {
+    if (stuck) {
+      return Future.failedFuture(
+          new EbbException.Unavailable("an earlier statement did not end in time: connect again"));
+    }
+    return statement
+        .get()
         .timeout(timeout.toMillis(), TimeUnit.MILLISECONDS)
         .recover(e -> {
           if (e instanceof TimeoutException) {
-            return close().compose(closed -> Future.failedFuture(failure("a statement", e)));
+            stuck = true;
+            // Ends when the statement does. It is not cancelled: a commit that is cancelled
+            // while it waits for the standby looks like a success.
+            connection.close().onFailure(ignored -> {});
           }
           return Future.failedFuture(failure("a statement", e));
         });

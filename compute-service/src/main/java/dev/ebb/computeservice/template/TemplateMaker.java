@@ -84,6 +84,7 @@ public final class TemplateMaker {
       single(dataDirectory, "postgres", "VACUUM (FREEZE, ANALYZE)");
       // The last one: its shutdown checkpoint is the one that counts.
       single(dataDirectory, DATABASE, "VACUUM (FREEZE, ANALYZE)", "CHECKPOINT");
+      removeDeadWeight(dataDirectory);
       StoppedCluster cluster = StoppedCluster.read(dataDirectory);
       made = true;
       return cluster;
@@ -91,6 +92,16 @@ public final class TemplateMaker {
       if (!made) {
         Trees.delete(dataDirectory);
       }
+    }
+  }
+
+  /**
+   * What would ride in every manifest for nothing: statistics about the making of the template, and
+   * access rules that {@code hba_file} and {@code ident_file} replace.
+   */
+  private static void removeDeadWeight(Path dataDirectory) throws IOException {
+    for (String path : List.of("pg_stat/pgstat.stat", "pg_hba.conf", "pg_ident.conf")) {
+      Files.deleteIfExists(dataDirectory.resolve(path));
     }
   }
 

@@ -38,6 +38,7 @@ final class PageShimIT {
           "CREATE TABLE emptied AS SELECT * FROM items WHERE id < 3000",
           "CREATE UNLOGGED TABLE fleeting AS SELECT * FROM items WHERE id < 500",
           "VACUUM ANALYZE");
+      server.query("postgres", "CREATE DATABASE unused TEMPLATE template0");
       itemsFingerprint = server.query("postgres", FINGERPRINT.formatted("items"));
       server.stop();
     }
@@ -139,10 +140,15 @@ final class PageShimIT {
     server.query("by_wal", "CREATE TABLE t AS SELECT generate_series(1, 1000) AS a");
     server.query("postgres", "CREATE DATABASE gone TEMPLATE template0 STRATEGY file_copy");
     server.query("postgres", "DROP DATABASE gone");
+    server.query(
+        "postgres",
+        "SET file_copy_method = clone",
+        "CREATE DATABASE by_clone TEMPLATE by_files STRATEGY file_copy");
+    server.query("postgres", "DROP DATABASE unused");
   }
 
   private static void check(TestServer server) throws Exception {
-    for (String database : List.of("postgres", "by_files")) {
+    for (String database : List.of("postgres", "by_files", "by_clone")) {
       server.query(
           database,
           "SELECT bt_index_check(c.oid, true) FROM pg_class c JOIN pg_am a ON a.oid = c.relam"
@@ -162,6 +168,7 @@ final class PageShimIT {
       all.addAll(server.query("postgres", FINGERPRINT.formatted(table)));
     }
     all.addAll(server.query("by_files", FINGERPRINT.formatted("items")));
+    all.addAll(server.query("by_clone", FINGERPRINT.formatted("items")));
     all.addAll(server.query("by_wal", FINGERPRINT.formatted("t")));
     all.addAll(server.query("postgres", "SELECT count(*) FROM pg_class"));
     return all;
@@ -207,6 +214,41 @@ final class PageShimIT {
     }
     for (String path : TestPostgres.files(compute.data).keySet()) {
       FileKey.parse(path).ifPresent(key -> assertThat(compute.map.find(key)).as(path).isPresent());
+    }
+  }
+
+  @Test
+  void aDroppedDatabaseThatWasNeverTouchedIsGoneFromTheManifest() throws Exception {
+    try (TestCompute compute = TestCompute.of(store)) {
+      try (TestServer server = compute.start()) {
+        int oid =
+            Integer.parseInt(
+                server
+                    .query("postgres", "SELECT oid::int FROM pg_database WHERE datname = 'unused'")
+                    .getFirst());
+        server.query("postgres", "DROP DATABASE unused");
+        server.stop();
+        assertThat(compute.data.resolve("base/" + oid)).doesNotExist();
+        assertThat(compute.base).anyMatch(file -> file.key().database() == oid);
+        assertThat(new BlockCapture(compute.files, 5_000).run((_, _, _, _) -> {}))
+            .noneMatch(file -> file.key().database() == oid);
+        assertThat(compute.map.removedFiles()).anyMatch(file -> file.key().database() == oid);
+      }
+    }
+  }
+
+  @Test
+  void filesInATablespaceAreRefused() throws Exception {
+    try (TestCompute compute = TestCompute.of(store)) {
+      try (TestServer server = compute.start()) {
+        assertThatThrownBy(() ->
+                server.query(
+                    "postgres",
+                    "SET allow_in_place_tablespaces = on",
+                    "CREATE TABLESPACE elsewhere LOCATION ''",
+                    "CREATE TABLE t(a int) TABLESPACE elsewhere"))
+            .hasMessageContaining("Operation not permitted");
+      }
     }
   }
 

@@ -23,7 +23,10 @@ final class ShimSymbolsTest {
         "remove",
         "nftw",
         "scandir64",
-        "aio_read", "readdir_r", "syscall", "close_range"
+        "aio_read",
+        "readdir_r",
+        "syscall",
+        "close_range"
       })
   void functionsThatTheShimDoesNotSeeAreUncovered(String symbol) {
     assertThat(ShimSymbols.isUncovered(symbol)).isTrue();

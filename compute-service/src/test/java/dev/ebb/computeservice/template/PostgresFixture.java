@@ -30,6 +30,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /** Real PostgreSQL for the tests: binaries and a template once per JVM, clusters made from it. */
@@ -116,6 +117,13 @@ public final class PostgresFixture {
   }
 
   public Server launch(Path data, SupervisedLauncher how, String... settings) throws IOException {
+    return launch(data, how, () -> true, settings);
+  }
+
+  /** Starts without waiting; the lease is held as long as {@code mayLive} says so. */
+  public Server launch(
+      Path data, SupervisedLauncher how, BooleanSupplier mayLive, String... settings)
+      throws IOException {
     Path sockets = data.resolveSibling(data.getFileName() + "s");
     if (!Files.exists(sockets)) {
       Files.createDirectory(
@@ -154,7 +162,7 @@ public final class PostgresFixture {
                 Map.of(),
                 sockets.resolve("log"),
                 data.getFileName().toString(),
-                () -> true)),
+                mayLive)),
         sockets,
         port);
   }

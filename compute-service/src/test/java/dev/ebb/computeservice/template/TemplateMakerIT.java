@@ -42,7 +42,7 @@ final class TemplateMakerIT {
         .isSortedAccordingTo(java.util.Comparator.comparing(Manifest.BlockFile::key));
     long smallBytes =
         postgres.template.smallFiles().stream().mapToLong(f -> f.content().length).sum();
-    assertThat(smallBytes).isLessThan(200_000);
+    assertThat(smallBytes).isLessThan(20_000);
     long pieces = postgres.template.walPieces().stream().mapToLong(p -> p.bytes().length).sum();
     assertThat(pieces).isLessThanOrEqualTo(3 * 8192);
     assertThat(postgres.template.endLsn()).isGreaterThan(postgres.template.control().checkpoint());
