@@ -106,7 +106,8 @@ final class BlockMapStressIT {
                       "EBB_ARENA", arena.toString(),
                       "EBB_AGENT_SOCKET", socket.toString(),
                       "EBB_DATADIR", data.toString(),
-                      "EBB_AGENT_TIMEOUT_MS", "10000"));
+                      "EBB_AGENT_TIMEOUT_MS", "10000",
+                      "EBB_TEST_TEAR_US", "50"));
           processes.add(builder.start());
         }
         List<Future<?>> work =
@@ -143,6 +144,7 @@ final class BlockMapStressIT {
 
   private void source(FileKey key, int incarnation, int firstBlock, int count, ByteBuffer target)
       throws IOException {
+    LockSupport.parkNanos(200_000); // time for others to come in between claim and write
     for (int block = firstBlock; block < firstBlock + count; block++) {
       byte[] page = snapshot.get(new Page(incarnation, block));
       if (page == null) {
