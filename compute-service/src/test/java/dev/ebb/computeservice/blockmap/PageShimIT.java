@@ -70,6 +70,39 @@ final class PageShimIT {
   }
 
   @Test
+  void ioWorkersAndParallelScansHydrateToo() throws Exception {
+    try (TestCompute compute = TestCompute.of(store)) {
+      try (TestServer server =
+          compute.start(
+              "io_method=worker",
+              "io_workers=3",
+              "min_parallel_table_scan_size=0",
+              "parallel_setup_cost=0",
+              "max_parallel_workers_per_gather=3")) {
+        assertThat(server.query("postgres", FINGERPRINT.formatted("items")))
+            .isEqualTo(itemsFingerprint);
+        assertThat(compute.map.statistics().errors()).isZero();
+        server.stop();
+      }
+    }
+  }
+
+  @Test
+  void programsThatPostgresStartsRunWithoutTheShim() throws Exception {
+    try (TestCompute compute = TestCompute.of(store)) {
+      try (TestServer server = compute.start()) {
+        assertThat(
+                server.query(
+                    "postgres",
+                    "CREATE TABLE said(line text)",
+                    "COPY said FROM PROGRAM 'echo \"<$LD_PRELOAD>\"'",
+                    "SELECT line FROM said"))
+            .containsExactly("<>");
+      }
+    }
+  }
+
+  @Test
   void databaseSizesCountFilesThatAreNotOnTheDiskYet() throws Exception {
     try (TestCompute compute = TestCompute.of(store)) {
       try (TestServer server = compute.start()) {
