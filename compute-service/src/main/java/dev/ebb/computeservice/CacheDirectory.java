@@ -1,6 +1,7 @@
 package dev.ebb.computeservice;
 
 import dev.ebb.computeservice.blockmap.NativeFiles;
+import dev.ebb.computeservice.blockmap.ShimSymbols;
 import dev.ebb.computeservice.postgres.OsUser;
 import dev.ebb.shared.error.EbbException;
 import java.io.IOException;
@@ -128,6 +129,15 @@ final class CacheDirectory {
       return natives;
     } catch (IOException e) {
       throw new EbbException.Unavailable("the page shim cannot be unpacked: " + e, e);
+    }
+  }
+
+  /** A binary that reads files in ways that the shim does not cover would read absent pages. */
+  static void requireKnownSymbols(Path postgres) {
+    try {
+      ShimSymbols.check(postgres);
+    } catch (IOException e) {
+      throw new EbbException.Invalid(String.valueOf(e.getMessage()));
     }
   }
 }

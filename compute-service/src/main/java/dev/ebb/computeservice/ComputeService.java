@@ -92,6 +92,7 @@ public final class ComputeService extends VerticleBase {
     PostgresBinaries binaries =
         PostgresBinaries.unpack(config.cacheDir().resolve("postgres"), user);
     NativeFiles natives = CacheDirectory.unpackNatives(config, user);
+    CacheDirectory.requireKnownSymbols(binaries.bin("postgres"));
     var pages = new PageClient(blocking);
     var catalog = new Catalog(store);
     var heads = new BranchHeads(store);

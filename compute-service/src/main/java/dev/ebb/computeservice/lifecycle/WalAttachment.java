@@ -65,7 +65,7 @@ final class WalAttachment {
             new WalMessage.OpenLog(
                 branch,
                 generation,
-                replayFrom(),
+                base.redoLsn(),
                 base.endLsn(),
                 closed,
                 base.walSegmentBytes(),
