@@ -7,7 +7,8 @@
  * (io_method=io_uring must not be set), O_DIRECT (debug_io_direct must be off), fcntl(F_DUPFD).
  *
  * Environment: EBB_ARENA (absent: the library does nothing), EBB_AGENT_SOCKET, EBB_DATADIR, EBB_AGENT_TIMEOUT_MS,
- * EBB_DURABLE_TIMEOUT_MS, EBB_TEST_WRITE_DELAY_US (tests: a pause before each write of a tracked file).
+ * EBB_DURABLE_TIMEOUT_MS. For tests: EBB_TEST_WRITE_DELAY_US, a pause before each write of a tracked file (widens the
+ * gap between WAL and write of rule 36), and EBB_TEST_TEAR_US, a pause after the first half page of each write.
  */
 #define _GNU_SOURCE
 #include "shim.h"
@@ -76,13 +77,20 @@ fail(void)
 /* ---------------------------------------------------------------- start */
 
 static long test_write_delay_us;
+static long test_tear_us;
+
+static long
+env_number(const char *name, long fallback)
+{
+	const char *value = getenv(name);
+	long number = value == NULL ? 0 : strtol(value, NULL, 10);
+	return number > 0 ? number : fallback;
+}
 
 static int64_t
 env_millis(const char *name, int64_t fallback_nanos)
 {
-	const char *value = getenv(name);
-	long millis = value == NULL ? 0 : strtol(value, NULL, 10);
-	return millis > 0 ? (int64_t) millis * 1000000 : fallback_nanos;
+	return (int64_t) env_number(name, (long) (fallback_nanos / 1000000)) * 1000000;
 }
 
 static bool single_user;
@@ -123,7 +131,8 @@ start(void)
 		strcpy(ebb_agent_path, socket_path);
 	ebb_timeout_nanos = env_millis("EBB_AGENT_TIMEOUT_MS", ebb_timeout_nanos);
 	ebb_durable_timeout_nanos = env_millis("EBB_DURABLE_TIMEOUT_MS", ebb_durable_timeout_nanos);
-	test_write_delay_us = (long) (env_millis("EBB_TEST_WRITE_DELAY_US", 0) / 1000000);
+	test_write_delay_us = env_number("EBB_TEST_WRITE_DELAY_US", 0);
+	test_tear_us = env_number("EBB_TEST_TEAR_US", 0);
 	look_for_single_user();
 	if (socket_path == NULL || ebb_agent_path[0] == '\0')
 		snprintf(error, sizeof error, "EBB_AGENT_SOCKET is not set or longer than %zu bytes",
@@ -145,6 +154,12 @@ do_open(int dirfd, const char *path, int flags, mode_t mode)
 	struct ebb_key key;
 	if (ebb_header != NULL && (dirfd == AT_FDCWD || (path != NULL && path[0] == '/')) && ebb_parse_path(path, &key))
 		return ebb_open(dirfd, path, flags, mode, &key);
+	/* What lies in a tablespace is in no snapshot (rule 34): better an error now than a table lost at suspend. */
+	if (ebb_header != NULL && (flags & O_CREAT) != 0 && path != NULL && strncmp(path, "pg_tblspc/", 10) == 0)
+	{
+		errno = EPERM;
+		return -1;
+	}
 	return (int) syscall(SYS_openat, dirfd, path, flags, mode);
 }
 
@@ -520,9 +535,9 @@ __pread64_chk(int fd, void *buffer, size_t length, off64_t offset, size_t buffer
 /* ---------------------------------------------------------------- writing */
 
 static void
-test_delay(void)
+test_pause(long micros)
 {
-	struct timespec pause = {test_write_delay_us / 1000000, (test_write_delay_us % 1000000) * 1000};
+	struct timespec pause = {micros / 1000000, (micros % 1000000) * 1000};
 	nanosleep(&pause, NULL);
 }
 
@@ -541,9 +556,14 @@ tracked_write(uint64_t mapping, const struct io *io)
 	if (beyond_segment(io->offset, io->length))
 		return fail();
 	if (test_write_delay_us > 0)
-		test_delay();
+		test_pause(test_write_delay_us);
 	if (ebb_write_begin(entry, (uint32_t) mapping, (uint64_t) io->offset, io->length) != 0)
 		return -1;
+	if (test_tear_us > 0 && io->iov == NULL && io->length > EBB_BLOCK_SIZE / 2)
+	{
+		syscall(SYS_pwrite64, io->fd, io->buffer, EBB_BLOCK_SIZE / 2, io->offset);
+		test_pause(test_tear_us);
+	}
 	ssize_t n = raw_write(io);
 	int saved = errno;
 	uint64_t written = n < 0 ? 0 : (uint64_t) n;
@@ -905,34 +925,77 @@ fallocate64(int fd, int mode, off64_t offset, off64_t length)
 	return do_fallocate(fd, mode, offset, length);
 }
 
+/* Copies from a tracked or untracked file; the source's blocks are present before, and still were afterwards. */
+static ssize_t
+copy_present(int in, off64_t *in_offset, int out, off64_t *out_offset, size_t length, unsigned flags)
+{
+	uint64_t from = tracked(in);
+	if (from == 0)
+		return syscall(SYS_copy_file_range, in, in_offset, out, out_offset, length, flags);
+	struct ebb_entry *entry = entry_of(from);
+	if (is_stale(from, entry) || beyond_segment(*in_offset, length))
+		return fail();
+	uint32_t first = (uint32_t) ((uint64_t) *in_offset / EBB_BLOCK_SIZE);
+	uint32_t end = (uint32_t) (((uint64_t) *in_offset + length + EBB_BLOCK_SIZE - 1) / EBB_BLOCK_SIZE);
+	for (int round = 0; round < SETTLE_ROUNDS; round++)
+	{
+		uint64_t before;
+		uint64_t after;
+		off64_t in_at = *in_offset;
+		off64_t out_at = *out_offset;
+		while (!ebb_blocks_ready(entry, first, end - first, &before))
+		{
+			if (ebb_hydrate(entry, (uint32_t) from, first, end - first) != 0)
+				return -1;
+		}
+		ssize_t n = syscall(SYS_copy_file_range, in, &in_at, out, &out_at, length, flags);
+		if (n < 0)
+			return n;
+		if (ebb_blocks_ready(entry, first, end - first, &after) && before == after)
+		{
+			*in_offset = in_at;
+			*out_offset = out_at;
+			return n;
+		}
+	}
+	return fail();
+}
+
 EXPORT ssize_t
 copy_file_range(int in, off64_t *in_offset, int out, off64_t *out_offset, size_t length, unsigned flags)
 {
-	uint64_t from = tracked(in);
 	uint64_t to = tracked(out);
-	if (from != 0 && is_stale(from, entry_of(from)))
-		return fail();
-	if (from != 0 && ebb_hydrate_all(entry_of(from)) != 0)
-		return -1;
-	if (to == 0 || length == 0 || is_stale(to, entry_of(to)))
+	if ((tracked(in) == 0 && to == 0) || length == 0)
 		return syscall(SYS_copy_file_range, in, in_offset, out, out_offset, length, flags);
 	struct stat source;
-	off_t from_offset = in_offset != NULL ? *in_offset : (off_t) syscall(SYS_lseek, in, (off_t) 0, SEEK_CUR);
-	off_t to_offset = out_offset != NULL ? *out_offset : (off_t) syscall(SYS_lseek, out, (off_t) 0, SEEK_CUR);
-	if (from_offset < 0 || to_offset < 0 || fstat(in, &source) != 0)
+	off64_t from_at = in_offset != NULL ? *in_offset : (off64_t) syscall(SYS_lseek, in, (off_t) 0, SEEK_CUR);
+	off64_t to_at = out_offset != NULL ? *out_offset : (off64_t) syscall(SYS_lseek, out, (off_t) 0, SEEK_CUR);
+	if (from_at < 0 || to_at < 0 || fstat(in, &source) != 0)
 		return -1;
-	if (from_offset >= source.st_size)
+	if (from_at >= source.st_size)
 		return 0;
-	if ((uint64_t) length > (uint64_t) (source.st_size - from_offset))
-		length = (size_t) (source.st_size - from_offset);
-	if (beyond_segment(to_offset, length))
+	if ((uint64_t) length > (uint64_t) (source.st_size - from_at))
+		length = (size_t) (source.st_size - from_at);
+	struct ebb_entry *entry = to == 0 ? NULL : entry_of(to);
+	off64_t written_at = to_at;
+	if (entry != NULL && is_stale(to, entry))
+		entry = NULL;
+	if (entry != NULL && beyond_segment(to_at, length))
 		return fail();
-	struct ebb_entry *entry = entry_of(to);
-	if (ebb_write_begin(entry, (uint32_t) to, (uint64_t) to_offset, length) != 0)
+	if (entry != NULL && ebb_write_begin(entry, (uint32_t) to, (uint64_t) to_at, length) != 0)
 		return -1;
-	ssize_t n = syscall(SYS_copy_file_range, in, in_offset, out, out_offset, length, flags);
+	ssize_t n = copy_present(in, &from_at, out, &to_at, length, flags);
 	int saved = errno;
-	ebb_write_end(entry, (uint64_t) to_offset, length, n < 0 ? 0 : (uint64_t) n);
+	if (entry != NULL)
+		ebb_write_end(entry, (uint64_t) written_at, length, n < 0 ? 0 : (uint64_t) n);
+	if (n > 0 && in_offset != NULL)
+		*in_offset = from_at;
+	else if (n > 0)
+		syscall(SYS_lseek, in, (off_t) from_at, SEEK_SET);
+	if (n > 0 && out_offset != NULL)
+		*out_offset = to_at;
+	else if (n > 0)
+		syscall(SYS_lseek, out, (off_t) to_at, SEEK_SET);
 	errno = saved;
 	return n;
 }

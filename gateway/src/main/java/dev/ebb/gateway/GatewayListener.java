@@ -9,10 +9,12 @@ import io.vertx.core.internal.net.NetSocketInternal;
 import io.vertx.core.net.NetClient;
 import io.vertx.core.net.NetClientOptions;
 import io.vertx.core.net.NetServerOptions;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /** Accepts connections on one event loop, where their backends' connections are made as well. */
 final class GatewayListener extends VerticleBase {
+  private static final long STOP_TIMEOUT_MS = 3_000;
   private static final int ACCEPT_BACKLOG = 4_096;
   private static final int BACKEND_CONNECT_TIMEOUT_MS = 5_000;
 
@@ -55,6 +57,12 @@ final class GatewayListener extends VerticleBase {
         .listen(bind, host)
         .recover(error -> Future.failedFuture(cannotListen(error)))
         .onSuccess(server -> port = server.actualPort());
+  }
+
+  /** Ends all the gateway's sessions, not only this loop's: Vert.x stops listeners before it. */
+  @Override
+  public Future<?> stop() {
+    return services.live().stop().timeout(STOP_TIMEOUT_MS, TimeUnit.MILLISECONDS).otherwiseEmpty();
   }
 
   private IllegalStateException cannotListen(@Nullable Throwable error) {

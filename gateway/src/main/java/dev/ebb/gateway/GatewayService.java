@@ -32,7 +32,6 @@ import io.vertx.core.internal.PromiseInternal;
 import java.security.SecureRandom;
 import java.time.Clock;
 import java.util.ArrayList;
-import java.util.concurrent.TimeUnit;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 import org.jspecify.annotations.Nullable;
@@ -46,14 +45,12 @@ import org.slf4j.LoggerFactory;
  */
 public final class GatewayService extends VerticleBase {
   private static final Logger log = LoggerFactory.getLogger(GatewayService.class);
-  private static final long STOP_TIMEOUT_MS = 3_000;
 
   private final BranchDirectory directory;
   private final GatewayConfig config;
   private final MeterRegistry meters;
   private final Clock clock = Clock.systemUTC();
   private volatile int port;
-  private @Nullable LiveSessions live;
   private @Nullable RouteCache routes;
   private @Nullable MessageConsumer<BusMessage> announcements;
 
@@ -106,7 +103,6 @@ public final class GatewayService extends VerticleBase {
     var admission = new Admission(config.maxUnauthenticated());
     var cache = new RouteCache(vertx, directory, clock);
     var keys = new CancelKeys(random);
-    live = sessions;
     routes = cache;
     announcements =
         bus.subscribe(
@@ -164,20 +160,12 @@ public final class GatewayService extends VerticleBase {
     return Future.all(listening).compose(all -> listening.getFirst());
   }
 
+  /** By now the listeners have ended every session. */
   @Override
   public Future<?> stop() {
-    LiveSessions sessions = live;
-    Future<?> ended =
-        sessions == null
-            ? Future.succeededFuture()
-            : sessions.stop().timeout(STOP_TIMEOUT_MS, TimeUnit.MILLISECONDS).otherwiseEmpty();
-    return ended
-        .compose(
-            gone -> announcements == null ? Future.succeededFuture() : announcements.unregister())
-        .onComplete(done -> {
-          if (routes != null) {
-            routes.close();
-          }
-        });
+    if (routes != null) {
+      routes.close();
+    }
+    return announcements == null ? Future.succeededFuture() : announcements.unregister();
   }
 }

@@ -123,7 +123,7 @@ public final class LocalFiles {
     boolean filled = false;
     try {
       FileKey key = map.key(entry);
-      ByteBuffer pages = ByteBuffer.allocateDirect(run * FileKey.BLOCK_BYTES);
+      ByteBuffer pages = ByteBuffer.allocate(run * FileKey.BLOCK_BYTES);
       source.read(key, incarnation, first, run, pages);
       pages.flip();
       if (pages.remaining() != run * FileKey.BLOCK_BYTES) {

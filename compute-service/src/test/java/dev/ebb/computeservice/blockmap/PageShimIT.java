@@ -6,11 +6,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.ebb.computeservice.blockmap.FileStatus.Phase;
 import dev.ebb.shared.page.FileKey;
 import dev.ebb.shared.page.Manifest.BlockFile;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
@@ -38,6 +44,7 @@ final class PageShimIT {
           "CREATE TABLE emptied AS SELECT * FROM items WHERE id < 3000",
           "CREATE UNLOGGED TABLE fleeting AS SELECT * FROM items WHERE id < 500",
           "VACUUM ANALYZE");
+      server.query("postgres", "CREATE DATABASE unused TEMPLATE template0");
       itemsFingerprint = server.query("postgres", FINGERPRINT.formatted("items"));
       server.stop();
     }
@@ -58,6 +65,39 @@ final class PageShimIT {
         assertThat(compute.fetches.get()).isEqualTo(fetches);
         assertThat(compute.map.statistics().errors()).isZero();
         server.stop();
+      }
+    }
+  }
+
+  @Test
+  void ioWorkersAndParallelScansHydrateToo() throws Exception {
+    try (TestCompute compute = TestCompute.of(store)) {
+      try (TestServer server =
+          compute.start(
+              "io_method=worker",
+              "io_workers=3",
+              "min_parallel_table_scan_size=0",
+              "parallel_setup_cost=0",
+              "max_parallel_workers_per_gather=3")) {
+        assertThat(server.query("postgres", FINGERPRINT.formatted("items")))
+            .isEqualTo(itemsFingerprint);
+        assertThat(compute.map.statistics().errors()).isZero();
+        server.stop();
+      }
+    }
+  }
+
+  @Test
+  void programsThatPostgresStartsRunWithoutTheShim() throws Exception {
+    try (TestCompute compute = TestCompute.of(store)) {
+      try (TestServer server = compute.start()) {
+        assertThat(
+                server.query(
+                    "postgres",
+                    "CREATE TABLE said(line text)",
+                    "COPY said FROM PROGRAM 'echo \"<$LD_PRELOAD>\"'",
+                    "SELECT line FROM said"))
+            .containsExactly("<>");
       }
     }
   }
@@ -139,10 +179,15 @@ final class PageShimIT {
     server.query("by_wal", "CREATE TABLE t AS SELECT generate_series(1, 1000) AS a");
     server.query("postgres", "CREATE DATABASE gone TEMPLATE template0 STRATEGY file_copy");
     server.query("postgres", "DROP DATABASE gone");
+    server.query(
+        "postgres",
+        "SET file_copy_method = clone",
+        "CREATE DATABASE by_clone TEMPLATE by_files STRATEGY file_copy");
+    server.query("postgres", "DROP DATABASE unused");
   }
 
   private static void check(TestServer server) throws Exception {
-    for (String database : List.of("postgres", "by_files")) {
+    for (String database : List.of("postgres", "by_files", "by_clone")) {
       server.query(
           database,
           "SELECT bt_index_check(c.oid, true) FROM pg_class c JOIN pg_am a ON a.oid = c.relam"
@@ -162,6 +207,7 @@ final class PageShimIT {
       all.addAll(server.query("postgres", FINGERPRINT.formatted(table)));
     }
     all.addAll(server.query("by_files", FINGERPRINT.formatted("items")));
+    all.addAll(server.query("by_clone", FINGERPRINT.formatted("items")));
     all.addAll(server.query("by_wal", FINGERPRINT.formatted("t")));
     all.addAll(server.query("postgres", "SELECT count(*) FROM pg_class"));
     return all;
@@ -207,6 +253,121 @@ final class PageShimIT {
     }
     for (String path : TestPostgres.files(compute.data).keySet()) {
       FileKey.parse(path).ifPresent(key -> assertThat(compute.map.find(key)).as(path).isPresent());
+    }
+  }
+
+  @Test
+  void aDroppedDatabaseThatWasNeverTouchedIsGoneFromTheManifest() throws Exception {
+    try (TestCompute compute = TestCompute.of(store)) {
+      try (TestServer server = compute.start()) {
+        int oid =
+            Integer.parseInt(
+                server
+                    .query("postgres", "SELECT oid::int FROM pg_database WHERE datname = 'unused'")
+                    .getFirst());
+        server.query("postgres", "DROP DATABASE unused");
+        server.stop();
+        assertThat(compute.data.resolve("base/" + oid)).doesNotExist();
+        assertThat(compute.base).anyMatch(file -> file.key().database() == oid);
+        assertThat(new BlockCapture(compute.files, 5_000).run((_, _, _, _) -> {}))
+            .noneMatch(file -> file.key().database() == oid);
+        assertThat(compute.map.removedFiles()).anyMatch(file -> file.key().database() == oid);
+      }
+    }
+  }
+
+  @Test
+  void aLateFillDoesNotBringATruncatedFileBack() throws Exception {
+    try (TestCompute compute = TestCompute.of(store)) {
+      try (TestServer server = compute.start()) {
+        FileStatus doomed = doomed(server, compute);
+        server.query("postgres", "DROP TABLE doomed");
+        assertThat(compute.data.resolve(doomed.key().path())).hasSize(0);
+        compute.files.fill(
+            doomed.entry(),
+            doomed.incarnation(),
+            0,
+            doomed.blocks(),
+            (_, _, _, count, target) -> target.put(new byte[count * 8192]),
+            1000);
+        assertThat(compute.data.resolve(doomed.key().path())).hasSize(0);
+        server.query("postgres", "CHECKPOINT");
+        assertThat(compute.data.resolve(doomed.key().path())).doesNotExist();
+        assertThat(compute.map.status(doomed.entry()).phase()).isEqualTo(Phase.UNLINKED);
+      }
+    }
+  }
+
+  @Test
+  void aTruncationWaitsForAFillUnderWay() throws Exception {
+    try (TestCompute compute = TestCompute.of(store)) {
+      CountDownLatch claimed = new CountDownLatch(1);
+      CountDownLatch release = new CountDownLatch(1);
+      try (TestServer server = compute.start();
+          ExecutorService agent = Executors.newSingleThreadExecutor()) {
+        FileStatus doomed = doomed(server, compute);
+        compute.files.materialise(doomed.entry());
+        Future<?> fill =
+            agent.submit(() -> {
+              compute.files.fill(
+                  doomed.entry(),
+                  doomed.incarnation(),
+                  0,
+                  8,
+                  (_, _, _, count, target) -> {
+                    claimed.countDown();
+                    release(release);
+                    target.put(new byte[count * 8192]);
+                  },
+                  1000);
+              return true;
+            });
+        assertThat(claimed.await(10, TimeUnit.SECONDS)).isTrue();
+        try (TestServer.Session session = server.connect("postgres")) {
+          Future<?> drop = session.send("DROP TABLE doomed");
+          TestServer.await(
+              "the truncation begins", () -> compute.map.phase(doomed.entry()) == Phase.TRUNCATING);
+          assertThat(drop).isNotDone();
+          assertThat(compute.data.resolve(doomed.key().path())).hasSize(doomed.blocks() * 8192L);
+          release.countDown();
+          drop.get(30, TimeUnit.SECONDS);
+        }
+        fill.get(10, TimeUnit.SECONDS);
+        assertThat(compute.data.resolve(doomed.key().path())).hasSize(0);
+      } finally {
+        release.countDown();
+      }
+    }
+  }
+
+  private static void release(CountDownLatch latch) throws IOException {
+    try {
+      if (!latch.await(30, TimeUnit.SECONDS)) {
+        throw new IOException("never released");
+      }
+    } catch (InterruptedException e) {
+      throw new IOException(e);
+    }
+  }
+
+  private static FileStatus doomed(TestServer server, TestCompute compute) throws Exception {
+    String path = server.query("postgres", "SELECT pg_relation_filepath('doomed')").getFirst();
+    FileKey key = FileKey.parse(path).orElseThrow();
+    return compute.map.status(compute.map.find(key).orElseThrow());
+  }
+
+  @Test
+  void filesInATablespaceAreRefused() throws Exception {
+    try (TestCompute compute = TestCompute.of(store)) {
+      try (TestServer server = compute.start()) {
+        assertThatThrownBy(() ->
+                server.query(
+                    "postgres",
+                    "SET allow_in_place_tablespaces = on",
+                    "CREATE TABLESPACE elsewhere LOCATION ''",
+                    "CREATE TABLE t(a int) TABLESPACE elsewhere"))
+            .hasMessageContaining("Operation not permitted");
+      }
     }
   }
 

@@ -63,11 +63,14 @@ public final class ConfigPrinter {
     root.put(
         "compute",
         section(
+            "host", compute.host(),
             "memoryBudget", Quantities.formatBytes(compute.memoryBudgetBytes()),
             "computeMemory", Quantities.formatBytes(compute.computeMemoryBytes()),
             "maxConnections", compute.maxConnections(),
             "osUser", compute.osUser(),
-            "cacheDir", compute.cacheDir() == null ? null : compute.cacheDir().toString()));
+            "cacheDir", compute.cacheDir() == null ? null : compute.cacheDir().toString(),
+            "captureWal", Quantities.formatBytes(compute.captureWalBytes()),
+            "captureInterval", Quantities.format(compute.captureInterval())));
     root.put(
         "page",
         section(

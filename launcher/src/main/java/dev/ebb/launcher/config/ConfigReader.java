@@ -32,6 +32,7 @@ import org.jspecify.annotations.Nullable;
 public final class ConfigReader {
   private static final int MAX_PORT = 65535;
   private static final long MEGABYTE = 1024 * 1024;
+  private static final int MIN_SECRET_LENGTH = 16;
   private static final Pattern HOST_AND_PORT = Pattern.compile("[^\\s:,]+:\\d{1,5}");
 
   /** A value of the command line: {@code flag} is how it was given, for messages. */
@@ -64,10 +65,24 @@ public final class ConfigReader {
     var root = new Section("", tree, violations, origins);
     EbbConfig config = read(root);
     root.finish();
+    requireLong("EBB_CLUSTER_SECRET", config.clusterSecret(), violations);
+    requireLong("EBB_TOKEN", config.apiToken(), violations);
     if (!violations.isEmpty()) {
       throw new ConfigException(violations);
     }
     return config;
+  }
+
+  private static void requireLong(
+      String variable, @Nullable Secret secret, List<String> violations) {
+    if (secret != null && secret.reveal().length() < MIN_SECRET_LENGTH) {
+      violations.add(
+          "the environment variable "
+              + variable
+              + " is shorter than "
+              + MIN_SECRET_LENGTH
+              + " characters");
+    }
   }
 
   private EbbConfig read(Section root) {
@@ -221,17 +236,24 @@ public final class ConfigReader {
               + " is less than one compute's computeMemory "
               + Quantities.formatBytes(one));
     }
+    Duration interval = section.duration("captureInterval", Duration.ofMinutes(1));
+    if (interval.toMillis() < 1_000) {
+      section.violate("captureInterval", "is shorter than 1s");
+    }
     return new EbbConfig.Compute(
+        section.text("host", "127.0.0.1"),
         budget,
         one,
-        section.integer("maxConnections", 100, 1, 10_000),
-        section.text("osUser"),
-        section.path("cacheDir"));
+        section.integer("maxConnections", 100, 10, 10_000),
+        section.text("osUser", "postgres"),
+        section.path("cacheDir"),
+        section.bytes("captureWal", 32 * MEGABYTE, MEGABYTE),
+        interval);
   }
 
   private static EbbConfig.Page page(Section section) {
     return new EbbConfig.Page(
-        section.bytes("l1", 128 * MEGABYTE, 0), section.bytes("l2", 128 * MEGABYTE, 0));
+        section.bytes("l1", 64 * MEGABYTE, MEGABYTE), section.bytes("l2", 64 * MEGABYTE, 0));
   }
 
   private static EbbConfig.Scaler scaler(Section section) {

@@ -118,18 +118,24 @@ public record EbbConfig(
   /**
    * What this host gives to computes.
    *
+   * @param host the address that computes listen on and that the gateway connects to
    * @param memoryBudgetBytes of all computes together
    * @param computeMemoryBytes of one compute
    * @param maxConnections of one compute
-   * @param osUser who runs PostgreSQL where Ebb runs as root; null: {@code postgres}
+   * @param osUser who runs PostgreSQL where Ebb runs as root
    * @param cacheDir local files of computes, thrown away at will; null: chosen at the start
+   * @param captureWalBytes a running compute is captured once it has written so much WAL
+   * @param captureInterval and at the latest after this time
    */
   public record Compute(
+      String host,
       long memoryBudgetBytes,
       long computeMemoryBytes,
       int maxConnections,
-      @Nullable String osUser,
-      @Nullable Path cacheDir) {}
+      String osUser,
+      @Nullable Path cacheDir,
+      long captureWalBytes,
+      Duration captureInterval) {}
 
   /**
    * The caches of the page service.

@@ -23,21 +23,30 @@ final class NearestWord {
     return Optional.ofNullable(best);
   }
 
-  /** The Levenshtein distance. */
+  /** Letters to insert, delete, replace, or swap with their neighbour. */
   private static int edits(String a, String b) {
-    int[] row = new int[b.length() + 1];
+    int[][] table = new int[a.length() + 1][b.length() + 1];
+    for (int i = 0; i <= a.length(); i++) {
+      table[i][0] = i;
+    }
     for (int j = 0; j <= b.length(); j++) {
-      row[j] = j;
+      table[0][j] = j;
     }
     for (int i = 1; i <= a.length(); i++) {
-      int diagonal = row[0];
-      row[0] = i;
       for (int j = 1; j <= b.length(); j++) {
-        int substituted = diagonal + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
-        diagonal = row[j];
-        row[j] = Math.min(substituted, Math.min(row[j], row[j - 1]) + 1);
+        boolean same = a.charAt(i - 1) == b.charAt(j - 1);
+        int inserted = Math.min(table[i - 1][j], table[i][j - 1]) + 1;
+        table[i][j] = Math.min(inserted, table[i - 1][j - 1] + (same ? 0 : 1));
+        boolean swapped =
+            i > 1
+                && j > 1
+                && a.charAt(i - 1) == b.charAt(j - 2)
+                && a.charAt(i - 2) == b.charAt(j - 1);
+        if (swapped) {
+          table[i][j] = Math.min(table[i][j], table[i - 2][j - 2] + 1);
+        }
       }
     }
-    return row[b.length()];
+    return table[a.length()][b.length()];
   }
 }

@@ -73,7 +73,12 @@ final class DataDirectory implements AutoCloseable {
       throw new StartException(e.getFile() + " is no directory: choose another with --data", e);
     } catch (IOException e) {
       throw new StartException(
-          "the data directory " + path + " cannot be used: " + e.getMessage(), e);
+          "the data directory "
+              + path
+              + " cannot be used ("
+              + e.getMessage()
+              + "): choose another with --data",
+          e);
     }
   }
 

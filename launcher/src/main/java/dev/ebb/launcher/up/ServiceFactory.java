@@ -1,37 +1,130 @@
 package dev.ebb.launcher.up;
 
+import dev.ebb.computeservice.ComputeService;
+import dev.ebb.computeservice.ComputeServiceConfig;
+import dev.ebb.gateway.GatewayConfig;
+import dev.ebb.gateway.GatewayService;
+import dev.ebb.launcher.config.EbbConfig;
+import dev.ebb.pageservice.PageService;
+import dev.ebb.pageservice.PageServiceConfig;
+import dev.ebb.scalerservice.ScalerConfig;
+import dev.ebb.scalerservice.ScalerService;
+import dev.ebb.walservice.WalService;
+import dev.ebb.walservice.WalServiceConfig;
+import dev.ebb.walservice.topic.KafkaConfig;
 import io.vertx.core.Deployable;
+import java.util.HashMap;
+import java.util.Map;
 
 /** Makes services from the configuration: the only place that knows all of them. */
 @SuppressWarnings("DoNotCallSuggester")
 final class ServiceFactory {
+  private static final long MEBIBYTE = 1024 * 1024;
+
   private final Foundation foundation;
+  private final EbbConfig config;
 
   ServiceFactory(Foundation foundation) {
     this.foundation = foundation;
+    this.config = foundation.config();
   }
 
   Deployable page() {
-    throw new UnsupportedOperationException("page " + foundation.directory());
+    var defaults = PageServiceConfig.defaults();
+    return new PageService(
+        foundation.store(),
+        foundation.hazelcast(),
+        new PageServiceConfig(
+            config.page().l1Bytes(),
+            defaults.objectCacheBytes(),
+            (int) (config.page().l2Bytes() / MEBIBYTE),
+            defaults.sharedCacheTimeoutMs(),
+            defaults.packBytes(),
+            defaults.captureBufferBytes(),
+            defaults.captureIdleMs(),
+            defaults.compressionLevel()),
+        foundation.meters());
   }
 
   Deployable wal() {
-    throw new UnsupportedOperationException("wal");
+    EbbConfig.Kafka.Cluster kafka = foundation.kafka();
+    var reached =
+        new KafkaConfig(
+            kafka.bootstrapServers(),
+            kafka.properties(),
+            kafka.replicationFactor(),
+            kafka.minInsyncReplicas(),
+            // Nobody else has a copy.
+            kafka.replicationFactor() == 1);
+    return new WalService(
+        WalServiceConfig.of(reached, foundation.directory().resolve("spool")), foundation.meters());
   }
 
   Deployable compute() {
-    throw new UnsupportedOperationException("compute");
+    EbbConfig.Compute compute = config.compute();
+    var cacheDir =
+        compute.cacheDir() == null
+            ? CacheDirectory.choose(foundation.directory())
+            : compute.cacheDir();
+    var defaults =
+        ComputeServiceConfig.of(
+            cacheDir, foundation.clusterSecret(), (int) (compute.memoryBudgetBytes() / MEBIBYTE));
+    return new ComputeService(
+        foundation.store(),
+        new ComputeServiceConfig(
+            cacheDir,
+            compute.osUser(),
+            compute.host(),
+            defaults.memoryBudgetMb(),
+            (int) (compute.computeMemoryBytes() / MEBIBYTE),
+            compute.maxConnections(),
+            foundation.clusterSecret(),
+            compute.captureWalBytes(),
+            compute.captureInterval().toMillis(),
+            defaults.startTimeoutMs(),
+            defaults.stopTimeoutMs()),
+        foundation.meters());
   }
 
   Deployable gateway() {
-    throw new UnsupportedOperationException("gateway");
+    EbbConfig.Gateway gateway = config.gateway();
+    EbbConfig.Tls tls = gateway.tls();
+    var defaults = GatewayConfig.of(gateway.port(), foundation.directory().resolve("tls"));
+    return new GatewayService(
+        foundation.store(),
+        new GatewayConfig(
+            gateway.host(),
+            gateway.port(),
+            defaults.tlsDirectory(),
+            tls == null ? null : tls.certificate(),
+            tls == null ? null : tls.privateKey(),
+            gateway.requireTls(),
+            defaults.loginTimeoutMs(),
+            defaults.wakeTimeoutMs(),
+            defaults.maxUnauthenticated(),
+            gateway.maxConnections(),
+            defaults.eventLoops()),
+        foundation.meters());
   }
 
   Deployable api() {
-    throw new UnsupportedOperationException("api");
+    return new io.vertx.core.VerticleBase() {};
   }
 
   Deployable scaler() {
-    throw new UnsupportedOperationException("scaler");
+    return new ScalerService(
+        new ScalerConfig(
+            config.scaler().idleTimeout(),
+            Map.of(),
+            ScalerConfig.DEFAULT_TICK,
+            kafkaProperties(),
+            foundation.kafka().replicationFactor()),
+        foundation.meters());
+  }
+
+  private Map<String, String> kafkaProperties() {
+    var properties = new HashMap<String, String>(foundation.kafka().properties());
+    properties.put("bootstrap.servers", foundation.kafka().bootstrapServers());
+    return properties;
   }
 }

@@ -18,7 +18,13 @@ import org.junit.jupiter.api.io.TempDir;
 final class ConfigReaderTest {
   private static final long MEMORY_BYTES = 8L << 30;
   private static final Map<String, String> ENVIRONMENT =
-      Map.of("AWS_ACCESS_KEY_ID", "key-1", "AWS_SECRET_ACCESS_KEY", "hush", "EBB_TOKEN", "hush-2");
+      Map.of(
+          "AWS_ACCESS_KEY_ID",
+          "key-1",
+          "AWS_SECRET_ACCESS_KEY",
+          "hush",
+          "EBB_TOKEN",
+          "hush-hush-hush-hush");
 
   @TempDir private Path directory;
 
@@ -89,11 +95,14 @@ final class ConfigReaderTest {
           host: 10.0.0.1
           port: 0
         compute:
+          host: 10.0.0.1
           memoryBudget: 4GB
           computeMemory: 512MB
           maxConnections: 40
           osUser: ebb
           cacheDir: /var/cache/ebb
+          captureWal: 16MB
+          captureInterval: 30s
         page:
           l1: 64MB
           l2: 0
@@ -195,6 +204,17 @@ final class ConfigReaderTest {
     assertThat(violations("- 1")).singleElement().asString().contains("expected sections");
     assertThat(violations("gateway: 5"))
         .containsExactly("gateway: expected a section with keys of its own");
+  }
+
+  @Test
+  void shortClusterSecretIsRefusedWithoutShowingIt() {
+    var careless = new ConfigReader(Map.of("EBB_CLUSTER_SECRET", "short"), MEMORY_BYTES);
+
+    ConfigException error =
+        catchThrowableOfType(ConfigException.class, () -> careless.read(null, List.of()));
+
+    assertThat(error).hasMessageContaining("EBB_CLUSTER_SECRET is shorter than 16");
+    assertThat(error.getMessage()).doesNotContain("\"short\"");
   }
 
   @Test

@@ -22,7 +22,11 @@ public record SuspendPolicy(long idleTimeoutMs, Map<String, Long> overrides) {
     return new SuspendPolicy(idleTimeoutMs, Map.of());
   }
 
+  /** For this compute; 0 while its host has not read its name yet, which may have an override. */
   long idleTimeoutMs(ComputeStatus compute) {
+    if (compute.databaseName().isEmpty() && !overrides.isEmpty()) {
+      return 0;
+    }
     return overrides.getOrDefault(
         compute.databaseName() + "@" + compute.branchName(), idleTimeoutMs);
   }

@@ -14,6 +14,7 @@ import dev.ebb.shared.model.Lsn;
  */
 public record Computes(
     String branch,
+    String database,
     long generation,
     State state,
     long uptimeMs,
@@ -23,32 +24,39 @@ public record Computes(
   public static final long IDLE_MS = 600_000;
 
   public static Computes idle(String branch) {
-    return new Computes(branch, 1, State.RUNNING, 2 * IDLE_MS, IDLE_MS, 0, new int[] {0, 0, 0});
+    return new Computes(
+        branch, "db-" + branch, 1, State.RUNNING, 2 * IDLE_MS, IDLE_MS, 0, new int[] {0, 0, 0});
+  }
+
+  public Computes named(String value) {
+    return new Computes(branch, value, generation, state, uptimeMs, idleMs, connections, activity);
   }
 
   public Computes generation(long value) {
-    return new Computes(branch, value, state, uptimeMs, idleMs, connections, activity);
+    return new Computes(branch, database, value, state, uptimeMs, idleMs, connections, activity);
   }
 
   public Computes state(State value) {
-    return new Computes(branch, generation, value, uptimeMs, idleMs, connections, activity);
+    return new Computes(
+        branch, database, generation, value, uptimeMs, idleMs, connections, activity);
   }
 
   public Computes up(long ms) {
-    return new Computes(branch, generation, state, ms, idleMs, connections, activity);
+    return new Computes(branch, database, generation, state, ms, idleMs, connections, activity);
   }
 
   public Computes idleFor(long ms) {
-    return new Computes(branch, generation, state, uptimeMs, ms, connections, activity);
+    return new Computes(branch, database, generation, state, uptimeMs, ms, connections, activity);
   }
 
   public Computes connections(int value) {
-    return new Computes(branch, generation, state, uptimeMs, idleMs, value, activity);
+    return new Computes(branch, database, generation, state, uptimeMs, idleMs, value, activity);
   }
 
   public Computes activity(int statements, int transactions, int replication) {
     return new Computes(
         branch,
+        database,
         generation,
         state,
         uptimeMs,
@@ -61,7 +69,7 @@ public record Computes(
     return new ComputeStatus(
         new BranchId(branch),
         new DatabaseId("d" + branch),
-        "db-" + branch,
+        database,
         "main",
         new Generation(generation),
         state,

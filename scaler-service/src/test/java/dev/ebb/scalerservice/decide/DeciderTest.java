@@ -86,6 +86,14 @@ final class DeciderTest {
   }
 
   @Test
+  void computeWithoutANameYetIsLeftAloneWhereItMayHaveATimeoutOfItsOwn() {
+    View view = view(seen(idle("b").named("")));
+
+    assertThat(decide(new SuspendPolicy(300_000, Map.of("shop@main", 0L)), view)).isEmpty();
+    assertThat(decide(FIVE_MINUTES, view)).hasSize(1);
+  }
+
+  @Test
   void sampleOfADeadHostDecidesNothing() {
     long tooOldMs = NOW_MS - FleetWindow.HOST_EXPIRY_MS;
 

@@ -28,6 +28,7 @@ public final class LogFold {
   private final History history;
   private boolean trustsFirst;
   private @Nullable Term term;
+  private @Nullable Term startedTerm;
   private long fenceOffset = -1;
   private boolean started;
   private Lsn startLsn = Lsn.INVALID;
@@ -54,6 +55,11 @@ public final class LogFold {
   /** The term of the newest fence; null before the first one. */
   public @Nullable Term term() {
     return term;
+  }
+
+  /** The term whose start record counted last; null before the first one. */
+  public @Nullable Term startedTerm() {
+    return startedTerm;
   }
 
   /** Whether the present term's start record was seen. */
@@ -123,6 +129,7 @@ public final class LogFold {
       term = record.term();
       if (record.kind() == RecordKind.WAL) {
         started = true;
+        startedTerm = record.term();
         startLsn = base = end = record.lsn();
       } else {
         fenceOffset = record.fenceOffset();
@@ -149,6 +156,7 @@ public final class LogFold {
           "term " + term + " starts at " + record.lsn() + ", but the log ends at " + end);
     }
     started = true;
+    startedTerm = record.term();
     startLsn = end = record.lsn();
     return true;
   }

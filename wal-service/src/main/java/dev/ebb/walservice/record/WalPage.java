@@ -92,6 +92,11 @@ public final class WalPage {
     return (long) LONG.get(bytes, at);
   }
 
+  /** A position as WAL holds it. */
+  public static Lsn readLsn(byte[] bytes, int at) {
+    return new Lsn(readLong(bytes, at));
+  }
+
   static int flags(byte[] page) {
     return readUnsignedShort(page, 2);
   }
