@@ -122,9 +122,11 @@ public final class ScalerService extends VerticleBase {
       return Future.succeededFuture();
     }
     vertx.cancelTimer(was.timer());
+    // A cluster that has ended already is no reason to end badly.
     return was.announcements()
         .unregister()
-        .eventually(was.lease()::release)
+        .otherwiseEmpty()
+        .eventually(() -> was.lease().release().otherwiseEmpty())
         .eventually(() ->
             vertx.executeBlocking(() -> {
               was.events().close();
