@@ -65,7 +65,8 @@ final class WalAttachment {
             new WalMessage.OpenLog(
                 branch,
                 generation,
-                replayFrom(),
+                // Of a clean stop: the checkpoint record, which the next one must name.
+                base.redoLsn(),
                 base.endLsn(),
                 closed,
                 base.walSegmentBytes(),
