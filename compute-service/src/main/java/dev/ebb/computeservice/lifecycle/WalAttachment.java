@@ -65,6 +65,7 @@ final class WalAttachment {
             new WalMessage.OpenLog(
                 branch,
                 generation,
+                // Of a clean stop: the checkpoint record, which the next one must name.
                 base.redoLsn(),
                 base.endLsn(),
                 closed,

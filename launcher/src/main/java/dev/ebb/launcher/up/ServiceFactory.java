@@ -139,14 +139,13 @@ final class ServiceFactory {
   private Future<?> clusterIsSafe() {
     Promise<Void> answer = Promise.promise();
     Thread.ofVirtual()
-        .start(
-            () -> {
-              if (foundation.cluster().isSafe()) {
-                answer.complete();
-              } else {
-                answer.fail("the cluster's data is not safe: members come or go");
-              }
-            });
+        .start(() -> {
+          if (foundation.cluster().isSafe()) {
+            answer.complete();
+          } else {
+            answer.fail("the cluster's data is not safe: members come or go");
+          }
+        });
     return answer.future();
   }
 
