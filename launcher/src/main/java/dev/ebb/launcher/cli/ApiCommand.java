@@ -42,14 +42,10 @@ abstract class ApiCommand implements Callable<Integer> {
     out().println(options.json() ? Json.write(json) : line);
   }
 
-  /** Requests a list: the first array in the answer, as objects. */
-  static List<Map<?, ?>> objects(@Nullable Object answer) {
-    Object list = answer;
-    if (answer instanceof Map<?, ?> map) {
-      list = map.values().stream().filter(List.class::isInstance).findFirst().orElse(null);
-    }
+  /** The objects in the array under {@code key}. */
+  static List<Map<?, ?>> objects(@Nullable Object answer, String key) {
     List<Map<?, ?>> objects = new ArrayList<>();
-    if (list instanceof List<?> items) {
+    if (answer instanceof Map<?, ?> map && map.get(key) instanceof List<?> items) {
       for (Object item : items) {
         if (item instanceof Map<?, ?> object) {
           objects.add(object);
@@ -61,12 +57,10 @@ abstract class ApiCommand implements Callable<Integer> {
 
   /** The owner of a database. */
   static String ownerOf(ApiClient client, String database) throws ApiException, CommandException {
-    for (Map<?, ?> found : objects(client.send("GET", "/v1/databases", null))) {
-      if (database.equals(found.get("name"))) {
-        return String.valueOf(found.get("owner"));
-      }
+    Object found = client.send("GET", "/v1/databases/" + ApiClient.element(database), null);
+    if (found instanceof Map<?, ?> fields && fields.get("owner") instanceof String owner) {
+      return owner;
     }
-    throw new CommandException(
-        "there is no database \"" + database + "\": \"./ebb db list\" shows those that exist");
+    throw new CommandException("the server does not say who owns \"" + database + "\"");
   }
 }

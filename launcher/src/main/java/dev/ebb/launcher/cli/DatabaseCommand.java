@@ -11,7 +11,7 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.Charset;
 import java.util.LinkedHashMap;
-import java.util.Locale;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
@@ -149,6 +149,8 @@ final class DatabaseCommand implements Runnable {
       description = "List the databases.",
       footer = {"", "Example: ./ebb db list --json"})
   static final class Show extends ApiCommand {
+    private static final String READY = "ready";
+
     @Override
     void ask(ApiClient client) throws Exception {
       Object answer = client.send("GET", PATH, null);
@@ -157,11 +159,16 @@ final class DatabaseCommand implements Runnable {
         return;
       }
       var table = new Table(Column.text("DATABASE"), Column.text("OWNER"), Column.text("STATE"));
-      for (Map<?, ?> database : objects(answer)) {
-        table.row(
-            text(database, "name"),
-            text(database, "owner"),
-            text(database, "state").toLowerCase(Locale.ROOT));
+      for (Map<?, ?> database : objects(answer, "databases")) {
+        String state = text(database, "state");
+        List<Map<?, ?>> branches = objects(database, "branches");
+        if (!READY.equals(state) || branches.isEmpty()) {
+          table.row(text(database, "name"), text(database, "owner"), state);
+        }
+        for (Map<?, ?> branch : READY.equals(state) ? branches : List.<Map<?, ?>>of()) {
+          var address = new BranchArgument(text(database, "name"), text(branch, "name"));
+          table.row(address.toString(), text(database, "owner"), text(branch, "state"));
+        }
       }
       table.print(out());
     }

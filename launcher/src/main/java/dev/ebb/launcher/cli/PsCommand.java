@@ -35,12 +35,12 @@ final class PsCommand extends ApiCommand {
             Column.number("FETCHED"),
             Column.text("DURABLE"),
             Column.text("HOST"));
-    for (Map<?, ?> compute : objects(answer)) {
-      String database = text(compute, "database", "databaseName");
-      String branch = text(compute, "branch", "branchName");
+    for (Map<?, ?> compute : objects(answer, "computes")) {
+      String database = text(compute, "database");
+      String branch = text(compute, "branch");
       table.row(
           "main".equals(branch) ? database : database + "@" + branch,
-          text(compute, "state").toLowerCase(Locale.ROOT),
+          text(compute, "state"),
           text(compute, "pid"),
           duration(number(compute, "uptimeMs")),
           duration(number(compute, "idleMs")),
@@ -53,13 +53,9 @@ final class PsCommand extends ApiCommand {
     table.print(out());
   }
 
-  private static String text(Map<?, ?> object, String... keys) {
-    for (String key : keys) {
-      if (object.get(key) != null) {
-        return String.valueOf(object.get(key));
-      }
-    }
-    return "-";
+  private static String text(Map<?, ?> object, String key) {
+    Object value = object.get(key);
+    return value == null ? "-" : value.toString();
   }
 
   private static long number(Map<?, ?> object, String key) {

@@ -113,12 +113,8 @@ public final class ApiClient {
     }
     try {
       if (Json.parse(answer) instanceof Map<?, ?> problem) {
-        for (String key : new String[] {"message", "detail", "title", "error"}) {
+        for (String key : new String[] {"detail", "title"}) {
           if (problem.get(key) instanceof String text && !text.isBlank()) {
-            return text;
-          }
-          if (problem.get(key) instanceof Map<?, ?> inner
-              && inner.get("message") instanceof String text) {
             return text;
           }
         }

@@ -65,17 +65,24 @@ public final class ConfigReader {
     var root = new Section("", tree, violations, origins);
     EbbConfig config = read(root);
     root.finish();
-    Secret clusterSecret = config.clusterSecret();
-    if (clusterSecret != null && clusterSecret.reveal().length() < MIN_SECRET_LENGTH) {
-      violations.add(
-          "the environment variable EBB_CLUSTER_SECRET is shorter than "
-              + MIN_SECRET_LENGTH
-              + " characters");
-    }
+    requireLong("EBB_CLUSTER_SECRET", config.clusterSecret(), violations);
+    requireLong("EBB_TOKEN", config.apiToken(), violations);
     if (!violations.isEmpty()) {
       throw new ConfigException(violations);
     }
     return config;
+  }
+
+  private static void requireLong(
+      String variable, @Nullable Secret secret, List<String> violations) {
+    if (secret != null && secret.reveal().length() < MIN_SECRET_LENGTH) {
+      violations.add(
+          "the environment variable "
+              + variable
+              + " is shorter than "
+              + MIN_SECRET_LENGTH
+              + " characters");
+    }
   }
 
   private EbbConfig read(Section root) {

@@ -2,24 +2,39 @@ package dev.ebb.launcher.up;
 
 import dev.ebb.launcher.config.EbbConfig;
 import dev.ebb.launcher.config.EbbConfig.Kafka;
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.walservice.broker.EmbeddedBroker;
 import java.nio.file.Path;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
-/** Kafka: the broker in this process, or one elsewhere that is only named. */
-record Broker(Kafka.Cluster address, AutoCloseable embedded) implements AutoCloseable {
+/**
+ * Kafka: a broker in this process, or a cluster that is only named.
+ *
+ * @param embedded null where it is elsewhere
+ */
+record Broker(Kafka.Cluster address, @Nullable EmbeddedBroker embedded) implements AutoCloseable {
 
+  /** Starts the broker where it is to run in this process. */
   static Broker start(EbbConfig config, Path directory) throws StartException {
     return switch (config.kafka()) {
-      case Kafka.Cluster cluster -> new Broker(cluster, () -> {});
-      case Kafka.Embedded embedded -> throw new StartException("not yet " + embedded + directory);
+      case Kafka.Cluster cluster -> new Broker(cluster, null);
+      case Kafka.Embedded embedded -> {
+        var broker = new EmbeddedBroker(directory.resolve("kafka"), embedded.port());
+        try {
+          broker.start();
+        } catch (EbbException e) {
+          throw new StartException(String.valueOf(e.getMessage()), e);
+        }
+        yield new Broker(new Kafka.Cluster(broker.bootstrapServers(), 1, 1, Map.of()), broker);
+      }
     };
   }
 
   @Override
   public void close() {
-    try {
+    if (embedded != null) {
       embedded.close();
-    } catch (Exception e) {
-      throw new IllegalStateException(e);
     }
   }
 }

@@ -5,8 +5,13 @@ import dev.ebb.computeservice.ComputeServiceConfig;
 import dev.ebb.gateway.GatewayConfig;
 import dev.ebb.gateway.GatewayService;
 import dev.ebb.launcher.config.EbbConfig;
+import dev.ebb.pageservice.PageService;
+import dev.ebb.pageservice.PageServiceConfig;
 import dev.ebb.scalerservice.ScalerConfig;
 import dev.ebb.scalerservice.ScalerService;
+import dev.ebb.walservice.WalService;
+import dev.ebb.walservice.WalServiceConfig;
+import dev.ebb.walservice.topic.KafkaConfig;
 import io.vertx.core.Deployable;
 import java.util.HashMap;
 import java.util.Map;
@@ -25,11 +30,34 @@ final class ServiceFactory {
   }
 
   Deployable page() {
-    throw new UnsupportedOperationException("page " + foundation.directory());
+    var defaults = PageServiceConfig.defaults();
+    return new PageService(
+        foundation.store(),
+        foundation.hazelcast(),
+        new PageServiceConfig(
+            config.page().l1Bytes(),
+            defaults.objectCacheBytes(),
+            (int) (config.page().l2Bytes() / MEBIBYTE),
+            defaults.sharedCacheTimeoutMs(),
+            defaults.packBytes(),
+            defaults.captureBufferBytes(),
+            defaults.captureIdleMs(),
+            defaults.compressionLevel()),
+        foundation.meters());
   }
 
   Deployable wal() {
-    throw new UnsupportedOperationException("wal");
+    EbbConfig.Kafka.Cluster kafka = foundation.kafka();
+    var reached =
+        new KafkaConfig(
+            kafka.bootstrapServers(),
+            kafka.properties(),
+            kafka.replicationFactor(),
+            kafka.minInsyncReplicas(),
+            // Nobody else has a copy.
+            kafka.replicationFactor() == 1);
+    return new WalService(
+        WalServiceConfig.of(reached, foundation.directory().resolve("spool")), foundation.meters());
   }
 
   Deployable compute() {
@@ -80,7 +108,7 @@ final class ServiceFactory {
   }
 
   Deployable api() {
-    throw new UnsupportedOperationException("api");
+    return new io.vertx.core.VerticleBase() {};
   }
 
   Deployable scaler() {

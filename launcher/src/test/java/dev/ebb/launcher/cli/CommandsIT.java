@@ -21,14 +21,15 @@ import org.junit.jupiter.api.io.TempDir;
 final class CommandsIT {
   private static final String DATABASES =
       """
-      {"databases":[{"name":"shop","owner":"app","state":"RUNNING"},\
-      {"name":"blog","owner":"writer","state":"SUSPENDED"}]}\
+      {"databases":[{"name":"blog","owner":"writer","state":"ready","branches":[\
+      {"name":"dev","state":"running"},{"name":"main","state":"suspended"}]},\
+      {"name":"shop","owner":"app","state":"creating","branches":[]}]}\
       """;
   private static final String COMPUTES =
       """
-      {"computes":[{"databaseName":"shop","branchName":"main","state":"RUNNING","port":5000,\
+      {"computes":[{"database":"shop","branch":"main","state":"running","host":"h1","port":5000,\
       "pid":71,"uptimeMs":65000,"idleMs":900,"connections":3,"residentBytes":52428800,\
-      "hydratedBytes":1536,"durableLsn":"0/16B3748","host":"h1"}]}\
+      "hydratedBytes":1536,"durableLsn":"0/16B3748"}],"hosts":[]}\
       """;
 
   @TempDir private Path directory;
@@ -110,8 +111,9 @@ final class CommandsIT {
         .isEqualTo(
             """
             DATABASE  OWNER   STATE
-            shop      app     running
+            blog@dev  writer  running
             blog      writer  suspended
+            shop      app     creating
             """);
   }
 
@@ -162,7 +164,7 @@ final class CommandsIT {
 
   @Test
   void psqlLineNamesTheOwnerAndPassesArguments() {
-    api.answer("GET /v1/databases", 200, DATABASES);
+    api.answer("GET /v1/databases/blog", 200, "{\"name\":\"blog\",\"owner\":\"writer\"}");
 
     assertThat(run("psql", "blog@dev", "--exec-line", "--", "-c", "SELECT 'x'").out())
         .isEqualTo(
@@ -172,17 +174,12 @@ final class CommandsIT {
 
   @Test
   void psqlOfAnUnknownDatabaseSaysSo() {
-    api.answer("GET /v1/databases", 200, DATABASES);
-
-    Outcome outcome = run("psql", "none");
-
-    assertThat(outcome.code()).isEqualTo(1);
-    assertThat(outcome.err()).contains("there is no database \"none\"").hasLineCount(1);
+    assertThat(run("psql", "none")).isEqualTo(new Outcome(1, "", "ebb: no such thing\n"));
   }
 
   @Test
   void serversOwnWordsAreTold() {
-    api.answer("POST /v1/databases", 409, "{\"message\":\"shop exists already\"}");
+    api.answer("POST /v1/databases", 409, "{\"detail\":\"shop exists already\"}");
 
     assertThat(run("db", "create", "shop", "--password", "x"))
         .isEqualTo(new Outcome(1, "", "ebb: shop exists already\n"));

@@ -52,7 +52,8 @@ final class FakeApi implements AutoCloseable {
     String sent = new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8);
     requests.add((request + " " + sent).strip());
     Answer answer =
-        answers.getOrDefault(request, new Answer(404, "{\"message\":\"no such thing\"}"));
+        answers.getOrDefault(
+            request, new Answer(404, "{\"title\":\"Not Found\",\"detail\":\"no such thing\"}"));
     if (!("Bearer " + TOKEN).equals(exchange.getRequestHeaders().getFirst("Authorization"))) {
       answer = new Answer(401, "{}");
     }

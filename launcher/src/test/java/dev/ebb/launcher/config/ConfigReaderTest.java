@@ -18,7 +18,13 @@ import org.junit.jupiter.api.io.TempDir;
 final class ConfigReaderTest {
   private static final long MEMORY_BYTES = 8L << 30;
   private static final Map<String, String> ENVIRONMENT =
-      Map.of("AWS_ACCESS_KEY_ID", "key-1", "AWS_SECRET_ACCESS_KEY", "hush", "EBB_TOKEN", "hush-2");
+      Map.of(
+          "AWS_ACCESS_KEY_ID",
+          "key-1",
+          "AWS_SECRET_ACCESS_KEY",
+          "hush",
+          "EBB_TOKEN",
+          "hush-hush-hush-hush");
 
   @TempDir private Path directory;
 
