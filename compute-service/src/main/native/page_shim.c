@@ -7,7 +7,8 @@
  * (io_method=io_uring must not be set), O_DIRECT (debug_io_direct must be off), fcntl(F_DUPFD).
  *
  * Environment: EBB_ARENA (absent: the library does nothing), EBB_AGENT_SOCKET, EBB_DATADIR, EBB_AGENT_TIMEOUT_MS,
- * EBB_DURABLE_TIMEOUT_MS, EBB_TEST_WRITE_DELAY_US (tests: a pause before each write of a tracked file).
+ * EBB_DURABLE_TIMEOUT_MS. For tests: EBB_TEST_WRITE_DELAY_US, a pause before each write of a tracked file (widens the
+ * gap between WAL and write of rule 36), and EBB_TEST_TEAR_US, a pause after the first half page of each write.
  */
 #define _GNU_SOURCE
 #include "shim.h"
@@ -76,13 +77,20 @@ fail(void)
 /* ---------------------------------------------------------------- start */
 
 static long test_write_delay_us;
+static long test_tear_us;
+
+static long
+env_number(const char *name, long fallback)
+{
+	const char *value = getenv(name);
+	long number = value == NULL ? 0 : strtol(value, NULL, 10);
+	return number > 0 ? number : fallback;
+}
 
 static int64_t
 env_millis(const char *name, int64_t fallback_nanos)
 {
-	const char *value = getenv(name);
-	long millis = value == NULL ? 0 : strtol(value, NULL, 10);
-	return millis > 0 ? (int64_t) millis * 1000000 : fallback_nanos;
+	return (int64_t) env_number(name, (long) (fallback_nanos / 1000000)) * 1000000;
 }
 
 static bool single_user;
@@ -123,7 +131,8 @@ start(void)
 		strcpy(ebb_agent_path, socket_path);
 	ebb_timeout_nanos = env_millis("EBB_AGENT_TIMEOUT_MS", ebb_timeout_nanos);
 	ebb_durable_timeout_nanos = env_millis("EBB_DURABLE_TIMEOUT_MS", ebb_durable_timeout_nanos);
-	test_write_delay_us = (long) (env_millis("EBB_TEST_WRITE_DELAY_US", 0) / 1000000);
+	test_write_delay_us = env_number("EBB_TEST_WRITE_DELAY_US", 0);
+	test_tear_us = env_number("EBB_TEST_TEAR_US", 0);
 	look_for_single_user();
 	if (socket_path == NULL || ebb_agent_path[0] == '\0')
 		snprintf(error, sizeof error, "EBB_AGENT_SOCKET is not set or longer than %zu bytes",
@@ -526,9 +535,9 @@ __pread64_chk(int fd, void *buffer, size_t length, off64_t offset, size_t buffer
 /* ---------------------------------------------------------------- writing */
 
 static void
-test_delay(void)
+test_pause(long micros)
 {
-	struct timespec pause = {test_write_delay_us / 1000000, (test_write_delay_us % 1000000) * 1000};
+	struct timespec pause = {micros / 1000000, (micros % 1000000) * 1000};
 	nanosleep(&pause, NULL);
 }
 
@@ -547,9 +556,14 @@ tracked_write(uint64_t mapping, const struct io *io)
 	if (beyond_segment(io->offset, io->length))
 		return fail();
 	if (test_write_delay_us > 0)
-		test_delay();
+		test_pause(test_write_delay_us);
 	if (ebb_write_begin(entry, (uint32_t) mapping, (uint64_t) io->offset, io->length) != 0)
 		return -1;
+	if (test_tear_us > 0 && io->iov == NULL && io->length > EBB_BLOCK_SIZE / 2)
+	{
+		syscall(SYS_pwrite64, io->fd, io->buffer, EBB_BLOCK_SIZE / 2, io->offset);
+		test_pause(test_tear_us);
+	}
 	ssize_t n = raw_write(io);
 	int saved = errno;
 	uint64_t written = n < 0 ? 0 : (uint64_t) n;

@@ -30,7 +30,8 @@ static const char *file;
 static uint32_t blocks;
 static int fd = -1;
 static int locks;
-static volatile uint32_t *table; /* [0]: how often the file was made; [1 + block]: the block's sequence number */
+/* [0]: how often the file was made; [1 + block]: the block's sequence number; the last: somebody wants to resize. */
+static volatile uint32_t *table;
 static uint32_t opened;
 static uint64_t seed;
 
@@ -57,6 +58,15 @@ lock(short type, uint32_t first, uint32_t count)
 		if (errno != EINTR)
 			die("lock", first, 0, 0);
 	}
+}
+
+/* Lets a process that wants the whole file go first: locks are not fair. */
+static void
+give_way(void)
+{
+	struct timespec pause = {0, 100000};
+	while (table[1 + blocks] != 0)
+		nanosleep(&pause, NULL);
 }
 
 static void
@@ -98,6 +108,7 @@ step_read(void)
 	uint32_t count = 1 + dice(RUN);
 	if (first + count > blocks)
 		count = blocks - first;
+	give_way();
 	lock(F_RDLCK, first, count);
 	if (opened != table[0])
 		reopen(0);
@@ -137,6 +148,7 @@ step_write(void)
 	uint32_t count = 1 + dice(RUN);
 	if (first + count > blocks)
 		count = blocks - first;
+	give_way();
 	lock(F_WRLCK, first, count);
 	if (opened != table[0])
 		reopen(0);
@@ -160,6 +172,7 @@ static void
 step_resize(void)
 {
 	struct timespec pause = {0, 2000000};
+	table[1 + blocks] = 1;
 	lock(F_WRLCK, 0, blocks);
 	if (opened != table[0])
 		reopen(0);
@@ -211,6 +224,7 @@ step_resize(void)
 		else
 			put(start, count, 1 + dice(1000000));
 	}
+	table[1 + blocks] = 0;
 	lock(F_UNLCK, 0, blocks);
 	nanosleep(&pause, NULL);
 }
@@ -227,7 +241,7 @@ main(int argc, char **argv)
 	char role = argv[5][0];
 	int seconds = atoi(argv[6]);
 	seed = (uint64_t) atoll(argv[7]);
-	void *shared = mmap(NULL, 4 * (blocks + 1), PROT_READ | PROT_WRITE, MAP_SHARED, table_fd, 0);
+	void *shared = mmap(NULL, 4 * (blocks + 2), PROT_READ | PROT_WRITE, MAP_SHARED, table_fd, 0);
 	if (locks < 0 || table_fd < 0 || shared == MAP_FAILED)
 		die("start", 0, 0, 0);
 	table = shared;

@@ -23,6 +23,7 @@ public final class TestPostgres implements AutoCloseable {
   private static final String ARCHIVE = "/postgres-linux-x86_64.txz";
   private static final boolean ROOT = "root".equals(System.getProperty("user.name"));
   private static @Nullable Path unpacked;
+  private static @Nullable Path template;
 
   private final Path dir;
   private final int port;
@@ -37,20 +38,7 @@ public final class TestPostgres implements AutoCloseable {
       try (var socket = new ServerSocket(0, 1, InetAddress.ofLiteral("127.0.0.1"))) {
         port = socket.getLocalPort();
       }
-      run(
-          binaries().resolve("bin/initdb").toString(),
-          "-D",
-          data().toString(),
-          "-U",
-          "postgres",
-          "-A",
-          "trust",
-          "-N",
-          "--wal-segsize=1",
-          "--no-locale",
-          "-E",
-          "UTF8",
-          "--no-data-checksums");
+      run("cp", "-a", template().toString(), data().toString());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -191,6 +179,32 @@ public final class TestPostgres implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  /** A cluster as initdb makes it, made once for all tests of a run. */
+  private static synchronized Path template() throws IOException {
+    if (template == null) {
+      Path made = Files.createTempDirectory("ebb-wal-pginit");
+      own(made);
+      run(
+          binaries().resolve("bin/initdb").toString(),
+          "-D",
+          made.toString(),
+          "-U",
+          "postgres",
+          "-A",
+          "trust",
+          "-N",
+          "--wal-segsize=1",
+          "--no-locale",
+          "-E",
+          "UTF8",
+          "--no-data-checksums");
+      Runtime.getRuntime()
+          .addShutdownHook(new Thread(() -> exec(List.of("rm", "-rf", made.toString()))));
+      template = made;
+    }
+    return template;
   }
 
   public static synchronized Path binaries() {

@@ -146,7 +146,8 @@ public final class SkeletonCheck {
    * Looks at a skeleton on disk. Costs a few file reads for each PostgreSQL database in it.
    *
    * @param files the manifest's
-   * @param hydrated what was fetched ahead; empty where every block is on disk anyway
+   * @param hydrated what was fetched ahead of a lazy start, at least {@link #requiredBlocks};
+   *     empty where every block is on disk anyway, so that every SLRU file must be there in full
    * @throws EbbException.Corrupt naming the first thing that is wrong
    */
   public static void check(
@@ -176,8 +177,11 @@ public final class SkeletonCheck {
       requireMap(dataDirectory, base + "/pg_filenode.map");
     }
     requireCommitLog(control, lengths(files));
-    requireSlruSizes(dataDirectory, files);
-    requireHydrated(dataDirectory, control, files, hydrated);
+    if (hydrated.isEmpty()) {
+      requireSlruSizes(dataDirectory, files);
+    } else {
+      requireHydrated(dataDirectory, control, files, hydrated);
+    }
   }
 
   private static void requireVersionFile(Path root, String path) throws IOException {
@@ -240,9 +244,6 @@ public final class SkeletonCheck {
   private static void requireHydrated(
       Path root, PgControl control, List<Manifest.BlockFile> files, List<EagerBlock> hydrated)
       throws IOException {
-    if (hydrated.isEmpty()) {
-      return;
-    }
     var byBlock = new HashMap<Manifest.BlockRun, EagerBlock>();
     for (EagerBlock block : hydrated) {
       byBlock.put(new Manifest.BlockRun(block.file(), block.block(), 1), block);
@@ -260,7 +261,12 @@ public final class SkeletonCheck {
   }
 
   private static int crcOnDisk(Path root, EagerBlock block) throws IOException {
-    try (var file = new RandomAccessFile(root.resolve(block.file().path()).toFile(), "r")) {
+    Path path = root.resolve(block.file().path());
+    if (!Files.isRegularFile(path)
+        || Files.size(path) < (block.block() + 1L) * FileKey.BLOCK_BYTES) {
+      throw broken("block " + block.block() + " of " + block.file() + " is not on disk");
+    }
+    try (var file = new RandomAccessFile(path.toFile(), "r")) {
       byte[] bytes = new byte[FileKey.BLOCK_BYTES];
       file.seek((long) block.block() * FileKey.BLOCK_BYTES);
       file.readFully(bytes);

@@ -60,7 +60,7 @@ final class BlockMapStressIT {
         List.of("cc", "-O2", "-o", program.toString(), "src/test/native/arena_stress.c"));
     Path locks = Files.createFile(root.resolve("locks"));
     Path table = root.resolve("table");
-    ByteBuffer sequences = ByteBuffer.allocate(4 * (BLOCKS + 1)).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer sequences = ByteBuffer.allocate(4 * (BLOCKS + 2)).order(ByteOrder.LITTLE_ENDIAN);
     for (int block = 0; block < BLOCKS; block++) {
       sequences.putInt(4 * (block + 1), 7);
       snapshot.put(new Page(1, block), compose(block, 7));
@@ -106,7 +106,8 @@ final class BlockMapStressIT {
                       "EBB_ARENA", arena.toString(),
                       "EBB_AGENT_SOCKET", socket.toString(),
                       "EBB_DATADIR", data.toString(),
-                      "EBB_AGENT_TIMEOUT_MS", "10000"));
+                      "EBB_AGENT_TIMEOUT_MS", "10000",
+                      "EBB_TEST_TEAR_US", "50"));
           processes.add(builder.start());
         }
         List<Future<?>> work =
@@ -118,6 +119,8 @@ final class BlockMapStressIT {
           String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
           assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
           assertThat(said).as("seed %d", seed).startsWith("steps ");
+
+          assertThat(Integer.parseInt(said.substring(6).strip())).isGreaterThan(50);
           assertThat(process.exitValue()).isZero();
         }
         for (Future<?> done : work) {
@@ -143,6 +146,7 @@ final class BlockMapStressIT {
 
   private void source(FileKey key, int incarnation, int firstBlock, int count, ByteBuffer target)
       throws IOException {
+    LockSupport.parkNanos(200_000); // time for others to come in between claim and write
     for (int block = firstBlock; block < firstBlock + count; block++) {
       byte[] page = snapshot.get(new Page(incarnation, block));
       if (page == null) {

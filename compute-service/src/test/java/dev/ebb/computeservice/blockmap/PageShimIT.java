@@ -6,11 +6,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.ebb.computeservice.blockmap.FileStatus.Phase;
 import dev.ebb.shared.page.FileKey;
 import dev.ebb.shared.page.Manifest.BlockFile;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
@@ -59,6 +65,39 @@ final class PageShimIT {
         assertThat(compute.fetches.get()).isEqualTo(fetches);
         assertThat(compute.map.statistics().errors()).isZero();
         server.stop();
+      }
+    }
+  }
+
+  @Test
+  void ioWorkersAndParallelScansHydrateToo() throws Exception {
+    try (TestCompute compute = TestCompute.of(store)) {
+      try (TestServer server =
+          compute.start(
+              "io_method=worker",
+              "io_workers=3",
+              "min_parallel_table_scan_size=0",
+              "parallel_setup_cost=0",
+              "max_parallel_workers_per_gather=3")) {
+        assertThat(server.query("postgres", FINGERPRINT.formatted("items")))
+            .isEqualTo(itemsFingerprint);
+        assertThat(compute.map.statistics().errors()).isZero();
+        server.stop();
+      }
+    }
+  }
+
+  @Test
+  void programsThatPostgresStartsRunWithoutTheShim() throws Exception {
+    try (TestCompute compute = TestCompute.of(store)) {
+      try (TestServer server = compute.start()) {
+        assertThat(
+                server.query(
+                    "postgres",
+                    "CREATE TABLE said(line text)",
+                    "COPY said FROM PROGRAM 'echo \"<$LD_PRELOAD>\"'",
+                    "SELECT line FROM said"))
+            .containsExactly("<>");
       }
     }
   }
@@ -235,6 +274,86 @@ final class PageShimIT {
         assertThat(compute.map.removedFiles()).anyMatch(file -> file.key().database() == oid);
       }
     }
+  }
+
+  @Test
+  void aLateFillDoesNotBringATruncatedFileBack() throws Exception {
+    try (TestCompute compute = TestCompute.of(store)) {
+      try (TestServer server = compute.start()) {
+        FileStatus doomed = doomed(server, compute);
+        server.query("postgres", "DROP TABLE doomed");
+        assertThat(compute.data.resolve(doomed.key().path())).hasSize(0);
+        compute.files.fill(
+            doomed.entry(),
+            doomed.incarnation(),
+            0,
+            doomed.blocks(),
+            (_, _, _, count, target) -> target.put(new byte[count * 8192]),
+            1000);
+        assertThat(compute.data.resolve(doomed.key().path())).hasSize(0);
+        server.query("postgres", "CHECKPOINT");
+        assertThat(compute.data.resolve(doomed.key().path())).doesNotExist();
+        assertThat(compute.map.status(doomed.entry()).phase()).isEqualTo(Phase.UNLINKED);
+      }
+    }
+  }
+
+  @Test
+  void aTruncationWaitsForAFillUnderWay() throws Exception {
+    try (TestCompute compute = TestCompute.of(store)) {
+      CountDownLatch claimed = new CountDownLatch(1);
+      CountDownLatch release = new CountDownLatch(1);
+      try (TestServer server = compute.start();
+          ExecutorService agent = Executors.newSingleThreadExecutor()) {
+        FileStatus doomed = doomed(server, compute);
+        compute.files.materialise(doomed.entry());
+        Future<?> fill =
+            agent.submit(() -> {
+              compute.files.fill(
+                  doomed.entry(),
+                  doomed.incarnation(),
+                  0,
+                  8,
+                  (_, _, _, count, target) -> {
+                    claimed.countDown();
+                    release(release);
+                    target.put(new byte[count * 8192]);
+                  },
+                  1000);
+              return true;
+            });
+        assertThat(claimed.await(10, TimeUnit.SECONDS)).isTrue();
+        try (TestServer.Session session = server.connect("postgres")) {
+          Future<?> drop = session.send("DROP TABLE doomed");
+          TestServer.await(
+              "the truncation begins", () -> compute.map.phase(doomed.entry()) == Phase.TRUNCATING);
+          assertThat(drop).isNotDone();
+          assertThat(compute.data.resolve(doomed.key().path())).hasSize(doomed.blocks() * 8192L);
+          release.countDown();
+          drop.get(30, TimeUnit.SECONDS);
+        }
+        fill.get(10, TimeUnit.SECONDS);
+        assertThat(compute.data.resolve(doomed.key().path())).hasSize(0);
+      } finally {
+        release.countDown();
+      }
+    }
+  }
+
+  private static void release(CountDownLatch latch) throws IOException {
+    try {
+      if (!latch.await(30, TimeUnit.SECONDS)) {
+        throw new IOException("never released");
+      }
+    } catch (InterruptedException e) {
+      throw new IOException(e);
+    }
+  }
+
+  private static FileStatus doomed(TestServer server, TestCompute compute) throws Exception {
+    String path = server.query("postgres", "SELECT pg_relation_filepath('doomed')").getFirst();
+    FileKey key = FileKey.parse(path).orElseThrow();
+    return compute.map.status(compute.map.find(key).orElseThrow());
   }
 
   @Test

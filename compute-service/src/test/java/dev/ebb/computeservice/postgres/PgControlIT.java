@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.ebb.computeservice.template.PostgresFixture;
 import java.io.IOException;
 import java.nio.file.Path;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** The file as parsed here against what PostgreSQL says of it. */
@@ -12,6 +13,11 @@ final class PgControlIT {
   private final PostgresFixture postgres = PostgresFixture.get();
 
   PgControlIT() throws IOException {}
+
+  @AfterEach
+  void clean() throws IOException {
+    postgres.clean();
+  }
 
   @Test
   void everyFieldIsWhatPostgresReadsToo() throws IOException {

@@ -13,12 +13,18 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 final class PostgresProcessIT {
   private final PostgresFixture postgres = PostgresFixture.get();
 
   PostgresProcessIT() throws IOException {}
+
+  @AfterEach
+  void clean() throws IOException {
+    postgres.clean();
+  }
 
   private Path lay() throws IOException {
     return postgres.lay(postgres.template, postgres.template.control());

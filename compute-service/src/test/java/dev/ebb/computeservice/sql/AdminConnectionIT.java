@@ -51,9 +51,10 @@ final class AdminConnectionIT {
   }
 
   @AfterEach
-  void stop() {
+  void stop() throws IOException {
     await(admin.close());
     server.close();
+    postgres.clean();
   }
 
   @Test

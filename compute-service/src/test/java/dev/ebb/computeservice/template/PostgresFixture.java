@@ -73,6 +73,14 @@ public final class PostgresFixture {
     return present;
   }
 
+  /** Deletes every cluster but the template: at the end of a test. */
+  public synchronized void clean() throws IOException {
+    for (int i = 1; i <= made; i++) {
+      Trees.delete(root.resolve("d" + i));
+      Trees.delete(root.resolve("d" + i + "s"));
+    }
+  }
+
   /** A path for a new data directory. */
   public synchronized Path newDirectory() {
     made++;

@@ -15,6 +15,7 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -26,6 +27,11 @@ final class RecoveryIT {
   private final PostgresFixture postgres = PostgresFixture.get();
 
   RecoveryIT() throws IOException {}
+
+  @AfterEach
+  void clean() throws IOException {
+    postgres.clean();
+  }
 
   @ParameterizedTest
   @ValueSource(ints = {1 << 20, 8192, 4099, 13})

@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -22,6 +23,11 @@ final class SkeletonCheckIT {
   private Path data = Path.of("unset");
 
   SkeletonCheckIT() throws IOException {}
+
+  @AfterEach
+  void clean() throws IOException {
+    postgres.clean();
+  }
 
   @BeforeEach
   void lay() throws IOException {
@@ -83,6 +89,16 @@ final class SkeletonCheckIT {
     assertThatThrownBy(() -> SkeletonCheck.check(data, cluster.files(), fetched))
         .isInstanceOf(EbbException.Corrupt.class)
         .hasMessageContaining("block 0 of pg_xact/0000 is not what was fetched");
+  }
+
+  @Test
+  void truncatedCommitLogIsFoundOnLazySkeletonToo() throws IOException {
+    List<SkeletonCheck.EagerBlock> fetched = eager();
+    Files.write(data.resolve("pg_xact/0000"), new byte[100]);
+    assertThatThrownBy(() -> SkeletonCheck.check(data, cluster.files(), fetched))
+        .isInstanceOf(EbbException.Corrupt.class)
+        .hasMessageContaining("block 0 of pg_xact/0000 is not on disk");
+    assertBroken("is shorter than its 1 blocks");
   }
 
   @Test

@@ -11,12 +11,18 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 final class TemplateMakerIT {
   private final PostgresFixture postgres = PostgresFixture.get();
 
   TemplateMakerIT() throws IOException {}
+
+  @AfterEach
+  void clean() throws IOException {
+    postgres.clean();
+  }
 
   @Test
   void templateIsStoppedCleanlyWithTheSettingsThatEbbRelies() {

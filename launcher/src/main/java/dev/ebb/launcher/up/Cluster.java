@@ -13,6 +13,7 @@ import io.vertx.core.VertxOptions;
 import io.vertx.core.eventbus.EventBusOptions;
 import io.vertx.spi.cluster.hazelcast.HazelcastClusterManager;
 import java.time.Duration;
+import java.util.UUID;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -21,6 +22,9 @@ record Cluster(HazelcastInstance hazelcast, Vertx vertx) {
   private static final Logger log = LoggerFactory.getLogger(Cluster.class);
   private static final Duration START_TIMEOUT = Duration.ofSeconds(60);
   private static final String NAME = "ebb";
+
+  /** How the event bus knows its member. Source: HazelcastClusterManager of vertx-hazelcast. */
+  private static final String NODE_ID = "__vertx.nodeId";
 
   /** Joins the members that are configured; without any, the member stands alone. */
   static Cluster join(EbbConfig config) throws StartException {
@@ -72,6 +76,7 @@ record Cluster(HazelcastInstance hazelcast, Vertx vertx) {
         .setProperty("hazelcast.logging.type", "slf4j")
         .setProperty("hazelcast.socket.bind.any", "false")
         .setProperty("hazelcast.wait.seconds.before.join", "1");
+    config.getMemberAttributeConfig().setAttribute(NODE_ID, UUID.randomUUID().toString());
     // What the event bus keeps. Source: default-cluster.xml of vertx-hazelcast.
     config.addMultiMapConfig(
         new MultiMapConfig("__vertx.subs")

@@ -1,6 +1,5 @@
 package dev.ebb.launcher.up;
 
-import com.hazelcast.core.HazelcastInstance;
 import dev.ebb.launcher.config.EbbConfig;
 import dev.ebb.shared.model.Secret;
 import dev.ebb.shared.store.ObjectStore;
@@ -20,6 +19,6 @@ record Foundation(
     Secret clusterSecret,
     Secret apiToken,
     ObjectStore store,
-    HazelcastInstance hazelcast,
+    Cluster cluster,
     EbbConfig.Kafka.Cluster kafka,
     PrometheusMeterRegistry meters) {}

@@ -21,8 +21,21 @@ final class LogFile {
 
   private LogFile() {}
 
+  /**
+   * Sends the logs of libraries that choose their logging by themselves to where all logs go; call
+   * it before they are touched.
+   */
+  private static void adoptLibraries() {
+    System.setProperty("hazelcast.logging.type", "slf4j");
+    // Log4j's API is on the class path without its implementation, which it complains about.
+    System.setProperty(
+        "log4j2.loggerContextFactory",
+        "org.apache.logging.log4j.simple.SimpleLoggerContextFactory");
+  }
+
   /** Everything that the levels let through, in files of at most 16 MB, six of them. */
   static void start(Path directory, String name) {
+    adoptLibraries();
     if (!(LoggerFactory.getILoggerFactory() instanceof LoggerContext context)) {
       return;
     }

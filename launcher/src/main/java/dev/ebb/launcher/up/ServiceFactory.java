@@ -4,6 +4,9 @@ import dev.ebb.computeservice.ComputeService;
 import dev.ebb.computeservice.ComputeServiceConfig;
 import dev.ebb.gateway.GatewayConfig;
 import dev.ebb.gateway.GatewayService;
+import dev.ebb.gateway.api.ApiConfig;
+import dev.ebb.gateway.api.ApiConfig.ReadinessCheck;
+import dev.ebb.gateway.api.ApiService;
 import dev.ebb.launcher.config.EbbConfig;
 import dev.ebb.pageservice.PageService;
 import dev.ebb.pageservice.PageServiceConfig;
@@ -13,11 +16,13 @@ import dev.ebb.walservice.WalService;
 import dev.ebb.walservice.WalServiceConfig;
 import dev.ebb.walservice.topic.KafkaConfig;
 import io.vertx.core.Deployable;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 
 /** Makes services from the configuration: the only place that knows all of them. */
-@SuppressWarnings("DoNotCallSuggester")
 final class ServiceFactory {
   private static final long MEBIBYTE = 1024 * 1024;
 
@@ -33,7 +38,7 @@ final class ServiceFactory {
     var defaults = PageServiceConfig.defaults();
     return new PageService(
         foundation.store(),
-        foundation.hazelcast(),
+        foundation.cluster().hazelcast(),
         new PageServiceConfig(
             config.page().l1Bytes(),
             defaults.objectCacheBytes(),
@@ -108,7 +113,15 @@ final class ServiceFactory {
   }
 
   Deployable api() {
-    return new io.vertx.core.VerticleBase() {};
+    EbbConfig.Api api = config.api();
+    return new ApiService(
+        foundation.store(),
+        new ApiConfig(
+            api.host(),
+            api.httpPort(),
+            foundation.apiToken(),
+            List.of(new ReadinessCheck("cluster", this::clusterIsSafe))),
+        foundation.meters());
   }
 
   Deployable scaler() {
@@ -120,6 +133,21 @@ final class ServiceFactory {
             kafkaProperties(),
             foundation.kafka().replicationFactor()),
         foundation.meters());
+  }
+
+  /** Asked on a thread of its own: Hazelcast looks around among the members. */
+  private Future<?> clusterIsSafe() {
+    Promise<Void> answer = Promise.promise();
+    Thread.ofVirtual()
+        .start(
+            () -> {
+              if (foundation.cluster().isSafe()) {
+                answer.complete();
+              } else {
+                answer.fail("the cluster's data is not safe: members come or go");
+              }
+            });
+    return answer.future();
   }
 
   private Map<String, String> kafkaProperties() {

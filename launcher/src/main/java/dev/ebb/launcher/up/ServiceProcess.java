@@ -44,7 +44,7 @@ public final class ServiceProcess {
               clusterSecret,
               token,
               store,
-              cluster.hazelcast(),
+              cluster,
               kafka,
               meters.registry());
       try {

@@ -68,7 +68,7 @@ final class WholeServer {
                 clusterSecret,
                 token,
                 Objects.requireNonNull(store),
-                joined.hazelcast(),
+                joined,
                 Objects.requireNonNull(broker).address(),
                 meters.registry()));
     Tasks.together(
