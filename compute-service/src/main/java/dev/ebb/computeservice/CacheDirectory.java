@@ -29,7 +29,7 @@ final class CacheDirectory {
 
   static void prepare(ComputeServiceConfig config, OsUser user) {
     try {
-      for (Path directory : List.of(config.cacheDir(), config.computesDir(), config.runDir())) {
+      for (Path directory : config.directories()) {
         Files.createDirectories(directory);
         Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
       }
@@ -43,7 +43,7 @@ final class CacheDirectory {
                 + (MAX_RUN_PATH - 10)
                 + " characters");
       }
-      for (Path leftovers : List.of(config.computesDir(), config.runDir())) {
+      for (Path leftovers : List.of(config.computesDir(), config.runDir(), config.arenasDir())) {
         clear(leftovers);
       }
     } catch (IOException e) {

@@ -8,7 +8,6 @@ import dev.ebb.computeservice.lifecycle.PrimaryContext;
 import dev.ebb.computeservice.lifecycle.PrimaryStarter;
 import dev.ebb.computeservice.pages.PageClient;
 import dev.ebb.computeservice.placement.Placement;
-import dev.ebb.computeservice.placement.Router;
 import dev.ebb.computeservice.postgres.OsUser;
 import dev.ebb.computeservice.postgres.PostgresBinaries;
 import dev.ebb.computeservice.postgres.SupervisedLauncher;
