@@ -3,12 +3,14 @@ package dev.ebb.computeservice.hydrate;
 import dev.ebb.computeservice.blockmap.BlockMap;
 import dev.ebb.computeservice.blockmap.LocalFiles;
 import dev.ebb.computeservice.pages.PageClient;
+import dev.ebb.computeservice.template.SkeletonCheck;
 import dev.ebb.shared.bus.PageMessage;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.page.FileKey;
 import dev.ebb.shared.page.Manifest;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.concurrent.ConcurrentHashMap;
@@ -130,8 +132,13 @@ public final class PageHydrator implements HydrationHandler {
     bootBytes.add(run.bytes().length);
   }
 
-  /** Fetches blocks, unless they are there, before PostgreSQL starts. */
-  public void fetchAhead(List<Manifest.BlockRun> runs) throws IOException {
+  /**
+   * Fetches blocks, unless they are there, before PostgreSQL starts; returns what was fetched, for a
+   * check of what then lies on the disk.
+   */
+  public List<SkeletonCheck.EagerBlock> fetchAhead(List<Manifest.BlockRun> runs)
+      throws IOException {
+    var fetched = new ArrayList<SkeletonCheck.EagerBlock>();
     for (Manifest.BlockRun run : runs) {
       OptionalInt found = map.find(run.file());
       if (found.isPresent()) {
@@ -142,12 +149,22 @@ public final class PageHydrator implements HydrationHandler {
             run.firstBlock(),
             run.count(),
             (key, of, first, count, target) -> {
-              target.put(read(key, of, first, count));
-              bootBytes.add((long) count * FileKey.BLOCK_BYTES);
+              byte[] pages = read(key, of, first, count);
+              for (int i = 0; i < count; i++) {
+                int at = i * FileKey.BLOCK_BYTES;
+                fetched.add(
+                    SkeletonCheck.EagerBlock.of(
+                        key,
+                        first + i,
+                        Arrays.copyOfRange(pages, at, at + FileKey.BLOCK_BYTES)));
+              }
+              target.put(pages);
+              bootBytes.add(pages.length);
             },
             FILL_TIMEOUT_MS);
       }
     }
+    return List.copyOf(fetched);
   }
 
   /** Blocks that were missed so far, as they were asked for; a bounded number. */

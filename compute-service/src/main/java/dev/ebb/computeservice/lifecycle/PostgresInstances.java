@@ -150,7 +150,10 @@ public final class PostgresInstances {
       for (PageMessage.BootPages.Run page : boot.join().runs()) {
         hydrator.fillAhead(page);
       }
-      hydrator.fetchAhead(SkeletonCheck.requiredBlocks(control, manifest.files()));
+      SkeletonCheck.check(
+          data,
+          manifest.files(),
+          hydrator.fetchAhead(SkeletonCheck.requiredBlocks(control, manifest.files())));
       Path agent = run.resolve("agent");
       closing.socket = AgentSocket.open(agent, owner, hydrator);
       Lsn startLsn = start.tail() == null ? manifest.endLsn() : start.tail().to();
