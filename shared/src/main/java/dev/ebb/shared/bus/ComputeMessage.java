@@ -71,6 +71,12 @@ public sealed interface ComputeMessage extends BusMessage {
   /** The branch sleeps. */
   record Suspended(boolean wasRunning, Lsn endLsn, long captureMicros) implements ComputeMessage {}
 
+  /**
+   * Ends the branch's primary at once and without a capture: the branch is being dropped. Goes to
+   * the address of the host that runs it; no error where none runs.
+   */
+  record DiscardBranch(BranchId branch) implements ComputeMessage, Request<Ok> {}
+
   /** Asks for a role: of the running compute where there is one, else of the newest snapshot. */
   record LookupRole(BranchId branch, String role) implements ComputeMessage, Request<RoleFound> {}
 

@@ -52,7 +52,7 @@ public record Manifest(
     List<SmallFile> smallFiles,
     List<BlockFile> files,
     List<WalPiece> walPieces,
-    List<String> packs,
+    List<PackRef> packs,
     String bootPack,
     List<BlockRun> bootBlocks,
     List<RoleState> roles,
@@ -72,6 +72,15 @@ public record Manifest(
 
   /** WAL bytes that start at {@code start}. */
   public record WalPiece(Lsn start, byte[] bytes) {}
+
+  /**
+   * A pack, with what a reader needs to fetch its index in one ranged read.
+   *
+   * @param key the object
+   * @param bytes the object's size
+   * @param indexBytes the size of the index at its end
+   */
+  public record PackRef(String key, long bytes, int indexBytes) {}
 
   /** {@code count} blocks from {@code firstBlock} on. */
   public record BlockRun(FileKey file, int firstBlock, int count) {}

@@ -1,0 +1,211 @@
+package dev.ebb.pageservice.cache;
+
+import com.github.benmanes.caffeine.cache.AsyncCache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import dev.ebb.pageservice.pack.PackIndex;
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.store.ObjectStore;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+
+/**
+ * Chunks of records, compressed as they are stored, through all tiers. What several threads miss at
+ * the same time is fetched once; neighbouring chunks of a pack in one ranged read. Blocking.
+ */
+public final class ChunkCache {
+  /** Of one ranged read. */
+  private static final int MAX_READ_BYTES = 8 << 20;
+
+  private static final int ENTRY_OVERHEAD_BYTES = 160;
+
+  private final ObjectStore store;
+  private final SharedCache shared;
+  private final ExecutorService threads;
+  private final AsyncCache<ChunkKey, byte[]> memory;
+  private final CacheMeters l1;
+  private final CacheMeters l2;
+  private final CacheMeters l3;
+
+  public ChunkCache(
+      ObjectStore store,
+      SharedCache shared,
+      ExecutorService threads,
+      long memoryBytes,
+      MeterRegistry meters) {
+    this.store = store;
+    this.shared = shared;
+    this.threads = threads;
+    this.memory =
+        Caffeine.newBuilder()
+            .maximumWeight(memoryBytes)
+            .weigher((ChunkKey key, byte[] chunk) -> chunk.length + ENTRY_OVERHEAD_BYTES)
+            .executor(Runnable::run)
+            .buildAsync();
+    this.l1 = new CacheMeters(meters, "l1");
+    this.l2 = new CacheMeters(meters, "l2");
+    this.l3 = new CacheMeters(meters, "l3");
+  }
+
+  /** The chunks asked for, each with its pack's index. */
+  public Map<ChunkKey, byte[]> get(Map<ChunkKey, PackIndex> wanted) {
+    Map<ChunkKey, byte[]> present = HashMap.newHashMap(wanted.size());
+    long bytes = 0;
+    for (ChunkKey key : wanted.keySet()) {
+      byte[] chunk = ifPresent(key);
+      if (chunk != null) {
+        present.put(key, chunk);
+        bytes += chunk.length;
+      }
+    }
+    l1.answered(present.size(), wanted.size() - present.size(), bytes);
+    return present.size() == wanted.size() ? present : load(wanted);
+  }
+
+  private byte @org.jspecify.annotations.Nullable [] ifPresent(ChunkKey key) {
+    return memory.synchronous().getIfPresent(key);
+  }
+
+  private Map<ChunkKey, byte[]> load(Map<ChunkKey, PackIndex> wanted) {
+    // a missing key's future is in the cache before the function runs: others wait for it
+    return Futures.await(
+        memory.getAll(
+            wanted.keySet(),
+            (missing, executor) -> {
+              try {
+                return CompletableFuture.completedFuture(fetch(missing, wanted));
+              } catch (RuntimeException | Error e) {
+                return CompletableFuture.failedFuture(e);
+              }
+            }));
+  }
+
+  /** Reads chunks from the store past all caches and forgets what the caches had of them. */
+  public Map<ChunkKey, byte[]> reread(Map<ChunkKey, PackIndex> wanted) {
+    for (ChunkKey key : wanted.keySet()) {
+      memory.synchronous().invalidate(key);
+      shared.remove(key);
+    }
+    return fetchFromStore(wanted);
+  }
+
+  private Map<ChunkKey, byte[]> fetch(
+      Set<? extends ChunkKey> missing, Map<ChunkKey, PackIndex> wanted) {
+    Map<ChunkKey, byte[]> found = new HashMap<>();
+    if (shared.isPresent()) {
+      Timer.Sample sample = Timer.start();
+      found.putAll(shared.get(List.copyOf(missing)));
+      sample.stop(l2.latency());
+      // a chunk of the wrong size is nothing that was put there
+      found.entrySet().removeIf(e -> e.getValue().length != size(e.getKey(), wanted));
+      l2.answered(found.size(), missing.size() - found.size(), totalBytes(found));
+    }
+    Map<ChunkKey, PackIndex> rest = new LinkedHashMap<>();
+    for (ChunkKey key : missing) {
+      if (!found.containsKey(key)) {
+        rest.put(key, index(key, wanted));
+      }
+    }
+    if (!rest.isEmpty()) {
+      Map<ChunkKey, byte[]> fresh = fetchFromStore(rest);
+      shared.put(fresh);
+      found.putAll(fresh);
+    }
+    return found;
+  }
+
+  private static PackIndex index(ChunkKey key, Map<ChunkKey, PackIndex> wanted) {
+    PackIndex index = wanted.get(key);
+    if (index == null) {
+      throw new IllegalStateException("nobody asked for " + key);
+    }
+    return index;
+  }
+
+  private static int size(ChunkKey key, Map<ChunkKey, PackIndex> wanted) {
+    PackIndex index = index(key, wanted);
+    return index.chunkEnd(key.chunk()) - index.chunkStart(key.chunk());
+  }
+
+  /** Neighbouring chunks of one pack. */
+  private record Stretch(PackIndex index, List<ChunkKey> keys) {
+    int start() {
+      return index.chunkStart(keys.getFirst().chunk());
+    }
+
+    int end() {
+      return index.chunkEnd(keys.getLast().chunk());
+    }
+
+    boolean takes(PackIndex other, ChunkKey key) {
+      return index == other
+          && index.chunkStart(key.chunk()) == end()
+          && index.chunkEnd(key.chunk()) - start() <= MAX_READ_BYTES;
+    }
+  }
+
+  private Map<ChunkKey, byte[]> fetchFromStore(Map<ChunkKey, PackIndex> wanted) {
+    Timer.Sample sample = Timer.start();
+    List<Stretch> stretches = stretches(wanted);
+    Map<ChunkKey, byte[]> found = HashMap.newHashMap(wanted.size());
+    if (stretches.size() == 1) {
+      found.putAll(read(stretches.getFirst()));
+    } else {
+      List<CompletableFuture<Map<ChunkKey, byte[]>>> reads = new ArrayList<>();
+      for (Stretch stretch : stretches) {
+        reads.add(CompletableFuture.supplyAsync(() -> read(stretch), threads));
+      }
+      reads.forEach(read -> found.putAll(Futures.await(read)));
+    }
+    sample.stop(l3.latency());
+    l3.answered(found.size(), 0, totalBytes(found));
+    return found;
+  }
+
+  private static List<Stretch> stretches(Map<ChunkKey, PackIndex> wanted) {
+    List<ChunkKey> sorted = new ArrayList<>(wanted.keySet());
+    sorted.sort(java.util.Comparator.comparing(ChunkKey::pack).thenComparingInt(ChunkKey::chunk));
+    List<Stretch> stretches = new ArrayList<>();
+    for (ChunkKey key : sorted) {
+      PackIndex index = index(key, wanted);
+      if (stretches.isEmpty() || !stretches.getLast().takes(index, key)) {
+        stretches.add(new Stretch(index, new ArrayList<>()));
+      }
+      stretches.getLast().keys().add(key);
+    }
+    return stretches;
+  }
+
+  private Map<ChunkKey, byte[]> read(Stretch stretch) {
+    String pack = stretch.index().pack().key();
+    int start = stretch.start();
+    byte[] bytes =
+        store
+            .getRange(pack, start, stretch.end() - start)
+            .orElseThrow(
+                () -> new EbbException.Corrupt("pack " + pack + " is missing from the store"));
+    Map<ChunkKey, byte[]> chunks = HashMap.newHashMap(stretch.keys().size());
+    for (ChunkKey key : stretch.keys()) {
+      int from = stretch.index().chunkStart(key.chunk()) - start;
+      int to = stretch.index().chunkEnd(key.chunk()) - start;
+      chunks.put(key, Arrays.copyOfRange(bytes, from, to));
+    }
+    return chunks;
+  }
+
+  private static long totalBytes(Map<ChunkKey, byte[]> chunks) {
+    long bytes = 0;
+    for (byte[] chunk : chunks.values()) {
+      bytes += chunk.length;
+    }
+    return bytes;
+  }
+}

@@ -1,0 +1,112 @@
+package dev.ebb.pageservice.capture;
+
+import dev.ebb.pageservice.cache.Futures;
+import dev.ebb.pageservice.pack.FileId;
+import dev.ebb.pageservice.pack.PackBuilder;
+import dev.ebb.shared.catalog.BranchKeys;
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.SnapshotId;
+import dev.ebb.shared.page.Manifest.PackRef;
+import dev.ebb.shared.store.ObjectStore;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * Writes a capture's packs: one fills while the one before is on its way to the store. Not
+ * thread-safe.
+ */
+final class PackWriter {
+  /** Zero pages take no bytes, but a place in the index. */
+  private static final int MAX_PAGES = 1 << 18;
+
+  private static final int MIN_EARLY_BYTES = 1 << 20;
+
+  private final ObjectStore store;
+  private final ExecutorService threads;
+  private final BranchId branch;
+  private final SnapshotId snapshot;
+  private final CaptureLimits limits;
+
+  /** Records that wait in memory, of all captures. */
+  private final AtomicLong buffered;
+
+  private final List<PackRef> packs = new ArrayList<>();
+  private PackBuilder filling = new PackBuilder();
+  private CompletableFuture<?> writing = CompletableFuture.completedFuture(null);
+  private long bytesWritten;
+
+  PackWriter(
+      ObjectStore store,
+      ExecutorService threads,
+      BranchId branch,
+      SnapshotId snapshot,
+      CaptureLimits limits,
+      AtomicLong buffered) {
+    this.store = store;
+    this.threads = threads;
+    this.branch = branch;
+    this.snapshot = snapshot;
+    this.limits = limits;
+    this.buffered = buffered;
+  }
+
+  /** Adds a record; waits for the store where packs fill faster than it takes them. */
+  void add(FileId file, int block, byte[] record, int from, int length) {
+    filling.add(file, block, record, from, length);
+    long all = buffered.addAndGet(length);
+    boolean early = all > limits.bufferBytes() && filling.bytes() >= MIN_EARLY_BYTES;
+    if (early || filling.bytes() >= limits.packBytes() || filling.pages() >= MAX_PAGES) {
+      startWriting();
+    }
+  }
+
+  /** Begins to write what is left; {@link #await} waits for it. */
+  void finish() {
+    if (filling.pages() > 0) {
+      startWriting();
+    }
+  }
+
+  /** Waits until every pack that was begun is stored. */
+  void await() {
+    Futures.await(writing);
+  }
+
+  private void startWriting() {
+    await();
+    PackBuilder.Built pack = filling.build(BranchKeys.pack(branch, snapshot, packs.size()));
+    long records = filling.bytes();
+    filling = new PackBuilder();
+    packs.add(pack.ref());
+    bytesWritten += pack.ref().bytes();
+    writing =
+        CompletableFuture.runAsync(
+            () -> {
+              try {
+                store.put(pack.ref().key(), pack.content());
+              } finally {
+                buffered.addAndGet(-records);
+              }
+            },
+            threads);
+  }
+
+  /** Every pack begun so far, the oldest first. */
+  List<PackRef> packs() {
+    return List.copyOf(packs);
+  }
+
+  long bytesWritten() {
+    return bytesWritten;
+  }
+
+  /** Forgets what is not written; waits for what is being written, whatever comes of it. */
+  void discard() {
+    buffered.addAndGet(-filling.bytes());
+    filling = new PackBuilder();
+    writing.handle((done, error) -> null).join();
+  }
+}

@@ -1,0 +1,225 @@
+package dev.ebb.shared.catalog;
+
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.Generation;
+import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.store.ObjectStore;
+import java.util.Arrays;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
+
+/**
+ * The heads of branches: who may write, and which snapshot is the newest. Every change is a
+ * compare-and-set on the head's object. Blocking.
+ *
+ * <p>{@code Unavailable} from a change means that it may or may not have happened: the store did
+ * not answer. {@link #openGeneration} can simply be called again (a generation may be skipped);
+ * {@link #commitSnapshot} with the same manifest finds out.
+ */
+public final class BranchHeads {
+  /** Each lost race means that somebody else made progress; so many in a row mean a defect. */
+  private static final int MAX_RACES = 100;
+
+  private final ObjectStore store;
+
+  public BranchHeads(ObjectStore store) {
+    this.store = store;
+  }
+
+  /** A head with the version that a compare-and-set on it needs. */
+  public record Versioned(BranchHead head, ObjectStore.Version version) {}
+
+  /**
+   * A generation that was opened.
+   *
+   * @param head as it is now, with the new generation
+   * @param previous as it was before: how the last generation ended, and where
+   */
+  public record Opened(BranchHead head, BranchHead previous) {}
+
+  /** Makes a branch's head; {@code Conflict} where another one is there already. */
+  public void create(BranchHead head) {
+    String key = BranchKeys.head(head.branch());
+    byte[] content = CatalogJson.encode(head);
+    if (store.putIfAbsent(key, content).isPresent()) {
+      return;
+    }
+    boolean ours = store.get(key).filter(s -> Arrays.equals(s.content(), content)).isPresent();
+    if (!ours) {
+      throw new EbbException.Conflict("branch " + head.branch() + " has a head already");
+    }
+  }
+
+  /** The head, a tombstone included, or nothing. */
+  public Optional<Versioned> read(BranchId branch) {
+    String key = BranchKeys.head(branch);
+    return store
+        .get(key)
+        .map(stored ->
+            new Versioned(CatalogJson.decodeHead(key, stored.content()), stored.version()));
+  }
+
+  /**
+   * Raises the generation for a new primary, which fences all older ones, and takes the mark of a
+   * clean end off. {@code NotFound} for a branch that does not exist or was dropped.
+   */
+  public Opened openGeneration(BranchId branch) {
+    for (int race = 0; race < MAX_RACES; race++) {
+      Versioned now = require(branch);
+      BranchHead before = now.head();
+      BranchHead after =
+          with(before, before.generation().next(), before.manifestKey(), false, Lsn.INVALID);
+      if (write(after, now.version())) {
+        return new Opened(after, before);
+      }
+    }
+    throw tooManyRaces(branch);
+  }
+
+  /**
+   * Makes a snapshot the branch's newest. {@code Fenced} where the head has another generation or
+   * the branch is gone. Idempotent for the same manifest.
+   *
+   * @param closed whether the compute has stopped cleanly, with the log's end at {@code closedLsn}
+   */
+  public BranchHead commitSnapshot(
+      BranchId branch, Generation generation, String manifestKey, boolean closed, Lsn closedLsn) {
+    return commit(
+        branch,
+        generation,
+        manifestKey,
+        head -> head,
+        h -> close(h, manifestKey, closed, closedLsn));
+  }
+
+  /**
+   * The same, but only where {@code expectedManifestKey} is still the newest snapshot: {@code
+   * Conflict} otherwise.
+   */
+  public BranchHead commitSnapshot(
+      BranchId branch,
+      Generation generation,
+      String expectedManifestKey,
+      String manifestKey,
+      boolean closed,
+      Lsn closedLsn) {
+    return commit(
+        branch,
+        generation,
+        manifestKey,
+        head -> requireManifest(head, expectedManifestKey),
+        head -> close(head, manifestKey, closed, closedLsn));
+  }
+
+  /** Leaves a tombstone: nothing can be started or committed any more. No head, no error. */
+  public void drop(BranchId branch) {
+    for (int race = 0; race < MAX_RACES; race++) {
+      Optional<Versioned> now = read(branch);
+      if (now.isEmpty() || now.get().head().dropped()) {
+        return;
+      }
+      BranchHead head = now.get().head();
+      var tombstone =
+          new BranchHead(
+              head.formatVersion(),
+              head.branch(),
+              head.database(),
+              head.systemIdentifier(),
+              head.generation(),
+              head.manifestKey(),
+              head.closed(),
+              head.closedLsn(),
+              true);
+      if (write(tombstone, now.get().version())) {
+        return;
+      }
+    }
+    throw tooManyRaces(branch);
+  }
+
+  private BranchHead commit(
+      BranchId branch,
+      Generation generation,
+      String manifestKey,
+      UnaryOperator<BranchHead> check,
+      UnaryOperator<BranchHead> change) {
+    for (int race = 0; race < MAX_RACES; race++) {
+      Versioned now =
+          read(branch)
+              .filter(v -> !v.head().dropped())
+              .orElseThrow(
+                  () -> new EbbException.Fenced("branch " + branch + " was dropped: stop"));
+      BranchHead head = now.head();
+      if (!head.generation().equals(generation)) {
+        throw new EbbException.Fenced(
+            "branch "
+                + branch
+                + " is at generation "
+                + head.generation()
+                + "; generation "
+                + generation
+                + " may not commit any more");
+      }
+      if (head.manifestKey().equals(manifestKey)) {
+        return head;
+      }
+      BranchHead after = change.apply(check.apply(head));
+      if (write(after, now.version())) {
+        return after;
+      }
+    }
+    throw tooManyRaces(branch);
+  }
+
+  private static BranchHead requireManifest(BranchHead head, String expected) {
+    if (!head.manifestKey().equals(expected)) {
+      throw new EbbException.Conflict(
+          "branch "
+              + head.branch()
+              + " moved on from snapshot "
+              + expected
+              + " to "
+              + head.manifestKey()
+              + ": capture again");
+    }
+    return head;
+  }
+
+  private static BranchHead close(
+      BranchHead head, String manifestKey, boolean closed, Lsn closedLsn) {
+    return with(head, head.generation(), manifestKey, closed, closed ? closedLsn : Lsn.INVALID);
+  }
+
+  private static BranchHead with(
+      BranchHead head, Generation generation, String manifestKey, boolean closed, Lsn closedLsn) {
+    return new BranchHead(
+        head.formatVersion(),
+        head.branch(),
+        head.database(),
+        head.systemIdentifier(),
+        generation,
+        manifestKey,
+        closed,
+        closedLsn,
+        head.dropped());
+  }
+
+  private Versioned require(BranchId branch) {
+    return read(branch)
+        .filter(v -> !v.head().dropped())
+        .orElseThrow(
+            () -> new EbbException.NotFound("branch " + branch + " does not exist or was dropped"));
+  }
+
+  private boolean write(BranchHead head, ObjectStore.Version expected) {
+    return store
+        .putIfMatch(BranchKeys.head(head.branch()), CatalogJson.encode(head), expected)
+        .isPresent();
+  }
+
+  private static EbbException tooManyRaces(BranchId branch) {
+    return new EbbException.Unavailable(
+        "the head of branch " + branch + " changed under each of " + MAX_RACES + " attempts");
+  }
+}

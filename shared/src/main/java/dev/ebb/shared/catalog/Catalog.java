@@ -1,0 +1,133 @@
+package dev.ebb.shared.catalog;
+
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.DatabaseId;
+import dev.ebb.shared.model.Names;
+import dev.ebb.shared.store.ObjectStore;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The databases by name. Every change is a compare-and-set on the database's object; a database is
+ * told from a later one of the same name by its id. Blocking.
+ */
+public final class Catalog {
+  private static final String PREFIX = "catalog/databases/";
+  private static final int MAX_RACES = 100;
+
+  private final ObjectStore store;
+
+  public Catalog(ObjectStore store) {
+    this.store = store;
+  }
+
+  private record Versioned(DatabaseRecord database, ObjectStore.Version version) {}
+
+  /**
+   * Takes the name for a database in state CREATING; {@code Conflict} where it is taken. Repeating
+   * the very same record is no error.
+   */
+  public void create(DatabaseRecord database) {
+    if (database.state() != DatabaseRecord.State.CREATING) {
+      throw new EbbException.Invalid("a database begins as CREATING, not " + database.state());
+    }
+    String key = key(database.name());
+    byte[] content = CatalogJson.encode(database);
+    if (store.putIfAbsent(key, content).isPresent()) {
+      return;
+    }
+    boolean ours = store.get(key).filter(s -> Arrays.equals(s.content(), content)).isPresent();
+    if (!ours) {
+      throw new EbbException.Conflict("database \"" + database.name() + "\" exists already");
+    }
+  }
+
+  /** The database's first start succeeded. {@code Conflict} where a drop began meanwhile. */
+  public DatabaseRecord markReady(String name, DatabaseId id) {
+    return change(name, id, DatabaseRecord.State.READY);
+  }
+
+  /** A drop begins: no branch of it is to be started any more. */
+  public DatabaseRecord markDropping(String name, DatabaseId id) {
+    return change(name, id, DatabaseRecord.State.DROPPING);
+  }
+
+  /** The database of that name in whatever state, or nothing. */
+  public Optional<DatabaseRecord> find(String name) {
+    return read(name).map(Versioned::database);
+  }
+
+  /** Every database in whatever state, by name. */
+  public List<DatabaseRecord> list() {
+    var databases = new ArrayList<DatabaseRecord>();
+    for (ObjectStore.Listed object : store.list(PREFIX)) {
+      find(object.key().substring(PREFIX.length())).ifPresent(databases::add);
+    }
+    return List.copyOf(databases);
+  }
+
+  /**
+   * Frees the name of a database whose drop is complete; no error where it is gone. {@code
+   * Conflict} where it is not in state DROPPING.
+   */
+  public void remove(String name, DatabaseId id) {
+    Optional<Versioned> now = read(name).filter(v -> v.database().id().equals(id));
+    if (now.isEmpty()) {
+      return;
+    }
+    if (now.get().database().state() != DatabaseRecord.State.DROPPING) {
+      throw new EbbException.Conflict("database \"" + name + "\" is not being dropped");
+    }
+    // DROPPING is a database's last state: nobody changes the object between the check and this
+    store.delete(key(name));
+  }
+
+  private DatabaseRecord change(String name, DatabaseId id, DatabaseRecord.State state) {
+    for (int race = 0; race < MAX_RACES; race++) {
+      Versioned now =
+          read(name)
+              .filter(v -> v.database().id().equals(id))
+              .orElseThrow(
+                  () -> new EbbException.NotFound("database \"" + name + "\" does not exist"));
+      DatabaseRecord before = now.database();
+      if (before.state() == state) {
+        return before;
+      }
+      if (before.state() == DatabaseRecord.State.DROPPING) {
+        throw new EbbException.Conflict("database \"" + name + "\" is being dropped");
+      }
+      var after =
+          new DatabaseRecord(
+              before.formatVersion(),
+              before.id(),
+              before.name(),
+              before.owner(),
+              state,
+              before.createdEpochMs(),
+              before.branches());
+      if (store.putIfMatch(key(name), CatalogJson.encode(after), now.version()).isPresent()) {
+        return after;
+      }
+    }
+    throw new EbbException.Unavailable(
+        "database \"" + name + "\" changed under each of " + MAX_RACES + " attempts");
+  }
+
+  private Optional<Versioned> read(String name) {
+    String key = key(name);
+    return store
+        .get(key)
+        .map(stored ->
+            new Versioned(CatalogJson.decodeDatabase(key, stored.content()), stored.version()));
+  }
+
+  private static String key(String name) {
+    try {
+      return PREFIX + Names.requireName("database", name);
+    } catch (IllegalArgumentException e) {
+      throw new EbbException.Invalid(String.valueOf(e.getMessage()));
+    }
+  }
+}
