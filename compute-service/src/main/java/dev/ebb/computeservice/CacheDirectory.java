@@ -1,6 +1,7 @@
 package dev.ebb.computeservice;
 
 import dev.ebb.computeservice.blockmap.NativeFiles;
+import dev.ebb.computeservice.blockmap.ShimSymbols;
 import dev.ebb.computeservice.postgres.OsUser;
 import dev.ebb.shared.error.EbbException;
 import java.io.IOException;
@@ -28,7 +29,7 @@ final class CacheDirectory {
 
   static void prepare(ComputeServiceConfig config, OsUser user) {
     try {
-      for (Path directory : List.of(config.cacheDir(), config.computesDir(), config.runDir())) {
+      for (Path directory : config.directories()) {
         Files.createDirectories(directory);
         Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
       }
@@ -42,7 +43,7 @@ final class CacheDirectory {
                 + (MAX_RUN_PATH - 10)
                 + " characters");
       }
-      for (Path leftovers : List.of(config.computesDir(), config.runDir())) {
+      for (Path leftovers : List.of(config.computesDir(), config.runDir(), config.arenasDir())) {
         clear(leftovers);
       }
     } catch (IOException e) {
@@ -128,6 +129,15 @@ final class CacheDirectory {
       return natives;
     } catch (IOException e) {
       throw new EbbException.Unavailable("the page shim cannot be unpacked: " + e, e);
+    }
+  }
+
+  /** A binary that reads files in ways that the shim does not cover would read absent pages. */
+  static void requireKnownSymbols(Path postgres) {
+    try {
+      ShimSymbols.check(postgres);
+    } catch (IOException e) {
+      throw new EbbException.Invalid(String.valueOf(e.getMessage()));
     }
   }
 }

@@ -8,7 +8,6 @@ import dev.ebb.computeservice.lifecycle.PrimaryContext;
 import dev.ebb.computeservice.lifecycle.PrimaryStarter;
 import dev.ebb.computeservice.pages.PageClient;
 import dev.ebb.computeservice.placement.Placement;
-import dev.ebb.computeservice.placement.Router;
 import dev.ebb.computeservice.postgres.OsUser;
 import dev.ebb.computeservice.postgres.PostgresBinaries;
 import dev.ebb.computeservice.postgres.SupervisedLauncher;
@@ -92,6 +91,7 @@ public final class ComputeService extends VerticleBase {
     PostgresBinaries binaries =
         PostgresBinaries.unpack(config.cacheDir().resolve("postgres"), user);
     NativeFiles natives = CacheDirectory.unpackNatives(config, user);
+    CacheDirectory.requireKnownSymbols(binaries.bin("postgres"));
     var pages = new PageClient(blocking);
     var catalog = new Catalog(store);
     var heads = new BranchHeads(store);

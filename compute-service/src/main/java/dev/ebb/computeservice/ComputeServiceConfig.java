@@ -1,6 +1,7 @@
 package dev.ebb.computeservice;
 
 import dev.ebb.shared.model.Secret;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -35,6 +36,8 @@ public record ComputeServiceConfig(
     long captureIntervalMs,
     long startTimeoutMs,
     long stopTimeoutMs) {
+
+  private static final Path SHARED_MEMORY = Path.of("/dev/shm");
 
   public ComputeServiceConfig {
     var violations = new ArrayList<String>();
@@ -91,9 +94,19 @@ public record ComputeServiceConfig(
         30_000);
   }
 
-  /** The directories below the cache. */
+  /** The directories that the service makes, and clears where an earlier run left something. */
   List<Path> directories() {
-    return List.of(cacheDir, computesDir(), runDir());
+    return List.of(cacheDir, computesDir(), runDir(), arenasDir());
+  }
+
+  /**
+   * Where the block maps are: on a memory file system where there is one, since every block that is
+   * written changes a word there, and since a full disk under a mapped file would be a SIGBUS.
+   */
+  public Path arenasDir() {
+    return Files.isWritable(SHARED_MEMORY)
+        ? SHARED_MEMORY.resolve("ebb-" + Integer.toHexString(cacheDir.toString().hashCode()))
+        : cacheDir.resolve("arenas");
   }
 
   /** One directory for each running compute. */

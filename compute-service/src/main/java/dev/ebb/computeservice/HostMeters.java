@@ -1,7 +1,7 @@
 package dev.ebb.computeservice;
 
 import dev.ebb.computeservice.lifecycle.Host;
-import dev.ebb.shared.fleet.ComputeStatus;
+import dev.ebb.shared.model.ComputeStatus;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.binder.BaseUnits;

@@ -29,6 +29,8 @@ import io.vertx.core.VerticleBase;
 import io.vertx.core.eventbus.MessageConsumer;
 import io.vertx.core.internal.ContextInternal;
 import io.vertx.core.internal.PromiseInternal;
+import java.nio.charset.StandardCharsets;
+import java.security.GeneralSecurityException;
 import java.security.SecureRandom;
 import java.time.Clock;
 import java.util.ArrayList;
@@ -72,31 +74,35 @@ public final class GatewayService extends VerticleBase {
 
   @Override
   public Future<?> start() {
-    return certificate()
-        .compose(certificate -> listen(services(certificate)))
+    return identity()
+        .compose(identity -> listen(services(identity)))
         .onSuccess(bound -> {
           port = bound;
           log.info("PostgreSQL clients connect to {}:{}", config.host(), bound);
         });
   }
 
-  private Future<ServerCertificate> certificate() {
-    PromiseInternal<ServerCertificate> read = ((ContextInternal) context).promise();
+  /** What takes files and slow cryptography to make. */
+  private record Identity(TlsUpgrade tls, byte[] mockSecret) {}
+
+  private Future<Identity> identity() {
+    PromiseInternal<Identity> made = ((ContextInternal) context).promise();
     Thread.ofVirtual()
         .start(() -> {
           try {
-            read.complete(
+            ServerCertificate certificate =
                 config.certificateFile() != null && config.keyFile() != null
                     ? ServerCertificate.read(config.certificateFile(), config.keyFile())
-                    : SelfSigned.readOrCreate(config.tlsDirectory()));
+                    : SelfSigned.readOrCreate(config.tlsDirectory());
+            made.complete(new Identity(new TlsUpgrade(certificate), mockSecret(certificate)));
           } catch (RuntimeException e) {
-            read.fail(e);
+            made.fail(e);
           }
         });
-    return read.future();
+    return made.future();
   }
 
-  private SessionServices services(ServerCertificate certificate) {
+  private SessionServices services(Identity identity) {
     var random = new SecureRandom();
     var bus = new Bus(vertx);
     var sessions = new LiveSessions();
@@ -120,8 +126,8 @@ public final class GatewayService extends VerticleBase {
             config.maxUnauthenticated(),
             config.maxConnections(),
             config.requireTls()),
-        new TlsUpgrade(certificate),
-        new LoginRules(mockSecret(certificate), random, clock),
+        identity.tls(),
+        new LoginRules(identity.mockSecret(), random, clock),
         new LoginThrottle(clock),
         cache,
         new Computes(bus, config.wakeTimeoutMs()),
@@ -138,9 +144,8 @@ public final class GatewayService extends VerticleBase {
     try {
       var mac = Mac.getInstance("HmacSHA256");
       mac.init(new SecretKeySpec(certificate.key().getEncoded(), "HmacSHA256"));
-      return mac.doFinal(
-          "ebb gateway mock authentication".getBytes(java.nio.charset.StandardCharsets.US_ASCII));
-    } catch (java.security.GeneralSecurityException e) {
+      return mac.doFinal("ebb gateway mock authentication".getBytes(StandardCharsets.US_ASCII));
+    } catch (GeneralSecurityException e) {
       throw new IllegalStateException(e);
     }
   }

@@ -20,7 +20,7 @@ record Psql(int exit, String output) {
     try {
       Process process = start(password, command);
       String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-      if (!process.waitFor(60, TimeUnit.SECONDS)) {
+      if (!process.waitFor(120, TimeUnit.SECONDS)) {
         process.destroyForcibly();
         throw new AssertionError("psql hangs: " + output);
       }

@@ -1,5 +1,6 @@
 package dev.ebb.launcher;
 
+import dev.ebb.launcher.bench.BenchCommand;
 import dev.ebb.launcher.cli.EbbCommand;
 import java.util.List;
 
@@ -15,6 +16,6 @@ public final class Main {
 
   /** Commands that live in packages of their own: an instance of each picocli command. */
   static List<Object> furtherCommands() {
-    return List.of();
+    return List.of(new BenchCommand());
   }
 }

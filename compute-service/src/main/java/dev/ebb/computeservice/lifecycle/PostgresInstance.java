@@ -49,7 +49,7 @@ public final class PostgresInstance implements AutoCloseable {
 
   /** What must be released, whatever a start got as far as. */
   static final class Resources {
-    final List<Path> directories = new ArrayList<>();
+    final List<Path> paths = new ArrayList<>();
     @Nullable BlockMap map;
     @Nullable AgentSocket socket;
 
@@ -64,11 +64,14 @@ public final class PostgresInstance implements AutoCloseable {
       if (map != null) {
         map.close();
       }
-      directories.forEach(Resources::deleteTree);
-      directories.clear();
+      paths.forEach(Resources::deleteTree);
+      paths.clear();
     }
 
     private static void deleteTree(Path directory) {
+      if (!Files.exists(directory)) {
+        return;
+      }
       try (Stream<Path> paths = Files.walk(directory)) {
         for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
           Files.deleteIfExists(path);

@@ -129,11 +129,12 @@ public final class PostgresInstances {
     var closing = new PostgresInstance.Resources();
     try {
       Path directory = makeDirectory(config.computesDir().resolve(name));
-      closing.directories.add(directory);
+      closing.paths.add(directory);
       Path run = makeDirectory(config.runDir().resolve(randomHex(6)));
-      closing.directories.add(run);
+      closing.paths.add(run);
       Path data = directory.resolve("data");
-      Path arena = directory.resolve("arena");
+      Path arena = config.arenasDir().resolve(name);
+      closing.paths.add(arena);
       PgControl control =
           new Skeleton(data, manifest, user).lay(start.systemIdentifier(), start.tail());
       closing.map =

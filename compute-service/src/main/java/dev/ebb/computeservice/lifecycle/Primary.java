@@ -8,7 +8,7 @@ import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
 import dev.ebb.shared.bus.ComputeMessage.WakeParts;
 import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.error.EbbException;
-import dev.ebb.shared.fleet.ComputeStatus;
+import dev.ebb.shared.model.ComputeStatus;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.HostId;
 import dev.ebb.shared.model.Lsn;

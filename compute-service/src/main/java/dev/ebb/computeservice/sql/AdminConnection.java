@@ -23,6 +23,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One connection to a running compute as {@code ebb_admin}, over its unix socket, where the
@@ -31,6 +33,8 @@ import org.jspecify.annotations.Nullable;
  * which would wait behind it: connect again.
  */
 public final class AdminConnection {
+  private static final Logger log = LoggerFactory.getLogger(AdminConnection.class);
+
   /** Nobody works in it, so that its commits can be told from users' ones. */
   public static final String MAINTENANCE_DATABASE = "postgres";
 
@@ -79,6 +83,9 @@ public final class AdminConnection {
   private AdminConnection(PgConnection connection) {
     this.connection = connection;
     connection.closeHandler(closed -> open = false);
+    // Its end is news only to who asks next; without a handler the client would log it itself.
+    connection.exceptionHandler(error -> open = false);
+    connection.noticeHandler(notice -> log.debug("a compute says: {}", notice.getMessage()));
   }
 
   /** Whether it can be used; false once a statement is stuck or its end is noticed. */

@@ -146,8 +146,8 @@ public final class SkeletonCheck {
    * Looks at a skeleton on disk. Costs a few file reads for each PostgreSQL database in it.
    *
    * @param files the manifest's
-   * @param hydrated what was fetched ahead of a lazy start, at least {@link #requiredBlocks};
-   *     empty where every block is on disk anyway, so that every SLRU file must be there in full
+   * @param hydrated what was fetched ahead of a lazy start, at least {@link #requiredBlocks}; empty
+   *     where every block is on disk anyway, so that every SLRU file must be there in full
    * @throws EbbException.Corrupt naming the first thing that is wrong
    */
   public static void check(

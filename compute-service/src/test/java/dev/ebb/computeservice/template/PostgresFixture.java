@@ -31,6 +31,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /** Real PostgreSQL for the tests: binaries and a template once per JVM, clusters made from it. */
@@ -89,6 +90,12 @@ public final class PostgresFixture {
 
   /** Lays a whole cluster, with the WAL pieces and nothing else of its log. */
   public Path lay(StoppedCluster from, PgControl control) throws IOException {
+    return lay(from, control, file -> true);
+  }
+
+  /** Lays a cluster with some of its files of blocks only. */
+  Path lay(StoppedCluster from, PgControl control, Predicate<Manifest.BlockFile> wanted)
+      throws IOException {
     Path data = newDirectory();
     Files.createDirectory(
         data, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
@@ -98,7 +105,7 @@ public final class PostgresFixture {
     for (Manifest.SmallFile file : from.smallFiles()) {
       Files.write(data.resolve(file.path()), file.content());
     }
-    for (Manifest.BlockFile file : from.files()) {
+    for (Manifest.BlockFile file : from.files().stream().filter(wanted).toList()) {
       try (var out = new RandomAccessFile(data.resolve(file.key().path()).toFile(), "rw")) {
         out.setLength((long) file.blocks() * FileKey.BLOCK_BYTES);
         for (int block = 0; block < file.blocks(); block += 128) {

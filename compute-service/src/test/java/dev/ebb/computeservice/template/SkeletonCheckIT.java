@@ -31,7 +31,9 @@ final class SkeletonCheckIT {
 
   @BeforeEach
   void lay() throws IOException {
-    data = postgres.lay(cluster, cluster.control());
+    data =
+        postgres.lay(
+            cluster, cluster.control(), file -> file.key().kind() != FileKey.Kind.RELATION);
   }
 
   @Test

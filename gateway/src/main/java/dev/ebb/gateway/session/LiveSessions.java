@@ -1,8 +1,8 @@
 package dev.ebb.gateway.session;
 
 import dev.ebb.shared.bus.ComputeMessage.HostAnnouncement;
-import dev.ebb.shared.fleet.ComputeStatus;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.ComputeStatus;
 import io.vertx.core.Future;
 import java.util.List;
 import java.util.Map;

@@ -3,6 +3,7 @@ package dev.ebb.launcher.bench;
 import dev.ebb.launcher.client.ApiClient;
 import dev.ebb.launcher.client.ApiException;
 import dev.ebb.launcher.client.ServerLocation;
+import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.Secret;
 import java.io.IOException;
 import java.io.InputStream;
@@ -100,7 +101,7 @@ final class BenchServer {
                   "Ebb, no gateway",
                   host,
                   port.intValue(),
-                  target.database().replaceFirst("@.*", ""),
+                  BranchAddress.parse(target.database()).database(),
                   target.user(),
                   target.password()));
         }
@@ -111,8 +112,9 @@ final class BenchServer {
   }
 
   private static boolean isOf(Map<?, ?> compute, Target target) {
-    String name = target.database().replaceFirst("@.*", "");
-    return name.equals(compute.get("database")) || name.equals(compute.get("databaseName"));
+    BranchAddress branch = BranchAddress.parse(target.database());
+    return branch.database().equals(compute.get("database"))
+        && branch.branch().equals(compute.get("branch"));
   }
 
   /** Objects anywhere in a JSON value. */
@@ -144,10 +146,7 @@ final class BenchServer {
   }
 
   private static String branchPath(Target target) {
-    String[] parts = target.database().split("@", 2);
-    return "/v1/databases/"
-        + ApiClient.element(parts[0])
-        + "/branches/"
-        + ApiClient.element(parts.length > 1 ? parts[1] : "main");
+    BranchAddress branch = BranchAddress.parse(target.database());
+    return "/v1/databases/" + branch.database() + "/branches/" + branch.branch();
   }
 }

@@ -116,7 +116,14 @@ final class BenchIT {
                       List.of(
                           Map.of("database", "other", "port", 1, "pid", 1),
                           Map.of(
-                              "database", database, "port", target.port(), "pid", behind.pid()))));
+                              "database",
+                              database,
+                              "branch",
+                              "main",
+                              "port",
+                              target.port(),
+                              "pid",
+                              behind.pid()))));
           default -> "{\"parts\":{\"postgresMicros\":21000}}";
         };
     byte[] bytes = answer.getBytes(StandardCharsets.UTF_8);

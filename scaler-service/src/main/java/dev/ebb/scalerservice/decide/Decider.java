@@ -1,8 +1,8 @@
 package dev.ebb.scalerservice.decide;
 
 import dev.ebb.shared.bus.ScalerMessage.Action;
-import dev.ebb.shared.fleet.ComputeStatus;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.ComputeStatus;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;

@@ -1,7 +1,7 @@
 package dev.ebb.scalerservice.decide;
 
 import dev.ebb.shared.bus.ComputeMessage.HostAnnouncement;
-import dev.ebb.shared.fleet.ComputeStatus;
+import dev.ebb.shared.model.ComputeStatus;
 import dev.ebb.shared.model.HostId;
 import java.util.ArrayList;
 import java.util.HashMap;

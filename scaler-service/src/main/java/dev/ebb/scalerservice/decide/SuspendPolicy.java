@@ -1,6 +1,6 @@
 package dev.ebb.scalerservice.decide;
 
-import dev.ebb.shared.fleet.ComputeStatus;
+import dev.ebb.shared.model.ComputeStatus;
 import java.util.Map;
 
 /**

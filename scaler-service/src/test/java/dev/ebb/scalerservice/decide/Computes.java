@@ -1,8 +1,8 @@
 package dev.ebb.scalerservice.decide;
 
-import dev.ebb.shared.fleet.ComputeStatus;
-import dev.ebb.shared.fleet.ComputeStatus.State;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.ComputeStatus;
+import dev.ebb.shared.model.ComputeStatus.State;
 import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;

@@ -5,8 +5,8 @@ import static dev.ebb.scalerservice.decide.Computes.idle;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.ebb.shared.bus.ScalerMessage.Action;
-import dev.ebb.shared.fleet.ComputeStatus.State;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.ComputeStatus.State;
 import dev.ebb.shared.model.HostId;
 import java.util.ArrayList;
 import java.util.List;

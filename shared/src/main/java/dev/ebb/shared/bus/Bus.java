@@ -5,6 +5,7 @@ import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.eventbus.EventBus;
+import io.vertx.core.eventbus.Message;
 import io.vertx.core.eventbus.MessageConsumer;
 import io.vertx.core.eventbus.ReplyException;
 import io.vertx.core.eventbus.ReplyFailure;
@@ -67,27 +68,50 @@ public final class Bus {
       String address, Function<BusMessage, Future<? extends BusMessage>> handler) {
     return events.consumer(
         address,
-        message -> {
-          Future<? extends BusMessage> answer;
-          try {
-            answer = handler.apply(message.body());
-          } catch (RuntimeException e) {
-            answer = Future.failedFuture(e);
-          }
-          answer.onComplete(
-              reply -> message.reply(reply, options()),
-              error -> {
-                if (!(error instanceof EbbException)) {
-                  log.error("{} failed", message.body().getClass().getSimpleName(), error);
-                }
-                message.reply(Failure.of(error), options());
-              });
-        });
+        message ->
+            answer(message, handler)
+                .onComplete(
+                    reply -> reply(message, reply),
+                    error -> {
+                      if (!(error instanceof EbbException)) {
+                        log.error("a request on {} failed", address, error);
+                      }
+                      message.reply(Failure.of(error), options());
+                    }));
+  }
+
+  private static Future<? extends BusMessage> answer(
+      Message<BusMessage> message, Function<BusMessage, Future<? extends BusMessage>> handler) {
+    try {
+      return handler.apply(message.body()); // body() decodes, and refuses what is malformed
+    } catch (RuntimeException e) {
+      return Future.failedFuture(e);
+    }
+  }
+
+  private static void reply(Message<BusMessage> message, BusMessage reply) {
+    try {
+      message.reply(reply, options());
+    } catch (RuntimeException e) { // it cannot be encoded: without this the caller would wait
+      log.error("an answer cannot be sent", e);
+      message.reply(Failure.of(e), options());
+    }
   }
 
   /** Receives what is published on an address. */
   public MessageConsumer<BusMessage> subscribe(String address, Consumer<BusMessage> handler) {
-    return events.consumer(address, message -> handler.accept(message.body()));
+    return events.consumer(
+        address,
+        message -> {
+          BusMessage body;
+          try {
+            body = message.body();
+          } catch (EbbException e) {
+            log.warn("a message on {} is ignored: {}", address, e.getMessage());
+            return;
+          }
+          handler.accept(body);
+        });
   }
 
   private static DeliveryOptions options() {

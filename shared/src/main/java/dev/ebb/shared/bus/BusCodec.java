@@ -13,16 +13,18 @@ public final class BusCodec implements MessageCodec<BusMessage, BusMessage> {
   static final String NAME = "ebb";
   private static final byte VERSION = 1;
   private static final int HEADER_BYTES = 7;
+  private static final int LENGTH_OFFSET = 3;
 
   @Override
   public void encodeToWire(Buffer buffer, BusMessage message) {
-    var body = Buffer.buffer();
-    RecordCodec.write(body, message);
-    buffer
-        .appendByte(VERSION)
-        .appendShort((short) MessageTags.tagOf(message))
-        .appendInt(body.length())
-        .appendBuffer(body);
+    if (!(message instanceof Record content)) {
+      throw new IllegalArgumentException(message.getClass() + " is no record");
+    }
+    int start = buffer.length();
+    buffer.appendByte(VERSION).appendShort((short) MessageTags.tagOf(message)).appendInt(0);
+    RecordCodec.write(buffer, content);
+    // the body goes in place, so that a large one is copied once
+    buffer.setInt(start + LENGTH_OFFSET, buffer.length() - start - HEADER_BYTES);
   }
 
   @Override
@@ -36,7 +38,7 @@ public final class BusCodec implements MessageCodec<BusMessage, BusMessage> {
           "bus format " + version + " is not known here: are all members of one version of Ebb?");
     }
     Class<? extends BusMessage> type = MessageTags.typeOf(buffer.getUnsignedShort(position + 1));
-    int length = buffer.getInt(position + 3);
+    int length = buffer.getInt(position + LENGTH_OFFSET);
     if (length < 0 || length > buffer.length() - position - HEADER_BYTES) {
       throw new EbbException.Invalid("a truncated bus message");
     }

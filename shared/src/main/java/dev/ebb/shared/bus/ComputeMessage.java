@@ -1,7 +1,7 @@
 package dev.ebb.shared.bus;
 
-import dev.ebb.shared.fleet.ComputeStatus;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.ComputeStatus;
 import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.HostId;

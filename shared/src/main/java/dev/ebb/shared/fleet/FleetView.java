@@ -2,6 +2,7 @@ package dev.ebb.shared.fleet;
 
 import dev.ebb.shared.bus.ComputeMessage.HostAnnouncement;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.ComputeStatus;
 import dev.ebb.shared.model.HostId;
 import java.time.Clock;
 import java.time.Duration;

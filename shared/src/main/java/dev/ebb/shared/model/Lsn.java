@@ -17,11 +17,11 @@ public record Lsn(long value) implements Comparable<Lsn> {
           "not an LSN: \"" + text + "\"; expected two hexadecimal numbers such as 0/16B3748");
     }
     try {
-      long high = Long.parseLong(text, 0, slash, 16);
-      long low = Long.parseLong(text, slash + 1, text.length(), 16);
-      if (high < 0 || low < 0) {
+      if (text.indexOf('+') >= 0 || text.indexOf('-') >= 0) {
         throw new NumberFormatException("a sign");
       }
+      long high = Long.parseLong(text, 0, slash, 16);
+      long low = Long.parseLong(text, slash + 1, text.length(), 16);
       return new Lsn(high << 32 | low);
     } catch (NumberFormatException e) {
       throw new IllegalArgumentException(

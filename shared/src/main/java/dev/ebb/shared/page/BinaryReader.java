@@ -90,6 +90,7 @@ public final class BinaryReader {
 
   public String takeText() {
     int count = takeCount(1);
+    need(count);
     at += count;
     return new String(bytes, at - count, count, StandardCharsets.UTF_8);
   }

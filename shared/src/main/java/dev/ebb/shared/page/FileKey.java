@@ -61,6 +61,7 @@ public record FileKey(Kind kind, int database, int relation, int fork, int segme
   /** Blocks of a whole 1 GB relation segment. */
   public static final int BLOCKS_PER_SEGMENT = 131072;
 
+  private static final long MAX_OID = 0xFFFFFFFFL;
   private static final String[] FORKS = {"", "_fsm", "_vm", "_init"};
   private static final Pattern RELATION =
       Pattern.compile(
@@ -75,29 +76,41 @@ public record FileKey(Kind kind, int database, int relation, int fork, int segme
           .thenComparingInt(FileKey::fork)
           .thenComparingInt(FileKey::segment);
 
-  /** The key of a path relative to the data directory, or nothing for any other file. */
+  /**
+   * The key of a path relative to the data directory, or nothing for any other file. A path that
+   * PostgreSQL would spell differently ({@code base/1/007}) is another file.
+   */
   public static Optional<FileKey> parse(String path) {
     Matcher relation = RELATION.matcher(path);
-    if (relation.matches()) {
-      int database = relation.group(1) == null ? 0 : Integer.parseUnsignedInt(relation.group(1));
-      String fork = relation.group(3);
-      int forkNumber = fork == null ? 0 : "fsm".equals(fork) ? 1 : "vm".equals(fork) ? 2 : 3;
-      int segment = relation.group(4) == null ? 0 : Integer.parseInt(relation.group(4));
-      return Optional.of(
-          new FileKey(
-              Kind.RELATION,
-              database,
-              Integer.parseUnsignedInt(relation.group(2)),
-              forkNumber,
-              segment));
+    Optional<FileKey> key = relation.matches() ? ofRelation(relation) : ofSlru(SLRU.matcher(path));
+    return key.filter(k -> k.path().equals(path));
+  }
+
+  private static Optional<FileKey> ofRelation(Matcher path) {
+    long database = path.group(1) == null ? 0 : Long.parseLong(path.group(1));
+    long relation = Long.parseLong(path.group(2));
+    if (database > MAX_OID || relation > MAX_OID) {
+      return Optional.empty();
     }
-    Matcher slru = SLRU.matcher(path);
-    if (slru.matches()) {
-      for (Kind kind : Kind.values()) {
-        if (kind.directory().equals(slru.group(1))) {
-          return Optional.of(
-              new FileKey(kind, 0, 0, 0, Integer.parseUnsignedInt(slru.group(2), 16)));
-        }
+    int fork =
+        switch (path.group(3)) {
+          case null -> 0;
+          case "fsm" -> 1;
+          case "vm" -> 2;
+          default -> 3;
+        };
+    int segment = path.group(4) == null ? 0 : Integer.parseInt(path.group(4));
+    return Optional.of(new FileKey(Kind.RELATION, (int) database, (int) relation, fork, segment));
+  }
+
+  private static Optional<FileKey> ofSlru(Matcher path) {
+    if (!path.matches()) {
+      return Optional.empty();
+    }
+    for (Kind kind : Kind.values()) {
+      if (kind.directory().equals(path.group(1))) {
+        int segment = Integer.parseUnsignedInt(path.group(2), 16);
+        return Optional.of(new FileKey(kind, 0, 0, 0, segment));
       }
     }
     return Optional.empty();

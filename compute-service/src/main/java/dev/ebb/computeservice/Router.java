@@ -1,6 +1,7 @@
-package dev.ebb.computeservice.placement;
+package dev.ebb.computeservice;
 
 import dev.ebb.computeservice.lifecycle.Host;
+import dev.ebb.computeservice.placement.Placement;
 import dev.ebb.computeservice.provision.DatabaseProvisioner;
 import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.Bus;
@@ -20,7 +21,7 @@ import java.util.function.Supplier;
  * Takes the requests of this host. What arrives at the address that all hosts share is passed on to
  * the host that it is for; what arrives at this host's own address is done here.
  */
-public final class Router {
+final class Router {
   /** Above every bound inside a host: recovery is the longest thing that is ever waited for. */
   private static final long PASS_ON_TIMEOUT_MS = 120_000;
 
@@ -30,8 +31,7 @@ public final class Router {
   private final Bus bus;
   private final Executor tasks;
 
-  public Router(
-      Host host, Placement placement, DatabaseProvisioner provisioner, Bus bus, Executor tasks) {
+  Router(Host host, Placement placement, DatabaseProvisioner provisioner, Bus bus, Executor tasks) {
     this.host = host;
     this.placement = placement;
     this.provisioner = provisioner;
@@ -40,7 +40,7 @@ public final class Router {
   }
 
   /** Begins to answer. */
-  public void listen() {
+  void listen() {
     bus.answer(Addresses.host(host.id()), this::here);
     bus.answer(Addresses.COMPUTE, this::route);
   }

@@ -1,0 +1,188 @@
+package dev.ebb.shared.catalog;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.DatabaseId;
+import dev.ebb.shared.model.Generation;
+import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.store.InMemoryObjectStore;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.Executors;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+
+final class BranchHeadsTest {
+  private static final BranchId BRANCH = new BranchId("branch1");
+  private static final Lsn END = Lsn.parse("0/16B3748");
+
+  private final InMemoryObjectStore store = new InMemoryObjectStore();
+  private final BranchHeads heads = new BranchHeads(store);
+
+  private static BranchHead head() {
+    return new BranchHead(
+        1,
+        BRANCH,
+        new DatabaseId("db1"),
+        -2,
+        Generation.NONE,
+        "template",
+        false,
+        Lsn.INVALID,
+        false);
+  }
+
+  private BranchHead now() {
+    return heads.read(BRANCH).orElseThrow().head();
+  }
+
+  private static Generation generation(long number) {
+    return new Generation(number);
+  }
+
+  @Test
+  void headIsCreatedOnce() {
+    assertThat(heads.read(BRANCH)).isEmpty();
+    heads.create(head());
+    heads.create(head());
+    assertThat(now()).isEqualTo(head());
+
+    heads.openGeneration(BRANCH);
+    assertThatThrownBy(() -> heads.create(head())).isInstanceOf(EbbException.Conflict.class);
+  }
+
+  @Test
+  void openedGenerationTellsHowTheLastOneEnded() {
+    heads.create(head());
+    assertThat(heads.openGeneration(BRANCH).head().generation()).isEqualTo(generation(1));
+    heads.commitSnapshot(BRANCH, generation(1), "manifest1", true, END);
+    assertThat(now().closed()).isTrue();
+    assertThat(now().closedLsn()).isEqualTo(END);
+
+    BranchHeads.Opened opened = heads.openGeneration(BRANCH);
+
+    assertThat(opened.previous().closed()).isTrue();
+    assertThat(opened.previous().closedLsn()).isEqualTo(END);
+    assertThat(opened.previous().manifestKey()).isEqualTo("manifest1");
+    assertThat(opened.head().generation()).isEqualTo(generation(2));
+    assertThat(opened.head().manifestKey()).isEqualTo("manifest1");
+    assertThat(opened.head().closed()).isFalse();
+    assertThat(opened.head().closedLsn()).isEqualTo(Lsn.INVALID);
+    assertThat(now()).isEqualTo(opened.head());
+  }
+
+  @Test
+  void concurrentStartsGetDifferentGenerations() throws Exception {
+    heads.create(head());
+    List<Callable<Generation>> starts = new ArrayList<>();
+    for (int i = 0; i < 10; i++) {
+      starts.add(() -> heads.openGeneration(BRANCH).head().generation());
+    }
+    try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      Set<Generation> generations =
+          threads.invokeAll(starts).stream()
+              .map(done -> {
+                try {
+                  return done.get();
+                } catch (Exception e) {
+                  throw new IllegalStateException(e);
+                }
+              })
+              .collect(Collectors.toSet());
+      assertThat(generations).hasSize(10);
+      assertThat(now().generation()).isEqualTo(generation(10));
+    }
+  }
+
+  @Test
+  void commitOfOlderGenerationIsFenced() {
+    heads.create(head());
+    heads.openGeneration(BRANCH);
+    heads.openGeneration(BRANCH);
+
+    assertThatThrownBy(() -> heads.commitSnapshot(BRANCH, generation(1), "old", true, END))
+        .isInstanceOf(EbbException.Fenced.class)
+        .hasMessageContaining("generation 2");
+    assertThatThrownBy(() -> heads.commitSnapshot(BRANCH, generation(3), "odd", true, END))
+        .isInstanceOf(EbbException.Fenced.class);
+    assertThat(now().manifestKey()).isEqualTo("template");
+  }
+
+  @Test
+  void commitIsIdempotentForTheSameManifest() {
+    heads.create(head());
+    heads.openGeneration(BRANCH);
+    BranchHead first = heads.commitSnapshot(BRANCH, generation(1), "m1", false, Lsn.INVALID);
+
+    assertThat(heads.commitSnapshot(BRANCH, generation(1), "m1", false, Lsn.INVALID))
+        .isEqualTo(first);
+  }
+
+  @Test
+  void commitOverAnUnexpectedSnapshotIsConflict() {
+    heads.create(head());
+    heads.openGeneration(BRANCH);
+    heads.commitSnapshot(BRANCH, generation(1), "template", "m1", false, Lsn.INVALID);
+
+    assertThatThrownBy(
+            () -> heads.commitSnapshot(BRANCH, generation(1), "template", "m2", false, Lsn.INVALID))
+        .isInstanceOf(EbbException.Conflict.class);
+    assertThat(heads.commitSnapshot(BRANCH, generation(1), "template", "m1", false, Lsn.INVALID))
+        .isEqualTo(now());
+    heads.commitSnapshot(BRANCH, generation(1), "m1", "m2", false, Lsn.INVALID);
+    assertThat(now().manifestKey()).isEqualTo("m2");
+  }
+
+  @Test
+  void droppedBranchStartsAndCommitsNothing() {
+    heads.drop(BRANCH);
+    heads.create(head());
+    heads.openGeneration(BRANCH);
+    heads.drop(BRANCH);
+    heads.drop(BRANCH);
+
+    assertThat(now().dropped()).isTrue();
+    assertThatThrownBy(() -> heads.openGeneration(BRANCH))
+        .isInstanceOf(EbbException.NotFound.class);
+    assertThatThrownBy(() -> heads.openGeneration(new BranchId("unknown")))
+        .isInstanceOf(EbbException.NotFound.class);
+    assertThatThrownBy(() -> heads.commitSnapshot(BRANCH, generation(1), "m1", true, END))
+        .isInstanceOf(EbbException.Fenced.class);
+    assertThatThrownBy(() -> heads.create(head())).isInstanceOf(EbbException.Conflict.class);
+  }
+
+  /** The stored form is for ever: other programs read it, and later versions must. */
+  @Test
+  void headIsStoredInThisForm() {
+    heads.create(head());
+    heads.openGeneration(BRANCH);
+    heads.commitSnapshot(BRANCH, generation(1), "branches/branch1/manifests/s1", true, END);
+
+    byte[] stored = store.get("branches/branch1/head").orElseThrow().content();
+    assertThat(new String(stored, StandardCharsets.UTF_8))
+        .isEqualTo(
+            "{\"formatVersion\":1,\"branch\":\"branch1\",\"database\":\"db1\","
+                + "\"systemIdentifier\":\"18446744073709551614\",\"generation\":1,"
+                + "\"manifestKey\":\"branches/branch1/manifests/s1\",\"closed\":true,"
+                + "\"closedLsn\":\"0/16B3748\",\"dropped\":false}");
+  }
+
+  @Test
+  void newerOrDamagedHeadIsNamed() {
+    store.put("branches/branch1/head", "{\"formatVersion\":7}".getBytes(StandardCharsets.UTF_8));
+    assertThatThrownBy(() -> heads.read(BRANCH))
+        .isInstanceOf(EbbException.Unavailable.class)
+        .hasMessageContaining("branches/branch1/head has format 7");
+
+    store.put("branches/branch1/head", "{\"formatVersion\":1}".getBytes(StandardCharsets.UTF_8));
+    assertThatThrownBy(() -> heads.openGeneration(BRANCH))
+        .isInstanceOf(EbbException.Corrupt.class)
+        .hasMessageContaining("branches/branch1/head");
+  }
+}

@@ -1,0 +1,152 @@
+package dev.ebb.shared.catalog;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.DatabaseId;
+import dev.ebb.shared.store.InMemoryObjectStore;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.Executors;
+import org.junit.jupiter.api.Test;
+
+final class CatalogTest {
+  private static final DatabaseId ID = new DatabaseId("db1");
+
+  private final InMemoryObjectStore store = new InMemoryObjectStore();
+  private final Catalog catalog = new Catalog(store);
+
+  private static DatabaseRecord database(String name, DatabaseId id) {
+    return new DatabaseRecord(
+        1,
+        id,
+        name,
+        "app",
+        DatabaseRecord.State.CREATING,
+        1_700_000_000_000L,
+        Map.of("main", new BranchId("b1"), "dev", new BranchId("b2")));
+  }
+
+  @Test
+  void databaseLivesFromCreatingToRemoved() {
+    catalog.create(database("shop", ID));
+    assertThat(catalog.find("shop")).contains(database("shop", ID));
+
+    assertThat(catalog.markReady("shop", ID).state()).isEqualTo(DatabaseRecord.State.READY);
+    assertThat(catalog.markReady("shop", ID).state()).isEqualTo(DatabaseRecord.State.READY);
+    assertThat(catalog.markDropping("shop", ID).state()).isEqualTo(DatabaseRecord.State.DROPPING);
+    assertThatThrownBy(() -> catalog.markReady("shop", ID))
+        .isInstanceOf(EbbException.Conflict.class);
+
+    catalog.remove("shop", ID);
+    catalog.remove("shop", ID);
+    assertThat(catalog.find("shop")).isEmpty();
+    assertThat(catalog.list()).isEmpty();
+  }
+
+  @Test
+  void takenNameIsConflictExceptForTheSameRecord() {
+    catalog.create(database("shop", ID));
+    catalog.create(database("shop", ID));
+
+    assertThatThrownBy(() -> catalog.create(database("shop", new DatabaseId("db2"))))
+        .isInstanceOf(EbbException.Conflict.class)
+        .hasMessageContaining("exists already");
+  }
+
+  @Test
+  void oneOfManyConcurrentCreatorsWins() throws Exception {
+    try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      List<Callable<Boolean>> creators =
+          java.util.stream.IntStream.range(0, 8)
+              .<Callable<Boolean>>mapToObj(i ->
+                  () -> {
+                    try {
+                      catalog.create(database("shop", new DatabaseId("db" + i)));
+                      return true;
+                    } catch (EbbException.Conflict e) {
+                      return false;
+                    }
+                  })
+              .toList();
+      int winners = 0;
+      for (var creator : threads.invokeAll(creators)) {
+        winners += creator.get() ? 1 : 0;
+      }
+      assertThat(winners).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void laterDatabaseOfTheNameIsNotTouchedForAnEarlierOne() {
+    catalog.create(database("shop", ID));
+    var earlier = new DatabaseId("earlier");
+
+    assertThatThrownBy(() -> catalog.markDropping("shop", earlier))
+        .isInstanceOf(EbbException.NotFound.class);
+    catalog.remove("shop", earlier);
+    assertThat(catalog.find("shop")).isPresent();
+    assertThatThrownBy(() -> catalog.remove("shop", ID)).isInstanceOf(EbbException.Conflict.class);
+  }
+
+  @Test
+  void listIsByName() {
+    for (String name : List.of("b", "a", "c")) {
+      catalog.create(database(name, DatabaseId.random()));
+    }
+
+    assertThat(catalog.list()).extracting(DatabaseRecord::name).containsExactly("a", "b", "c");
+  }
+
+  @Test
+  void nameThatIsNoneIsInvalid() {
+    assertThatThrownBy(() -> catalog.find("../x")).isInstanceOf(EbbException.Invalid.class);
+    assertThatThrownBy(() -> catalog.create(database("A", ID)))
+        .isInstanceOf(EbbException.Invalid.class);
+  }
+
+  /** The stored form is for ever: other programs read it, and later versions must. */
+  @Test
+  void databaseIsStoredInThisForm() {
+    catalog.create(database("shop", ID));
+
+    byte[] stored = store.get("catalog/databases/shop").orElseThrow().content();
+    assertThat(new String(stored, StandardCharsets.UTF_8))
+        .isEqualTo(
+            "{\"formatVersion\":1,\"id\":\"db1\",\"name\":\"shop\",\"owner\":\"app\","
+                + "\"state\":\"CREATING\",\"createdEpochMs\":1700000000000,"
+                + "\"branches\":{\"dev\":\"b2\",\"main\":\"b1\"}}");
+  }
+
+  @Test
+  void newerOrDamagedRecordIsNamed() {
+    store.put("catalog/databases/new", "{\"formatVersion\":2}".getBytes(StandardCharsets.UTF_8));
+    assertThatThrownBy(() -> catalog.find("new"))
+        .isInstanceOf(EbbException.Unavailable.class)
+        .hasMessageContaining("catalog/databases/new has format 2");
+
+    for (String damaged :
+        List.of(
+            "",
+            "{",
+            "[]",
+            "null",
+            "{\"formatVersion\":\"1\"}",
+            "{\"formatVersion\":0}",
+            "{\"formatVersion\":1,\"id\":\"db1\"}",
+            "{\"formatVersion\":1,\"id\":\"../\",\"name\":\"a\",\"owner\":\"a\",\"state\":\"READY\","
+                + "\"createdEpochMs\":1,\"branches\":{}}",
+            "{\"formatVersion\":1,\"id\":\"a\",\"name\":\"a\",\"owner\":\"a\",\"state\":\"ODD\","
+                + "\"createdEpochMs\":1,\"branches\":{}}")) {
+      store.put("catalog/databases/bad", damaged.getBytes(StandardCharsets.UTF_8));
+      assertThatThrownBy(() -> catalog.find("bad"))
+          .as(damaged)
+          .isInstanceOf(EbbException.Corrupt.class)
+          .hasMessageContaining("catalog/databases/bad");
+    }
+  }
+}

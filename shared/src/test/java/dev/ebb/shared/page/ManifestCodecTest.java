@@ -1,0 +1,243 @@
+package dev.ebb.shared.page;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.github.luben.zstd.Zstd;
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.Generation;
+import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.model.RoleState;
+import dev.ebb.shared.model.Secret;
+import dev.ebb.shared.model.SnapshotId;
+import dev.ebb.shared.page.Manifest.BlockFile;
+import dev.ebb.shared.page.Manifest.BlockRun;
+import dev.ebb.shared.page.Manifest.PackRef;
+import dev.ebb.shared.page.Manifest.SmallFile;
+import dev.ebb.shared.page.Manifest.WalPiece;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Random;
+import java.util.TreeSet;
+import java.util.zip.CRC32C;
+import org.junit.jupiter.api.Test;
+
+final class ManifestCodecTest {
+  private static final FileKey HEAP = FileKey.parse("base/4294967295/4294967290.2").orElseThrow();
+  private static final FileKey XACT = FileKey.parse("pg_xact/0000").orElseThrow();
+
+  private static Manifest manifest(
+      List<String> directories, List<SmallFile> smallFiles, List<BlockFile> files) {
+    return new Manifest(
+        new SnapshotId("snapshot1"),
+        new BranchId("branch1"),
+        new Generation(3),
+        180006,
+        -5L,
+        1 << 20,
+        1,
+        Lsn.parse("0/16B3748"),
+        Lsn.parse("0/16B3780"),
+        Lsn.parse("FFFFFFFF/16B3800"),
+        true,
+        9,
+        directories,
+        smallFiles,
+        files,
+        List.of(new WalPiece(Lsn.parse("0/1600000"), new byte[] {1, 2, 3})),
+        List.of(
+            new PackRef("branches/t/packs/a-0", 5_000_000_000L, 77),
+            new PackRef("branches/b/packs/b-0", 12, 5)),
+        "branches/b/packs/b-boot",
+        List.of(new BlockRun(HEAP, 5, 2), new BlockRun(HEAP, 1, 1)),
+        List.of(
+            new RoleState("app", new Secret("SCRAM-SHA-256$x"), true, false, false, -1, 1),
+            new RoleState("nobody", null, false, true, true, 10, Long.MAX_VALUE)),
+        -1);
+  }
+
+  private static Manifest small() {
+    return manifest(
+        List.of("base", "base/1"),
+        List.of(new SmallFile("global/pg_control", new byte[] {8, 0, 9})),
+        List.of(new BlockFile(HEAP, 4, 131_072), new BlockFile(XACT, 0, 1)));
+  }
+
+  @Test
+  void manifestComesBack() {
+    Manifest manifest = small();
+
+    assertThat(ManifestCodec.decode(ManifestCodec.encode(manifest)))
+        .usingRecursiveComparison()
+        .isEqualTo(manifest);
+  }
+
+  /** Formats are for ever: what this holds must stay readable. */
+  @Test
+  void manifestOfFormatOneIsStillRead() {
+    byte[] golden = HexFormat.of().parseHex(GOLDEN);
+
+    assertThat(HexFormat.of().formatHex(ManifestCodec.encode(small()))).isEqualTo(GOLDEN);
+    assertThat(ManifestCodec.decode(golden)).usingRecursiveComparison().isEqualTo(small());
+  }
+
+  private static final String GOLDEN =
+      "4542424d010000011128b52ffd601100bd060022cc2d308039e93094325218919b02835de7160c6d"
+          + "67236286d546b2cb20120c20a3843ffcc4d6cc5366445bdd9a34b5b6b79429dddddd2d4151fd231e"
+          + "18b2e5508520383028882c974c84b1302c64261ae363abed81bcfd8f5cffbd98e14043528920c408"
+          + "544c58cc4af49ca4a617dde5a486b26c95fd0e93c60098f379b0f64b22abfb85fe6015772e8ba786"
+          + "4d74d5835c6d0254720e8d7cb0ad42fa044ae70581d2ff5785392f1a9241c124ce64bd0e7ca48b39"
+          + "323e4b42010b00b801422a283a130459f0d96cc77168e12951427b866b25ff036802302cd25c";
+
+  private static List<BlockFile> files(int count) {
+    var random = new Random(5);
+    var keys = new TreeSet<FileKey>();
+    while (keys.size() < count) {
+      int relation = 1000 + keys.size() + random.nextInt(3);
+      keys.add(new FileKey(FileKey.Kind.RELATION, 1 + keys.size() % 3, relation, 0, 0));
+      if (random.nextInt(3) == 0) {
+        keys.add(new FileKey(FileKey.Kind.RELATION, 1 + keys.size() % 3, relation, 1, 0));
+      }
+    }
+    var files = new ArrayList<BlockFile>();
+    for (FileKey key : keys) {
+      files.add(new BlockFile(key, 1, random.nextInt(20)));
+    }
+    return files;
+  }
+
+  @Test
+  void freshClusterIsSmallAndQuicklyDecoded() {
+    var random = new Random(6);
+    var smallFiles = new ArrayList<SmallFile>();
+    for (int i = 0; i < 30; i++) {
+      var content = new byte[8_000];
+      for (int b = 0; b < content.length; b++) {
+        content[b] = (byte) ('a' + random.nextInt(4));
+      }
+      smallFiles.add(new SmallFile("base/" + i + "/pg_filenode.map", content));
+    }
+    byte[] encoded =
+        ManifestCodec.encode(manifest(List.of("base", "global"), smallFiles, files(970)));
+    long best = bestMicros(encoded, 300);
+
+    System.out.printf(
+        "manifest of 970 files and 240 kB of small ones: %d bytes, decoded in %d us%n",
+        encoded.length, best);
+    assertThat(encoded.length).isLessThan(100_000);
+    assertThat(best).isLessThan(10_000);
+  }
+
+  @Test
+  void hundredThousandFilesTakeFewBytesEach() {
+    byte[] encoded = ManifestCodec.encode(manifest(List.of(), List.of(), files(100_000)));
+    long best = bestMicros(encoded, 20);
+
+    System.out.printf(
+        "manifest of 100,000 files: %d bytes, decoded in %d us%n", encoded.length, best);
+    assertThat(encoded.length).isLessThan(400_000);
+    assertThat(best).isLessThan(500_000);
+  }
+
+  private static long bestMicros(byte[] encoded, int rounds) {
+    long best = Long.MAX_VALUE;
+    for (int i = 0; i < rounds; i++) {
+      long start = System.nanoTime();
+      Manifest manifest = ManifestCodec.decode(encoded);
+      best = Math.min(best, (System.nanoTime() - start) / 1_000);
+      assertThat(manifest.files()).isNotEmpty();
+    }
+    return best;
+  }
+
+  @Test
+  void truncatedOrChangedBytesAreCorrupt() {
+    byte[] encoded = ManifestCodec.encode(small());
+    for (int length = 0; length < encoded.length; length++) {
+      byte[] cut = Arrays.copyOf(encoded, length);
+      assertThatThrownBy(() -> ManifestCodec.decode(cut)).isInstanceOf(EbbException.Corrupt.class);
+    }
+    for (int bit = 0; bit < encoded.length * 8; bit++) {
+      byte[] flipped = encoded.clone();
+      flipped[bit / 8] ^= (byte) (1 << (bit % 8));
+      assertThatThrownBy(() -> ManifestCodec.decode(flipped))
+          .isInstanceOf(EbbException.Corrupt.class);
+    }
+    byte[] longer = Arrays.copyOf(encoded, encoded.length + 1);
+    assertThatThrownBy(() -> ManifestCodec.decode(longer)).isInstanceOf(EbbException.Corrupt.class);
+  }
+
+  /** With a checksum that is right over a body that is not: what only a forger makes. */
+  @Test
+  void forgedBodyIsCorruptOrAnotherManifestAndNeverAnythingElse() {
+    byte[] body = ManifestBody.write(small()).toBytes();
+    var random = new Random(7);
+    for (int i = 0; i < 5_000; i++) {
+      byte[] forged = body.clone();
+      for (int c = random.nextInt(5); c >= 0; c--) {
+        forged[random.nextInt(forged.length)] = (byte) random.nextInt();
+      }
+      byte[] cut = Arrays.copyOf(forged, forged.length - random.nextInt(3));
+      try {
+        assertThat(ManifestCodec.decode(sealed(cut, cut.length))).isNotNull();
+      } catch (EbbException.Corrupt expected) {
+        assertThat(expected).hasMessageNotContaining("null");
+      }
+    }
+  }
+
+  @Test
+  void forgedLengthsAreCorruptBeforeAnythingIsAllocated() {
+    byte[] body = ManifestBody.write(small()).toBytes();
+    for (int claimed : new int[] {-1, 0, body.length + 1, 64 << 20, Integer.MAX_VALUE}) {
+      assertThatThrownBy(() -> ManifestCodec.decode(sealed(body, claimed)))
+          .isInstanceOf(EbbException.Corrupt.class);
+    }
+    var bomb = new byte[100 << 20]; // a few kB compressed
+    assertThatThrownBy(() -> ManifestCodec.decode(sealed(bomb, bomb.length)))
+        .isInstanceOf(EbbException.Corrupt.class);
+  }
+
+  private static byte[] sealed(byte[] body, int claimedLength) {
+    byte[] compressed = Zstd.compress(body, 1);
+    ByteBuffer out =
+        ByteBuffer.allocate(13 + compressed.length)
+            .put("EBBM".getBytes(StandardCharsets.US_ASCII))
+            .put((byte) 1)
+            .putInt(claimedLength)
+            .put(compressed);
+    var crc = new CRC32C();
+    crc.update(out.array(), 0, out.position());
+    return out.putInt((int) crc.getValue()).array();
+  }
+
+  @Test
+  void newerFormatIsNamed() {
+    byte[] newer = ManifestCodec.encode(small());
+    newer[4] = 2;
+    var crc = new CRC32C();
+    crc.update(newer, 0, newer.length - 4);
+    ByteBuffer.wrap(newer).putInt(newer.length - 4, (int) crc.getValue());
+
+    assertThatThrownBy(() -> ManifestCodec.decode(newer))
+        .isInstanceOf(EbbException.Unavailable.class)
+        .hasMessageContaining("format 2");
+  }
+
+  @Test
+  void pathsThatLeaveTheDataDirectoryAreRefused() {
+    for (String path :
+        List.of("", "/etc/passwd", "../x", "a/../b", "a//b", "a/", ".", "./a", "a\0b")) {
+      Manifest directory = manifest(List.of(path), List.of(), List.of());
+      assertThatThrownBy(() -> ManifestCodec.encode(directory))
+          .isInstanceOf(EbbException.Invalid.class);
+      Manifest file = manifest(List.of(), List.of(new SmallFile(path, new byte[0])), List.of());
+      assertThatThrownBy(() -> ManifestCodec.encode(file)).isInstanceOf(EbbException.Invalid.class);
+    }
+  }
+}
