@@ -7,6 +7,7 @@ import dev.ebb.computeservice.pages.PageClient;
 import dev.ebb.computeservice.postgres.PgControl;
 import dev.ebb.computeservice.postgres.WalPages;
 import dev.ebb.computeservice.sql.AdminConnection;
+import dev.ebb.computeservice.template.SkeletonCheck;
 import dev.ebb.shared.bus.BlockingBus;
 import dev.ebb.shared.bus.PageMessage;
 import dev.ebb.shared.bus.WalMessage;
@@ -132,7 +133,8 @@ public final class Capturer {
               false);
       blocks.commit();
       manifestKey = committed.manifestKey();
-      capturedTo = redo;
+      // Behind the records of this capture itself, or an idle compute would be captured forever.
+      capturedTo = await(sql.flushLsn(), SQL_TIMEOUT_MS);
       log.info(
           "branch {}: snapshot at redo {} up to {}: {} pages, {} bytes",
           head.branch(),
@@ -176,7 +178,8 @@ public final class Capturer {
       var runs = new PageRuns(sink);
       List<Manifest.BlockFile> table = blocks.run(runs);
       runs.flush();
-      List<Manifest.BlockRun> boot = bootBlocks.put(table, sink);
+      List<Manifest.BlockRun> boot =
+          bootBlocks.put(SkeletonCheck.requiredBlocks(control, table), table, sink);
       sink.commit(
           manifest(
               sink,
