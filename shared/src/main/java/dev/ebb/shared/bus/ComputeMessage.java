@@ -1,7 +1,7 @@
 package dev.ebb.shared.bus;
 
-import dev.ebb.shared.fleet.ComputeStatus;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.ComputeStatus;
 import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.HostId;
@@ -70,6 +70,12 @@ public sealed interface ComputeMessage extends BusMessage {
 
   /** The branch sleeps. */
   record Suspended(boolean wasRunning, Lsn endLsn, long captureMicros) implements ComputeMessage {}
+
+  /**
+   * Ends the branch's primary at once and without a capture: the branch is being dropped. Goes to
+   * the address of the host that runs it; no error where none runs.
+   */
+  record DiscardBranch(BranchId branch) implements ComputeMessage, Request<Ok> {}
 
   /** Asks for a role: of the running compute where there is one, else of the newest snapshot. */
   record LookupRole(BranchId branch, String role) implements ComputeMessage, Request<RoleFound> {}

@@ -51,6 +51,7 @@ final class MessageTags {
     register(87, ComputeMessage.LookupRole.class);
     register(88, ComputeMessage.RoleFound.class);
     register(89, ComputeMessage.HostAnnouncement.class);
+    register(90, ComputeMessage.DiscardBranch.class);
 
     register(112, ScalerMessage.ScaleEvent.class);
   }

@@ -1,9 +1,4 @@
-package dev.ebb.shared.fleet;
-
-import dev.ebb.shared.model.BranchId;
-import dev.ebb.shared.model.DatabaseId;
-import dev.ebb.shared.model.Generation;
-import dev.ebb.shared.model.Lsn;
+package dev.ebb.shared.model;
 
 /**
  * One compute, as its host announces it.

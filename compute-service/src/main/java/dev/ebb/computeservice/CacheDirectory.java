@@ -1,0 +1,143 @@
+package dev.ebb.computeservice;
+
+import dev.ebb.computeservice.blockmap.NativeFiles;
+import dev.ebb.computeservice.blockmap.ShimSymbols;
+import dev.ebb.computeservice.postgres.OsUser;
+import dev.ebb.shared.error.EbbException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFileAttributes;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The host's cache directory: made, checked, and cleared of what a killed predecessor left. */
+final class CacheDirectory {
+  private static final Logger log = LoggerFactory.getLogger(CacheDirectory.class);
+
+  /** A unix socket's path has at most 107 bytes; the longest name below run/ has 40. */
+  private static final int MAX_RUN_PATH = 67;
+
+  private CacheDirectory() {}
+
+  static void prepare(ComputeServiceConfig config, OsUser user) {
+    try {
+      for (Path directory : config.directories()) {
+        Files.createDirectories(directory);
+        Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
+      }
+      requireReachable(config.cacheDir(), user);
+      if (config.runDir().toString().length() > MAX_RUN_PATH) {
+        throw new EbbException.Invalid(
+            "the path "
+                + config.runDir()
+                + " is too long for unix sockets: use a data directory"
+                + " with a path of at most "
+                + (MAX_RUN_PATH - 10)
+                + " characters");
+      }
+      for (Path leftovers : List.of(config.computesDir(), config.runDir(), config.arenasDir())) {
+        clear(leftovers);
+      }
+    } catch (IOException e) {
+      throw new EbbException.Unavailable(
+          "the cache directory " + config.cacheDir() + " cannot be used: " + e, e);
+    }
+  }
+
+  /** PostgreSQL's user must be able to pass every directory above. */
+  private static void requireReachable(Path directory, OsUser user) throws IOException {
+    if (!user.switched()) {
+      return;
+    }
+    for (Path at = directory; at != null; at = at.getParent()) {
+      var attributes =
+          Files.readAttributes(at, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+      Set<PosixFilePermission> permissions = attributes.permissions();
+      boolean owns = attributes.owner().getName().equals(user.name());
+      if (!owns && !permissions.contains(PosixFilePermission.OTHERS_EXECUTE)) {
+        throw new EbbException.Invalid(
+            "PostgreSQL runs as the user \""
+                + user.name()
+                + "\", who may not enter "
+                + at
+                + ": use a cache directory elsewhere, such as /var/tmp/ebb");
+      }
+    }
+  }
+
+  /**
+   * Deletes what an earlier process left, after ending PostgreSQL processes that still run in it.
+   */
+  private static void clear(Path directory) throws IOException {
+    try (Stream<Path> children = Files.list(directory)) {
+      for (Path child : children.toList()) {
+        Path pidFile = child.resolve("data").resolve("postmaster.pid");
+        if (Files.exists(pidFile)) {
+          end(pidFile, child.resolve("data"));
+        }
+        deleteTree(child);
+      }
+    }
+  }
+
+  /** Ends the postmaster that a pid file names, if it is one that runs in that data directory. */
+  private static void end(Path pidFile, Path dataDirectory) throws IOException {
+    List<String> lines = Files.readAllLines(pidFile);
+    if (lines.isEmpty() || !lines.getFirst().strip().matches("\\d{1,9}")) {
+      return;
+    }
+    long pid = Long.parseLong(lines.getFirst().strip());
+    Path cwd = Path.of("/proc", Long.toString(pid), "cwd");
+    try {
+      if (!Files.readSymbolicLink(cwd).equals(dataDirectory.toRealPath())) {
+        return;
+      }
+    } catch (IOException e) {
+      return; // no such process
+    }
+    log.warn("a PostgreSQL of an earlier run still runs in {}: ending it", dataDirectory);
+    ProcessHandle.of(pid)
+        .ifPresent(process -> {
+          process.destroyForcibly();
+          process.onExit().orTimeout(10, java.util.concurrent.TimeUnit.SECONDS).join();
+        });
+  }
+
+  private static void deleteTree(Path directory) throws IOException {
+    try (Stream<Path> paths = Files.walk(directory)) {
+      for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
+        Files.deleteIfExists(path);
+      }
+    }
+  }
+
+  static NativeFiles unpackNatives(ComputeServiceConfig config, OsUser user) {
+    Path directory = config.cacheDir().resolve("native");
+    try {
+      Files.createDirectories(directory);
+      Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
+      NativeFiles natives = NativeFiles.unpack(directory);
+      log.debug("native files for {} in {}", user.name(), directory);
+      return natives;
+    } catch (IOException e) {
+      throw new EbbException.Unavailable("the page shim cannot be unpacked: " + e, e);
+    }
+  }
+
+  /** A binary that reads files in ways that the shim does not cover would read absent pages. */
+  static void requireKnownSymbols(Path postgres) {
+    try {
+      ShimSymbols.check(postgres);
+    } catch (IOException e) {
+      throw new EbbException.Invalid(String.valueOf(e.getMessage()));
+    }
+  }
+}

@@ -1,0 +1,173 @@
+package dev.ebb.computeservice;
+
+import dev.ebb.computeservice.blockmap.NativeFiles;
+import dev.ebb.computeservice.lifecycle.AdminPasswords;
+import dev.ebb.computeservice.lifecycle.Host;
+import dev.ebb.computeservice.lifecycle.PostgresInstances;
+import dev.ebb.computeservice.lifecycle.PrimaryContext;
+import dev.ebb.computeservice.lifecycle.PrimaryStarter;
+import dev.ebb.computeservice.pages.PageClient;
+import dev.ebb.computeservice.placement.Placement;
+import dev.ebb.computeservice.postgres.OsUser;
+import dev.ebb.computeservice.postgres.PostgresBinaries;
+import dev.ebb.computeservice.postgres.SupervisedLauncher;
+import dev.ebb.computeservice.provision.DatabaseProvisioner;
+import dev.ebb.computeservice.provision.TemplateProvisioner;
+import dev.ebb.shared.bus.Addresses;
+import dev.ebb.shared.bus.BlockingBus;
+import dev.ebb.shared.bus.Bus;
+import dev.ebb.shared.bus.ComputeMessage;
+import dev.ebb.shared.catalog.BranchHeads;
+import dev.ebb.shared.catalog.Catalog;
+import dev.ebb.shared.fleet.FleetView;
+import dev.ebb.shared.model.HostId;
+import dev.ebb.shared.store.ObjectStore;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.vertx.core.Future;
+import io.vertx.core.VerticleBase;
+import java.time.Clock;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A host: runs computes and makes databases. Answers {@link ComputeMessage} requests and announces
+ * itself on {@link Addresses#HOSTS}.
+ *
+ * <p>A verticle for its life cycle only: all the work blocks, on virtual threads of its own.
+ */
+public final class ComputeService extends VerticleBase {
+  private static final long ANNOUNCE_EVERY_MS = 1_000;
+
+  /** A compute whose host has stopped to answer for it ends itself after so long. */
+  private static final int LEASE_SECONDS = 20;
+
+  private final ObjectStore store;
+  private final ComputeServiceConfig config;
+  private final MeterRegistry meters;
+  private final ExecutorService tasks = Executors.newVirtualThreadPerTaskExecutor();
+  private @Nullable Host host;
+  private @Nullable Bus bus;
+  private long timer = -1;
+
+  /**
+   * Makes the service.
+   *
+   * @param store holds the catalog and the branch heads
+   * @param config how computes are run
+   * @param meters takes the metrics
+   */
+  public ComputeService(ObjectStore store, ComputeServiceConfig config, MeterRegistry meters) {
+    this.store = store;
+    this.config = config;
+    this.meters = meters;
+  }
+
+  @Override
+  public Future<?> start() {
+    return onTask(this::startBlocking);
+  }
+
+  private Future<Void> onTask(Runnable task) {
+    io.vertx.core.Promise<Void> done = io.vertx.core.Promise.promise();
+    var context = vertx.getOrCreateContext();
+    tasks.execute(() -> {
+      try {
+        task.run();
+        context.runOnContext(v -> done.complete());
+      } catch (Throwable e) {
+        context.runOnContext(v -> done.fail(e));
+      }
+    });
+    return done.future();
+  }
+
+  private void startBlocking() {
+    var newBus = new Bus(vertx);
+    bus = newBus;
+    var blocking = new BlockingBus(newBus);
+    OsUser user = OsUser.choose(config.osUser());
+    CacheDirectory.prepare(config, user);
+    PostgresBinaries binaries =
+        PostgresBinaries.unpack(config.cacheDir().resolve("postgres"), user);
+    NativeFiles natives = CacheDirectory.unpackNatives(config, user);
+    CacheDirectory.requireKnownSymbols(binaries.bin("postgres"));
+    var pages = new PageClient(blocking);
+    var catalog = new Catalog(store);
+    var heads = new BranchHeads(store);
+    // For initdb and the template, which start on complete directories.
+    var plain = new SupervisedLauncher(natives.supervisor(), null, LEASE_SECONDS, 0);
+    var shimmed =
+        new SupervisedLauncher(natives.supervisor(), natives.pageShim(), LEASE_SECONDS, 0);
+    var instances = new PostgresInstances(config, pages, binaries, user, shimmed);
+    var context =
+        new PrimaryContext(
+            vertx,
+            blocking,
+            config,
+            catalog,
+            heads,
+            pages,
+            new AdminPasswords(config.clusterSecret()),
+            instances);
+    var fleet = new FleetView(Clock.systemUTC());
+    var newHost =
+        new Host(
+            HostId.random(),
+            config.capacity(),
+            heads,
+            pages,
+            new PrimaryStarter(context),
+            this::announce);
+    host = newHost;
+    var placement = new Placement(fleet);
+    var template =
+        new TemplateProvisioner(
+            vertx, store, pages, binaries, user, plain, instances, config.computesDir());
+    template.ensure();
+    var provisioner =
+        new DatabaseProvisioner(
+            blocking, catalog, heads, newHost, placement, template::ensure, Clock.systemUTC());
+    newBus.subscribe(
+        Addresses.HOSTS,
+        message -> {
+          if (message instanceof ComputeMessage.HostAnnouncement announcement) {
+            fleet.accept(announcement);
+          }
+        });
+    fleet.accept(announcement(newHost));
+    new Router(newHost, placement, provisioner, newBus, tasks).listen();
+    HostMeters.bind(meters, newHost);
+    timer = vertx.setPeriodic(ANNOUNCE_EVERY_MS, id -> tasks.execute(this::announce));
+    announce();
+  }
+
+  private void announce() {
+    Host announced = host;
+    Bus to = bus;
+    if (announced != null && to != null) {
+      to.publish(Addresses.HOSTS, announcement(announced));
+    }
+  }
+
+  private ComputeMessage.HostAnnouncement announcement(Host of) {
+    return new ComputeMessage.HostAnnouncement(
+        of.id(), config.address(), of.room(), of.capacity(), of.leaving(), of.statuses());
+  }
+
+  /** Suspends every compute, then ends. */
+  @Override
+  public Future<?> stop() {
+    return onTask(
+            () -> {
+              Host closing = host;
+              if (closing != null) {
+                closing.close();
+              }
+            })
+        .eventually(() -> {
+          vertx.cancelTimer(timer);
+          return Future.succeededFuture();
+        });
+  }
+}

@@ -1,0 +1,61 @@
+package dev.ebb.computeservice;
+
+import dev.ebb.computeservice.lifecycle.Host;
+import dev.ebb.shared.model.ComputeStatus;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.binder.BaseUnits;
+import java.util.function.ToDoubleFunction;
+
+/** The host's figures as metrics. */
+final class HostMeters {
+  private HostMeters() {}
+
+  static void bind(MeterRegistry meters, Host host) {
+    Gauge.builder("ebb.compute.room", host, Host::room)
+        .description("How many more computes fit on this host")
+        .register(meters);
+    sum(meters, host, "ebb.compute.running", "Computes on this host", null, c -> 1);
+    sum(
+        meters,
+        host,
+        "ebb.compute.connections",
+        "Client sessions of this host's computes",
+        null,
+        ComputeStatus::connections);
+    sum(
+        meters,
+        host,
+        "ebb.compute.resident",
+        "Memory of this host's computes",
+        BaseUnits.BYTES,
+        ComputeStatus::residentBytes);
+    sum(
+        meters,
+        host,
+        "ebb.compute.hydrated",
+        "Relation data fetched on demand by the computes that run now",
+        BaseUnits.BYTES,
+        ComputeStatus::hydratedBytes);
+    sum(
+        meters,
+        host,
+        "ebb.compute.boot",
+        "Relation data put in place before the start of the computes that run now",
+        BaseUnits.BYTES,
+        ComputeStatus::bootBytes);
+  }
+
+  private static void sum(
+      MeterRegistry meters,
+      Host host,
+      String name,
+      String description,
+      @org.jspecify.annotations.Nullable String unit,
+      ToDoubleFunction<ComputeStatus> figure) {
+    Gauge.builder(name, host, h -> h.statuses().stream().mapToDouble(figure).sum())
+        .description(description)
+        .baseUnit(unit)
+        .register(meters);
+  }
+}

@@ -1,0 +1,546 @@
+package dev.ebb.computeservice.blockmap;
+
+import dev.ebb.computeservice.blockmap.BlockState.Presence;
+import dev.ebb.computeservice.blockmap.FileStatus.Phase;
+import dev.ebb.shared.page.FileKey;
+import dev.ebb.shared.page.FileKey.Kind;
+import dev.ebb.shared.page.Manifest.BlockFile;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileChannel.MapMode;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.OptionalInt;
+
+/**
+ * The agent's side of the arena, the one memory-mapped file in which shim and agent keep a word for
+ * each block of each file. {@code src/main/native/arena.h} describes the layout and the protocol;
+ * the constants below repeat it and {@link #VERSION} changes with it.
+ *
+ * <pre>
+ * header (4096 bytes) | base entries, 64 bytes each, sorted by key | new entries, a hash table
+ *                     | 131072 words of 4 bytes for each entry, sparse
+ * </pre>
+ *
+ * <p>The file is sparse and should lie on a memory file system: words are touched only where blocks
+ * are. Its size, about 512 kB an entry, counts against a limit on address space but not on memory.
+ *
+ * <p>Safe for use by many threads; after {@link #close} every call throws {@link
+ * IllegalStateException}.
+ */
+public final class BlockMap implements AutoCloseable {
+
+  static final long MAGIC = 0x414E455241424245L; // "EBBARENA"
+  static final int VERSION = 1;
+  static final int WORDS_PER_ENTRY = FileKey.BLOCKS_PER_SEGMENT;
+  static final int CHUNK_BLOCKS = 1024;
+  static final int HEADER_BYTES = 4096;
+  static final int ENTRY_BYTES = 64;
+
+  /** Room for files created while one compute runs: 64 Ki names, 4 MB plus what is touched. */
+  public static final int DEFAULT_NEW_CAPACITY = 1 << 16;
+
+  private static final int H_MAGIC = 0;
+  private static final int H_VERSION = 8;
+  private static final int H_BLOCK_SIZE = 12;
+  private static final int H_BASE_COUNT = 16;
+  private static final int H_NEW_CAPACITY = 20;
+  private static final int H_BASE_OFFSET = 24;
+  private static final int H_NEW_OFFSET = 32;
+  private static final int H_WORDS_OFFSET = 40;
+  private static final int H_TOTAL_BYTES = 48;
+  private static final int H_GENERATION = 56;
+  private static final int H_FIRST_NEW_INCARNATION = 64;
+  private static final int H_NEXT_INCARNATION = 68;
+  private static final int H_NEW_COUNT = 72;
+  private static final int H_POSTMASTER_PID = 80;
+  private static final int H_FLAGS = 84;
+  private static final int H_STATS = 96;
+
+  private static final int FLAG_CLOSED = 1;
+
+  private static final int E_KIND = 0;
+  private static final int E_DATABASE = 4;
+  private static final int E_RELATION = 8;
+  private static final int E_FORK = 12;
+  private static final int E_SEGMENT = 16;
+  private static final int E_INCARNATION = 24;
+  private static final int E_BASE_BLOCKS = 28;
+  private static final int E_STATE = 32;
+  private static final int E_SLOT = 36;
+  private static final int E_LAZY_BLOCKS = 40;
+  private static final int E_SIZE_BLOCKS = 44;
+  private static final int E_DIRTY_CHUNKS = 48;
+
+  private static final int PHASE_MASK = 0xff;
+  private static final int SIZE_CHANGED = 0x100;
+  private static final int SLOT_USED = 1;
+
+  static final int UNTOUCHED = 0;
+  static final int FILLING = 1;
+  static final int PRESENT = 2;
+  static final int ABSENT = 3;
+  static final int STATE_MASK = 3;
+  static final int DIRTY = 4;
+  static final int CAPTURING = 8;
+  static final int WRITERS_MASK = 0xf0;
+  static final int VERSION_ONE = 0x100;
+
+  private static final VarHandle INT = ValueLayout.JAVA_INT.varHandle();
+  private static final VarHandle LONG = ValueLayout.JAVA_LONG.varHandle();
+
+  private final Arena lifetime;
+  private final MemorySegment memory;
+  private final int baseCount;
+  private final int newCapacity;
+  private final long newOffset;
+  private final long wordsOffset;
+
+  private BlockMap(Arena lifetime, MemorySegment memory) {
+    this.lifetime = lifetime;
+    this.memory = memory;
+    this.baseCount = memory.get(ValueLayout.JAVA_INT, H_BASE_COUNT);
+    this.newCapacity = memory.get(ValueLayout.JAVA_INT, H_NEW_CAPACITY);
+    this.newOffset = memory.get(ValueLayout.JAVA_LONG, H_NEW_OFFSET);
+    this.wordsOffset = memory.get(ValueLayout.JAVA_LONG, H_WORDS_OFFSET);
+  }
+
+  /**
+   * Makes the arena of one compute, before its {@code postgres} starts. Every file starts virtual:
+   * not on the local disk, all its blocks absent.
+   *
+   * @param file the arena's file; must not exist
+   * @param generation the primary's generation, for whoever looks at the file later
+   * @param nextIncarnation larger than every incarnation in {@code files}
+   * @param files the files of the snapshot, sorted by key, without duplicates
+   * @param newCapacity how many new names this compute may create: a power of two
+   */
+  public static BlockMap create(
+      Path file, long generation, int nextIncarnation, List<BlockFile> files, int newCapacity)
+      throws IOException {
+    if (Integer.bitCount(newCapacity) != 1) {
+      throw new IllegalArgumentException("newCapacity is not a power of two: " + newCapacity);
+    }
+    long newOffset = pageAligned(HEADER_BYTES + (long) files.size() * ENTRY_BYTES);
+    long wordsOffset = pageAligned(newOffset + (long) newCapacity * ENTRY_BYTES);
+    long total = wordsOffset + ((long) files.size() + newCapacity) * WORDS_PER_ENTRY * 4L;
+    try (FileChannel channel =
+        FileChannel.open(
+            file,
+            StandardOpenOption.CREATE_NEW,
+            StandardOpenOption.READ,
+            StandardOpenOption.WRITE)) {
+      ByteBuffer head =
+          ByteBuffer.allocate(HEADER_BYTES + files.size() * ENTRY_BYTES)
+              .order(ByteOrder.LITTLE_ENDIAN);
+      head.putLong(H_MAGIC, MAGIC)
+          .putInt(H_VERSION, VERSION)
+          .putInt(H_BLOCK_SIZE, FileKey.BLOCK_BYTES)
+          .putInt(H_BASE_COUNT, files.size())
+          .putInt(H_NEW_CAPACITY, newCapacity)
+          .putLong(H_BASE_OFFSET, HEADER_BYTES)
+          .putLong(H_NEW_OFFSET, newOffset)
+          .putLong(H_WORDS_OFFSET, wordsOffset)
+          .putLong(H_TOTAL_BYTES, total)
+          .putLong(H_GENERATION, generation)
+          .putInt(H_FIRST_NEW_INCARNATION, nextIncarnation)
+          .putInt(H_NEXT_INCARNATION, nextIncarnation);
+      BlockFile previous = null;
+      int at = HEADER_BYTES;
+      for (BlockFile base : files) {
+        if (previous != null && previous.key().compareTo(base.key()) >= 0) {
+          throw new IllegalArgumentException(
+              "files are not sorted: " + previous.key() + " before " + base.key());
+        }
+        if (Integer.compareUnsigned(base.incarnation(), nextIncarnation) >= 0
+            || base.blocks() < 0
+            || base.blocks() > WORDS_PER_ENTRY) {
+          throw new IllegalArgumentException("not a valid file: " + base);
+        }
+        previous = base;
+        FileKey key = base.key();
+        head.putInt(at + E_KIND, key.kind().code())
+            .putInt(at + E_DATABASE, key.database())
+            .putInt(at + E_RELATION, key.relation())
+            .putInt(at + E_FORK, key.fork())
+            .putInt(at + E_SEGMENT, key.segment())
+            .putInt(at + E_INCARNATION, base.incarnation())
+            .putInt(at + E_BASE_BLOCKS, base.blocks())
+            .putInt(at + E_SLOT, SLOT_USED)
+            .putInt(at + E_LAZY_BLOCKS, base.blocks())
+            .putInt(at + E_SIZE_BLOCKS, base.blocks());
+        at += ENTRY_BYTES;
+      }
+      while (head.hasRemaining()) {
+        channel.write(head, head.position());
+      }
+      channel.write(ByteBuffer.wrap(new byte[1]), total - 1);
+      return map(channel);
+    }
+  }
+
+  @SuppressWarnings("MustBeClosedChecker") // the map owns it, and closes it
+  private static BlockMap map(FileChannel channel) throws IOException {
+    Arena lifetime = Arena.ofShared();
+    try {
+      MemorySegment memory = channel.map(MapMode.READ_WRITE, 0, channel.size(), lifetime);
+      return new BlockMap(lifetime, memory);
+    } catch (IOException | RuntimeException e) {
+      lifetime.close();
+      throw e;
+    }
+  }
+
+  private static long pageAligned(long bytes) {
+    return (bytes + 4095) & -4096L;
+  }
+
+  /** How many files the snapshot had; their entries are 0 to this, exclusive. */
+  public int baseCount() {
+    return baseCount;
+  }
+
+  /** A number larger than every incarnation so far, for the next manifest. */
+  public int nextIncarnation() {
+    return (int) INT.getVolatile(memory, (long) H_NEXT_INCARNATION);
+  }
+
+  /** The postmaster's process id, 0 before it has started. */
+  public int postmasterPid() {
+    return (int) INT.getVolatile(memory, (long) H_POSTMASTER_PID);
+  }
+
+  /** From now on every miss in {@code postgres} fails at once instead of waiting for the agent. */
+  public void refuseMisses() {
+    INT.getAndBitwiseOr(memory, (long) H_FLAGS, FLAG_CLOSED);
+  }
+
+  public ShimStatistics statistics() {
+    return new ShimStatistics(
+        stat(0), stat(1), stat(2), stat(3), stat(4), stat(5), stat(6), stat(7), stat(8));
+  }
+
+  private long stat(int index) {
+    return (long) LONG.getVolatile(memory, (long) H_STATS + 8L * index);
+  }
+
+  /** The entry of a file of the snapshot, or of one created since; also when it is unlinked. */
+  public OptionalInt find(FileKey key) {
+    int low = 0;
+    int high = baseCount - 1;
+    while (low <= high) {
+      int middle = (low + high) >>> 1;
+      int order = key(middle).compareTo(key);
+      if (order == 0) {
+        return OptionalInt.of(middle);
+      }
+      if (order < 0) {
+        low = middle + 1;
+      } else {
+        high = middle - 1;
+      }
+    }
+    return findNew(key);
+  }
+
+  private OptionalInt findNew(FileKey key) {
+    int at = hash(key) & (newCapacity - 1);
+    for (int probes = 0; probes < newCapacity; probes++) {
+      int entry = baseCount + at;
+      int slot = intAt(entry, E_SLOT);
+      if (slot == SLOT_USED && key(entry).equals(key)) {
+        return OptionalInt.of(entry);
+      }
+      if (slot == 0) {
+        break;
+      }
+      at = (at + 1) & (newCapacity - 1);
+    }
+    return OptionalInt.empty();
+  }
+
+  /** As {@code hash} in arena.c. */
+  private static int hash(FileKey key) {
+    long h = 0x9E3779B97F4A7C15L;
+    int[] parts = {
+      key.kind().code(), key.database(), key.relation(), key.fork(), key.segment(),
+    };
+    for (int part : parts) {
+      h ^= Integer.toUnsignedLong(part);
+      h *= 0xff51afd7ed558ccdL;
+      h ^= h >>> 32;
+    }
+    return (int) h;
+  }
+
+  /** One entry as it is now. */
+  public FileStatus status(int entry) {
+    int incarnation = incarnation(entry);
+    int state = intAt(entry, E_STATE);
+    return new FileStatus(
+        entry,
+        key(entry),
+        incarnation,
+        Phase.ofCode(state & PHASE_MASK),
+        sizeBlocks(entry),
+        Integer.compareUnsigned(incarnation, intAt0(H_FIRST_NEW_INCARNATION)) < 0,
+        touched(entry),
+        (state & SIZE_CHANGED) != 0);
+  }
+
+  /** Every file that exists, on the local disk or only in the snapshot. In no order. */
+  public List<FileStatus> files() {
+    return select(Selection.EXISTING);
+  }
+
+  /** The existing files with a block that became dirty since the last capture looked. */
+  public List<FileStatus> dirtyFiles() {
+    return select(Selection.DIRTY);
+  }
+
+  /** The files of the snapshot whose names are gone. */
+  public List<FileStatus> removedFiles() {
+    return select(Selection.REMOVED);
+  }
+
+  private enum Selection {
+    EXISTING,
+    DIRTY,
+    REMOVED
+  }
+
+  private List<FileStatus> select(Selection selection) {
+    List<FileStatus> found = new ArrayList<>();
+    for (int entry : entries()) {
+      boolean gone = phase(entry) == Phase.UNLINKED;
+      boolean wanted =
+          switch (selection) {
+            case EXISTING -> !gone;
+            case DIRTY -> !gone && touched(entry);
+            case REMOVED -> gone && entry < baseCount;
+          };
+      if (wanted) {
+        found.add(status(entry));
+      }
+    }
+    return found;
+  }
+
+  /** Every entry in use: those of the snapshot, then those of names created since. */
+  int[] entries() {
+    int[] entries = new int[baseCount + intAt0(H_NEW_COUNT) + 1024];
+    int n = 0;
+    for (; n < baseCount; n++) {
+      entries[n] = n;
+    }
+    if (intAt0(H_NEW_COUNT) > 0) {
+      for (int slot = 0; slot < newCapacity && n < entries.length; slot++) {
+        if (intAt(baseCount + slot, E_SLOT) == SLOT_USED) {
+          entries[n++] = baseCount + slot;
+        }
+      }
+    }
+    return Arrays.copyOf(entries, n);
+  }
+
+  /** One block as it is now. */
+  public BlockState blockState(int entry, int block) {
+    int word = word(entry, block);
+    int state = word & STATE_MASK;
+    Presence presence =
+        state == FILLING
+            ? Presence.FILLING
+            : isAbsent(entry, block, word) ? Presence.ABSENT : Presence.PRESENT;
+    return new BlockState(
+        presence,
+        (word & DIRTY) != 0,
+        (word & CAPTURING) != 0,
+        (word & WRITERS_MASK) >>> 4,
+        word >>> 8);
+  }
+
+  // ---------------------------------------------------------------- filling
+
+  /**
+   * Claims an absent block for filling. The claimant writes its content to the local file and calls
+   * {@link #endFill}, soon: truncations, unlinks and writes of the block wait meanwhile.
+   *
+   * @return false if the block is not absent, is being filled already, or the file has changed
+   */
+  boolean beginFill(int entry, int incarnation, int block) {
+    int word = word(entry, block);
+    if (!isAbsent(entry, block, word)
+        || !casWord(entry, block, word, (word & ~STATE_MASK) | FILLING)) {
+      return false;
+    }
+    // After the claim: a truncation either sees it and waits, or is seen here (rule 15).
+    boolean valid =
+        phase(entry) == Phase.LIVE
+            && incarnation(entry) == incarnation
+            && ((word & STATE_MASK) == ABSENT || block < intAt(entry, E_LAZY_BLOCKS));
+    if (!valid) {
+      setState(entry, block, word & STATE_MASK);
+    }
+    return valid;
+  }
+
+  /** The claimed block's content is in the local file. */
+  void endFill(int entry, int block) {
+    setState(entry, block, PRESENT);
+  }
+
+  /** The claimed block could not be filled: it is absent as before. */
+  void abortFill(int entry, int block) {
+    setState(entry, block, ABSENT);
+  }
+
+  boolean isFilling(int entry, int block) {
+    return (word(entry, block) & STATE_MASK) == FILLING;
+  }
+
+  boolean isAbsent(int entry, int block) {
+    return isAbsent(entry, block, word(entry, block));
+  }
+
+  private boolean isAbsent(int entry, int block, int word) {
+    int state = word & STATE_MASK;
+    return state == ABSENT || (state == UNTOUCHED && block < intAt(entry, E_LAZY_BLOCKS));
+  }
+
+  private void setState(int entry, int block, int state) {
+    int word;
+    do {
+      word = word(entry, block);
+    } while (!casWord(entry, block, word, (word & ~STATE_MASK) | state));
+  }
+
+  /**
+   * Claims a clean block for eviction, as {@link #beginFill} does for filling; then the caller
+   * frees its space on the disk and calls {@link #endEvict}.
+   */
+  boolean beginEvict(int entry, int incarnation, int block) {
+    int word = word(entry, block);
+    int state = word & STATE_MASK;
+    boolean evictable = state == PRESENT && (word & (DIRTY | CAPTURING | WRITERS_MASK)) == 0;
+    if (!evictable
+        || !casWord(entry, block, word, ((word & ~STATE_MASK) | FILLING) + VERSION_ONE)) {
+      return false;
+    }
+    // Beyond the end there is nothing to evict, and an extension would find the block absent.
+    boolean valid =
+        phase(entry) == Phase.LIVE
+            && incarnation(entry) == incarnation
+            && block < sizeBlocks(entry);
+    if (!valid) {
+      setState(entry, block, PRESENT);
+    }
+    return valid;
+  }
+
+  void endEvict(int entry, int block) {
+    setState(entry, block, ABSENT);
+  }
+
+  // ---------------------------------------------------------------- capturing
+
+  /** Takes the mask of chunks that became dirty: whoever takes it must look at all their words. */
+  long takeDirtyChunks(int entry, int half) {
+    return (long) LONG.getAndSet(memory, entryAt(entry) + E_DIRTY_CHUNKS + 8L * half, 0L);
+  }
+
+  void noteDirty(int entry, int block) {
+    int chunk = block / CHUNK_BLOCKS;
+    LONG.getAndBitwiseOr(
+        memory, entryAt(entry) + E_DIRTY_CHUNKS + 8L * (chunk >> 6), 1L << (chunk & 63));
+  }
+
+  int word(int entry, int block) {
+    return (int) INT.getVolatile(memory, wordAt(entry, block));
+  }
+
+  boolean casWord(int entry, int block, int expected, int next) {
+    return INT.compareAndSet(memory, wordAt(entry, block), expected, next);
+  }
+
+  // ---------------------------------------------------------------- entries
+
+  boolean move(int entry, Phase from, Phase to) {
+    while (true) {
+      int state = intAt(entry, E_STATE);
+      if ((state & PHASE_MASK) != from.code()) {
+        return false;
+      }
+      if (INT.compareAndSet(
+          memory, entryAt(entry) + E_STATE, state, (state & ~PHASE_MASK) | to.code())) {
+        return true;
+      }
+    }
+  }
+
+  Phase phase(int entry) {
+    return Phase.ofCode(intAt(entry, E_STATE) & PHASE_MASK);
+  }
+
+  int incarnation(int entry) {
+    return intAt(entry, E_INCARNATION);
+  }
+
+  int sizeBlocks(int entry) {
+    return intAt(entry, E_SIZE_BLOCKS);
+  }
+
+  /** The file's name. */
+  public FileKey key(int entry) {
+    long at = entryAt(entry);
+    return new FileKey(
+        Kind.ofCode(memory.get(ValueLayout.JAVA_INT, at + E_KIND)),
+        memory.get(ValueLayout.JAVA_INT, at + E_DATABASE),
+        memory.get(ValueLayout.JAVA_INT, at + E_RELATION),
+        memory.get(ValueLayout.JAVA_INT, at + E_FORK),
+        memory.get(ValueLayout.JAVA_INT, at + E_SEGMENT));
+  }
+
+  private boolean touched(int entry) {
+    long at = entryAt(entry) + E_DIRTY_CHUNKS;
+    return (long) LONG.getVolatile(memory, at) != 0 || (long) LONG.getVolatile(memory, at + 8) != 0;
+  }
+
+  private int intAt(int entry, int field) {
+    return (int) INT.getVolatile(memory, entryAt(entry) + field);
+  }
+
+  private int intAt0(int field) {
+    return (int) INT.getVolatile(memory, (long) field);
+  }
+
+  private long entryAt(int entry) {
+    if (entry < 0 || entry >= baseCount + newCapacity) {
+      throw new IllegalArgumentException("no such entry: " + entry);
+    }
+    return entry < baseCount
+        ? HEADER_BYTES + (long) entry * ENTRY_BYTES
+        : newOffset + (long) (entry - baseCount) * ENTRY_BYTES;
+  }
+
+  private long wordAt(int entry, int block) {
+    if (block < 0 || block >= WORDS_PER_ENTRY || entry < 0 || entry >= baseCount + newCapacity) {
+      throw new IllegalArgumentException("no such block: " + block + " of entry " + entry);
+    }
+    return wordsOffset + ((long) entry * WORDS_PER_ENTRY + block) * 4L;
+  }
+
+  /** Unmaps the arena; its file is the caller's to delete. */
+  @Override
+  public void close() {
+    lifetime.close();
+  }
+}

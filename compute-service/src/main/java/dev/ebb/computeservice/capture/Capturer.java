@@ -1,0 +1,240 @@
+package dev.ebb.computeservice.capture;
+
+import dev.ebb.computeservice.blockmap.BlockCapture;
+import dev.ebb.computeservice.blockmap.LocalFiles;
+import dev.ebb.computeservice.pages.CaptureSink;
+import dev.ebb.computeservice.pages.PageClient;
+import dev.ebb.computeservice.postgres.PgControl;
+import dev.ebb.computeservice.postgres.WalPages;
+import dev.ebb.computeservice.sql.AdminConnection;
+import dev.ebb.shared.bus.BlockingBus;
+import dev.ebb.shared.bus.PageMessage;
+import dev.ebb.shared.catalog.BranchHead;
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.model.RoleState;
+import dev.ebb.shared.page.Manifest;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Makes snapshots of one compute. The order of what is read is what makes them right (storage rules
+ * 13, 14, 35): a running compute's {@code CHECKPOINT}, then {@code pg_control}, then small files,
+ * then blocks, then U, a forced commit, the wait until the log is durable up to U, and only then
+ * the manifest. A capture that fails anywhere leaves the last snapshot and makes its blocks dirty
+ * again.
+ *
+ * <p>Not thread-safe: the thread that looks after a primary captures it.
+ */
+public final class Capturer {
+  private static final Logger log = LoggerFactory.getLogger(Capturer.class);
+  private static final Duration CHECKPOINT_TIMEOUT = Duration.ofMinutes(10);
+  private static final long SQL_TIMEOUT_MS = 10_000;
+  private static final long DURABLE_TIMEOUT_MS = 60_000;
+  private static final long SETTLE_MS = 10_000;
+
+  private final BranchHead head;
+  private final Manifest base;
+  private final Path dataDirectory;
+  private final LocalFiles files;
+  private final PageClient pages;
+  private final BootBlocks bootBlocks;
+  private final long walBytes;
+  private final long intervalMs;
+  private final Clock clock;
+  private String manifestKey;
+  private Lsn capturedTo;
+  private long capturedAtMs;
+
+  /** Waits until the log is durable up to a position. */
+  @FunctionalInterface
+  public interface DurableWait {
+    Lsn await(Lsn lsn, long timeoutMs);
+  }
+
+  /**
+   * Makes the capturer of one compute.
+   *
+   * @param head of the branch, at this compute's generation
+   * @param base the snapshot that it started from
+   * @param walBytes captures are due after so much WAL
+   * @param intervalMs or after so much time, where there is WAL at all
+   */
+  public Capturer(
+      BranchHead head,
+      Manifest base,
+      Path dataDirectory,
+      LocalFiles files,
+      PageClient pages,
+      BootBlocks bootBlocks,
+      long walBytes,
+      long intervalMs,
+      Clock clock) {
+    this.head = head;
+    this.base = base;
+    this.dataDirectory = dataDirectory;
+    this.files = files;
+    this.pages = pages;
+    this.bootBlocks = bootBlocks;
+    this.walBytes = walBytes;
+    this.intervalMs = intervalMs;
+    this.clock = clock;
+    this.manifestKey = head.manifestKey();
+    this.capturedTo = base.clean() ? base.endLsn() : base.redoLsn();
+    this.capturedAtMs = clock.millis();
+  }
+
+  /** Whether enough has happened since the last snapshot. */
+  public boolean isDue(Lsn flushed) {
+    long behind = flushed.minus(capturedTo);
+    return behind >= walBytes || (behind > 0 && clock.millis() - capturedAtMs >= intervalMs);
+  }
+
+  /** A snapshot of the running compute. */
+  public void captureRunning(AdminConnection sql, DurableWait durable) {
+    capturedAtMs = clock.millis();
+    Set<String> databases = quietDatabases(sql);
+    if (databases.isEmpty()) {
+      log.debug("branch {}: a database is being made, captured later", head.branch());
+      return;
+    }
+    await(sql.checkpoint(CHECKPOINT_TIMEOUT), CHECKPOINT_TIMEOUT.toMillis());
+    var blocks = new BlockCapture(files, SETTLE_MS);
+    try (CaptureSink sink = pages.openCapture(head.branch(), head.generation(), manifestKey)) {
+      PgControl control = readControl();
+      Lsn redo = control.redo();
+      SmallFiles.Found small = SmallFiles.read(dataDirectory, control, false);
+      var runs = new PageRuns(sink);
+      List<Manifest.BlockFile> table = blocks.run(runs);
+      runs.flush();
+      Lsn end = await(sql.flushLsn(), SQL_TIMEOUT_MS);
+      if (!databases.equals(quietDatabases(sql))) {
+        // Replay would copy the new database's files from a template that holds later changes
+        // (storage rule 17).
+        throw new EbbException.Conflict("a database was made meanwhile");
+      }
+      await(sql.forceCommit(Duration.ofMillis(DURABLE_TIMEOUT_MS)), DURABLE_TIMEOUT_MS);
+      durable.await(end, DURABLE_TIMEOUT_MS);
+      PageMessage.CaptureCommitted committed =
+          sink.commit(
+              manifest(sink, control, end, false, small, table, List.of(), List.of(), List.of()),
+              false);
+      blocks.commit();
+      manifestKey = committed.manifestKey();
+      capturedTo = redo;
+      log.info(
+          "branch {}: snapshot at redo {} up to {}: {} pages, {} bytes",
+          head.branch(),
+          redo,
+          end,
+          committed.pages(),
+          committed.bytesWritten());
+    } catch (IOException e) {
+      blocks.abort();
+      throw new EbbException.Unavailable("capture of branch " + head.branch() + ": " + e, e);
+    } catch (RuntimeException e) {
+      blocks.abort();
+      throw e;
+    }
+  }
+
+  /**
+   * A snapshot of the compute after its clean stop; closes the log.
+   *
+   * @param roles as of the stop
+   * @param durable how far the log is durable
+   * @return where the log ends
+   */
+  public Lsn captureStopped(List<RoleState> roles, Lsn durable) {
+    var blocks = new BlockCapture(files, SETTLE_MS);
+    try (CaptureSink sink = pages.openCapture(head.branch(), head.generation(), manifestKey)) {
+      PgControl control = readControl();
+      if (!control.stoppedCleanly()) {
+        throw new EbbException.Unavailable(
+            "PostgreSQL did not write its shutdown checkpoint; the next start recovers");
+      }
+      WalPages.CleanStop wal = WalPages.cleanStop(dataDirectory.resolve("pg_wal"), control);
+      if (durable.isBefore(wal.endLsn())) {
+        throw new EbbException.Unavailable(
+            "the log is durable up to " + durable + " only, PostgreSQL stopped at " + wal.endLsn());
+      }
+      SmallFiles.Found small = SmallFiles.read(dataDirectory, control, true);
+      var runs = new PageRuns(sink);
+      List<Manifest.BlockFile> table = blocks.run(runs);
+      runs.flush();
+      List<Manifest.BlockRun> boot = bootBlocks.put(table, sink);
+      sink.commit(
+          manifest(sink, control, wal.endLsn(), true, small, table, wal.pieces(), boot, roles),
+          true);
+      return wal.endLsn();
+    } catch (IOException e) {
+      throw new EbbException.Unavailable("capture of branch " + head.branch() + ": " + e, e);
+    }
+  }
+
+  private Manifest manifest(
+      CaptureSink sink,
+      PgControl control,
+      Lsn end,
+      boolean clean,
+      SmallFiles.Found small,
+      List<Manifest.BlockFile> table,
+      List<Manifest.WalPiece> wal,
+      List<Manifest.BlockRun> boot,
+      List<RoleState> roles) {
+    return new Manifest(
+        sink.snapshot(),
+        head.branch(),
+        head.generation(),
+        base.postgresVersion(),
+        head.systemIdentifier(),
+        base.walSegmentBytes(),
+        1,
+        control.redo(),
+        control.checkpoint(),
+        end,
+        clean,
+        files.map().nextIncarnation(),
+        small.directories(),
+        small.files(),
+        table,
+        wal,
+        List.of(),
+        "",
+        boot,
+        roles,
+        -1);
+  }
+
+  /** The control file, read again where it was being written (its CRC tells). */
+  private PgControl readControl() throws IOException {
+    for (int attempt = 1; ; attempt++) {
+      try {
+        return PgControl.read(dataDirectory);
+      } catch (EbbException.Corrupt e) {
+        if (attempt == 100) {
+          throw e;
+        }
+        Thread.onSpinWait();
+      }
+    }
+  }
+
+  /** The directories below base; empty where some session is making or dropping a database. */
+  private Set<String> quietDatabases(AdminConnection sql) {
+    if (await(sql.isChangingDatabases(), SQL_TIMEOUT_MS)) {
+      return Set.of();
+    }
+    return SmallFiles.children(dataDirectory.resolve("base"));
+  }
+
+  private static <T> T await(io.vertx.core.Future<T> future, long timeoutMs) {
+    return BlockingBus.await(future, timeoutMs);
+  }
+}

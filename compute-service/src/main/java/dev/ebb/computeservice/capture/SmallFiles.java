@@ -1,0 +1,160 @@
+package dev.ebb.computeservice.capture;
+
+import dev.ebb.computeservice.postgres.PgControl;
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.page.FileKey;
+import dev.ebb.shared.page.Manifest.SmallFile;
+import java.io.IOException;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/**
+ * Finds a data directory's directories and the files that a manifest keeps whole: everything that
+ * is neither a file of blocks, nor WAL, nor of no use to a later start (storage rule 40).
+ */
+final class SmallFiles {
+  /** Beyond this a file has no place in a manifest; larger ones are nobody's in PostgreSQL. */
+  private static final long MAX_BYTES = 4 << 20;
+
+  /** Kept as directories, without what is in them. */
+  private static final Set<String> EMPTIED =
+      Set.of(
+          "pg_wal",
+          "pg_subtrans",
+          "pg_notify",
+          "pg_dynshmem",
+          "pg_serial",
+          "pg_snapshots",
+          "pg_stat_tmp",
+          "pg_replslot");
+
+  private static final Pattern SKIPPED =
+      Pattern.compile(
+          "(?:.*/)?(?:pg_internal\\.init(?:\\.\\d+)?|postmaster\\.pid|postmaster\\.opts|pgsql_tmp.*"
+              + "|t\\d+_\\d+(?:_(?:fsm|vm|init))?(?:\\.\\d+)?|.*\\.ebbtmp.*)");
+
+  private static final Pattern TWO_PHASE = Pattern.compile("pg_twophase/([0-9A-F]{8,16})");
+
+  private SmallFiles() {}
+
+  /** The directories, parents first, and the files. */
+  record Found(List<String> directories, List<SmallFile> files) {}
+
+  /**
+   * Reads them.
+   *
+   * @param control the captured control file; goes in as {@code global/pg_control}
+   * @param stopped whether PostgreSQL has stopped: then its statistics are kept too
+   */
+  static Found read(Path dataDirectory, PgControl control, boolean stopped) throws IOException {
+    var directories = new ArrayList<String>();
+    var files = new ArrayList<SmallFile>();
+    Files.walkFileTree(
+        dataDirectory,
+        new SimpleFileVisitor<>() {
+          @Override
+          public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes attributes) {
+            String name = dataDirectory.relativize(path).toString();
+            if (name.isEmpty()) {
+              return FileVisitResult.CONTINUE;
+            }
+            if (SKIPPED.matcher(name).matches()) {
+              return FileVisitResult.SKIP_SUBTREE;
+            }
+            directories.add(name);
+            if (name.equals("pg_wal")) {
+              // PostgreSQL makes these again only where pg_wal itself was missing.
+              directories.add("pg_wal/archive_status");
+              directories.add("pg_wal/summaries");
+            }
+            return EMPTIED.contains(name) ? FileVisitResult.SKIP_SUBTREE : FileVisitResult.CONTINUE;
+          }
+
+          @Override
+          public FileVisitResult visitFile(Path path, BasicFileAttributes attributes)
+              throws IOException {
+            String name = dataDirectory.relativize(path).toString();
+            if (isKept(name, control, stopped)) {
+              readFile(path, name, attributes, files);
+            }
+            return FileVisitResult.CONTINUE;
+          }
+
+          @Override
+          public FileVisitResult visitFileFailed(Path path, IOException e) throws IOException {
+            if (e instanceof NoSuchFileException && !stopped) {
+              return FileVisitResult.CONTINUE; // removed while we were walking
+            }
+            throw e;
+          }
+        });
+    files.add(new SmallFile(PgControl.PATH, control.bytes()));
+    return new Found(List.copyOf(directories), List.copyOf(files));
+  }
+
+  private static boolean isKept(String name, PgControl control, boolean stopped) {
+    if (name.equals(PgControl.PATH)
+        || FileKey.parse(name).isPresent()
+        || SKIPPED.matcher(name).matches()
+        || (!stopped && name.startsWith("pg_stat/"))) {
+      return false;
+    }
+    var twoPhase = TWO_PHASE.matcher(name);
+    // A prepared transaction newer than the captured checkpoint is made again by replay; its file
+    // would be taken for one from the future and lost (storage rule 37).
+    return !twoPhase.matches()
+        || Long.compareUnsigned(
+                Long.parseUnsignedLong(twoPhase.group(1), 16), control.nextFullXid())
+            < 0;
+  }
+
+  private static void readFile(
+      Path path, String name, BasicFileAttributes attributes, List<SmallFile> into)
+      throws IOException {
+    if (!attributes.isRegularFile()) {
+      throw new EbbException.Invalid(
+          "the data directory holds "
+              + name
+              + ", which is no regular file: tablespaces outside"
+              + " the cluster are not supported");
+    }
+    if (attributes.size() > MAX_BYTES) {
+      throw new EbbException.Invalid(
+          "the data directory holds "
+              + name
+              + " of "
+              + attributes.size()
+              + " bytes, which is not a file of PostgreSQL's own");
+    }
+    try {
+      byte[] content = Files.readAllBytes(path);
+      if (name.endsWith("pg_filenode.map")) {
+        RelationMapFile.requireIntact(name, content);
+      }
+      into.add(new SmallFile(name, content));
+    } catch (NoSuchFileException e) {
+      // Removed while we were walking: a file that PostgreSQL no longer needs.
+    }
+  }
+
+  /** The names in a directory. */
+  static Set<String> children(Path directory) {
+    try (Stream<Path> paths = Files.list(directory)) {
+      var names = new HashSet<String>();
+      paths.forEach(path -> names.add(String.valueOf(path.getFileName())));
+      return names;
+    } catch (IOException e) {
+      throw new EbbException.Unavailable("cannot list " + directory + ": " + e, e);
+    }
+  }
+}

@@ -1,0 +1,285 @@
+package dev.ebb.computeservice.lifecycle;
+
+import dev.ebb.computeservice.pages.PageClient;
+import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
+import dev.ebb.shared.bus.ComputeMessage.RoleFound;
+import dev.ebb.shared.bus.ComputeMessage.Suspended;
+import dev.ebb.shared.catalog.BranchHead;
+import dev.ebb.shared.catalog.BranchHeads;
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.ComputeStatus;
+import dev.ebb.shared.model.HostId;
+import dev.ebb.shared.model.Lsn;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Semaphore;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The computes of this host. Every call blocks; calls for one branch queue behind each other, calls
+ * for different branches run side by side.
+ */
+public final class Host {
+  private static final Logger log = LoggerFactory.getLogger(Host.class);
+
+  private final HostId id;
+  private final int capacity;
+  private final Semaphore room;
+  private final BranchHeads heads;
+  private final PageClient pages;
+  private final PrimaryStarter starter;
+  private final Runnable changed;
+  private final ConcurrentHashMap<BranchId, Slot> slots = new ConcurrentHashMap<>();
+  private volatile boolean leaving;
+
+  /**
+   * Makes the host.
+   *
+   * @param capacity how many computes it runs at most
+   * @param changed called after every change of what runs here
+   */
+  public Host(
+      HostId id,
+      int capacity,
+      BranchHeads heads,
+      PageClient pages,
+      PrimaryStarter starter,
+      Runnable changed) {
+    this.id = id;
+    this.capacity = capacity;
+    this.room = new Semaphore(capacity);
+    this.heads = heads;
+    this.pages = pages;
+    this.starter = starter;
+    this.changed = changed;
+  }
+
+  public HostId id() {
+    return id;
+  }
+
+  public int capacity() {
+    return capacity;
+  }
+
+  /** How many more computes fit. */
+  public int room() {
+    return leaving ? 0 : room.availablePermits();
+  }
+
+  public boolean leaving() {
+    return leaving;
+  }
+
+  /** Starts the branch's primary unless it runs. */
+  public ComputeReady wake(BranchId branch) {
+    Slot slot = slot(branch);
+    Primary already = slot.running();
+    if (already != null) {
+      return already.ready(id, false);
+    }
+    return start(slot, primary -> {});
+  }
+
+  /**
+   * Starts a branch for the first time: {@code prepare} runs before the first commit has to be
+   * durable and before anybody is told of the compute.
+   */
+  public ComputeReady firstStart(BranchId branch, Consumer<Primary> prepare) {
+    return start(slot(branch), prepare);
+  }
+
+  private ComputeReady start(Slot slot, Consumer<Primary> prepare) {
+    slot.lock.lock();
+    try {
+      Primary already = slot.running();
+      if (already != null) {
+        return already.ready(id, false);
+      }
+      if (leaving) {
+        throw new EbbException.Unavailable("this host is stopping; try again");
+      }
+      bury(slot);
+      if (!room.tryAcquire()) {
+        throw new EbbException.Exhausted(
+            "all " + capacity + " computes of this host are in use; suspend one or add memory");
+      }
+      Primary primary;
+      try {
+        primary = starter.start(slot.branch, prepare);
+      } catch (Throwable e) {
+        room.release();
+        throw e;
+      }
+      slot.primary = primary;
+      primary.onExit(() -> crashed(slot, primary));
+      changed.run();
+      return primary.ready(id, true);
+    } finally {
+      slot.lock.unlock();
+    }
+  }
+
+  private void crashed(Slot slot, Primary primary) {
+    slot.lock.lock();
+    try {
+      if (slot.primary == primary) {
+        log.warn(
+            "branch {}: generation {} ended by itself: {}",
+            slot.branch,
+            primary.generation(),
+            primary.lastLogLine());
+        bury(slot);
+        changed.run();
+      }
+    } finally {
+      slot.lock.unlock();
+    }
+  }
+
+  /** Removes what is left of a primary that no longer runs. */
+  private void bury(Slot slot) {
+    Primary dead = slot.primary;
+    if (dead != null) {
+      slot.primary = null;
+      try {
+        dead.destroy();
+      } finally {
+        room.release();
+      }
+    }
+  }
+
+  /**
+   * Captures and stops the branch's primary.
+   *
+   * @param onlyIfIdleMs where positive, only after so much idleness, else {@code Conflict}
+   */
+  public Suspended suspend(BranchId branch, long onlyIfIdleMs) {
+    Slot slot = slots.get(branch);
+    if (slot == null) {
+      return new Suspended(false, Lsn.INVALID, 0);
+    }
+    slot.lock.lock();
+    try {
+      Primary primary = slot.running();
+      if (primary == null) {
+        bury(slot);
+        return new Suspended(false, Lsn.INVALID, 0);
+      }
+      if (onlyIfIdleMs > 0) {
+        long idleMs = primary.idleMsNow();
+        if (idleMs < onlyIfIdleMs) {
+          throw new EbbException.Conflict(
+              "branch " + branch + " is in use: idle for " + idleMs + " ms only");
+        }
+      }
+      long begin = System.nanoTime();
+      try {
+        changed.run();
+        Lsn end = primary.suspend();
+        return new Suspended(true, end, (System.nanoTime() - begin) / 1_000);
+      } finally {
+        bury(slot);
+        changed.run();
+      }
+    } finally {
+      slot.lock.unlock();
+    }
+  }
+
+  /** Ends the branch's primary without a capture. */
+  public void discard(BranchId branch) {
+    Slot slot = slots.get(branch);
+    if (slot == null) {
+      return;
+    }
+    slot.lock.lock();
+    try {
+      bury(slot);
+      slots.remove(branch, slot);
+      changed.run();
+    } finally {
+      slot.lock.unlock();
+    }
+  }
+
+  /** A role of the branch, from the compute where one runs here, else from the snapshot. */
+  public RoleFound role(BranchId branch, String role) {
+    Slot slot = slots.get(branch);
+    if (slot != null) {
+      Primary primary = slot.running();
+      if (primary == null && slot.lock.isLocked()) {
+        // Starting or stopping: only what comes out of it can be trusted.
+        slot.lock.lock();
+        try {
+          primary = slot.running();
+        } finally {
+          slot.lock.unlock();
+        }
+      }
+      if (primary != null) {
+        return new RoleFound(primary.role(role), false);
+      }
+    }
+    BranchHead head =
+        heads
+            .read(branch)
+            .orElseThrow(() -> new EbbException.NotFound("there is no branch " + branch))
+            .head();
+    if (!head.closed()) {
+      return new RoleFound(null, true);
+    }
+    return new RoleFound(
+        pages.manifest(head.manifestKey()).roles().stream()
+            .filter(candidate -> candidate.name().equals(role))
+            .findFirst()
+            .orElse(null),
+        false);
+  }
+
+  /** What runs here. */
+  public List<ComputeStatus> statuses() {
+    var statuses = new ArrayList<ComputeStatus>();
+    for (Slot slot : slots.values()) {
+      Primary primary = slot.primary;
+      if (primary != null) {
+        statuses.add(primary.status());
+      }
+    }
+    return List.copyOf(statuses);
+  }
+
+  /** The primary of a branch, where one runs here. */
+  public @Nullable Primary running(BranchId branch) {
+    Slot slot = slots.get(branch);
+    return slot == null ? null : slot.running();
+  }
+
+  /** Refuses wakes and suspends everything, side by side. */
+  public void close() {
+    leaving = true;
+    changed.run();
+    try (var tasks = Executors.newVirtualThreadPerTaskExecutor()) {
+      for (BranchId branch : slots.keySet()) {
+        tasks.execute(() -> {
+          try {
+            suspend(branch, 0);
+          } catch (RuntimeException e) {
+            log.warn("branch {} was not suspended cleanly: {}", branch, e.getMessage());
+          }
+        });
+      }
+    }
+  }
+
+  private Slot slot(BranchId branch) {
+    return slots.computeIfAbsent(branch, Slot::new);
+  }
+}

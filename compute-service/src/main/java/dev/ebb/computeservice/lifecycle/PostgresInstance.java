@@ -1,0 +1,227 @@
+package dev.ebb.computeservice.lifecycle;
+
+import dev.ebb.computeservice.blockmap.BlockMap;
+import dev.ebb.computeservice.blockmap.LocalFiles;
+import dev.ebb.computeservice.hydrate.AgentSocket;
+import dev.ebb.computeservice.hydrate.PageHydrator;
+import dev.ebb.computeservice.postgres.PostgresProcess;
+import dev.ebb.computeservice.postgres.PostgresSettings;
+import dev.ebb.computeservice.sql.AdminConnection;
+import dev.ebb.computeservice.template.TemplateMaker;
+import dev.ebb.shared.bus.BlockingBus;
+import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.model.Secret;
+import dev.ebb.shared.page.Manifest;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One PostgreSQL on its skeleton: the process, the block map that it shares with this one, and the
+ * socket on which it asks for pages. Knows nothing of branches or the log.
+ */
+public final class PostgresInstance implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(PostgresInstance.class);
+  private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(10);
+
+  private final Resources resources;
+  private final LocalFiles localFiles;
+  private final PageHydrator hydrator;
+  private final Path dataDirectory;
+  private final Lsn startLsn;
+  private final long systemIdentifier;
+  private final PostgresSettings settings;
+  private final PostgresProcess.Spec spec;
+  private final Duration startTimeout;
+  private final CompletableFuture<Integer> exit = new CompletableFuture<>();
+  private volatile @Nullable PostgresProcess process;
+
+  /** What must be released, whatever a start got as far as. */
+  static final class Resources {
+    final List<Path> paths = new ArrayList<>();
+    @Nullable BlockMap map;
+    @Nullable AgentSocket socket;
+
+    void close() {
+      if (socket != null) {
+        try {
+          socket.close();
+        } catch (IOException e) {
+          log.warn("an agent socket could not be closed: {}", e.toString());
+        }
+      }
+      if (map != null) {
+        map.close();
+      }
+      paths.forEach(Resources::deleteTree);
+      paths.clear();
+    }
+
+    private static void deleteTree(Path directory) {
+      if (!Files.exists(directory)) {
+        return;
+      }
+      try (Stream<Path> paths = Files.walk(directory)) {
+        for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
+          Files.deleteIfExists(path);
+        }
+      } catch (IOException e) {
+        log.warn("{} could not be deleted: {}", directory, e.toString());
+      }
+    }
+  }
+
+  PostgresInstance(
+      Resources resources,
+      LocalFiles localFiles,
+      PageHydrator hydrator,
+      Path dataDirectory,
+      Lsn startLsn,
+      long systemIdentifier,
+      PostgresSettings settings,
+      PostgresProcess.Spec spec,
+      Duration startTimeout) {
+    this.resources = resources;
+    this.localFiles = localFiles;
+    this.hydrator = hydrator;
+    this.dataDirectory = dataDirectory;
+    this.startLsn = startLsn;
+    this.systemIdentifier = systemIdentifier;
+    this.settings = settings;
+    this.spec = spec;
+    this.startTimeout = startTimeout;
+  }
+
+  /** Starts PostgreSQL and waits until it accepts connections. */
+  void launch() {
+    PostgresProcess started = PostgresProcess.start(spec);
+    process = started;
+    var _ =
+        started.exit().whenComplete((status, error) -> exit.complete(error == null ? status : -1));
+    started.awaitReady(startTimeout);
+  }
+
+  boolean isAlive() {
+    return process != null && !exit.isDone();
+  }
+
+  /** Calls back when PostgreSQL has ended, at once where it already has. */
+  void onExit(Runnable action) {
+    var _ = exit.thenRun(action);
+  }
+
+  List<String> lastLogLines() {
+    PostgresProcess running = process;
+    return running == null ? List.of() : running.lastLogLines();
+  }
+
+  int port() {
+    return settings.port();
+  }
+
+  long pid() {
+    PostgresProcess running = process;
+    return running == null || exit.isDone() ? 0 : running.pid();
+  }
+
+  /** Where this instance's own WAL begins. */
+  Lsn startLsn() {
+    return startLsn;
+  }
+
+  public Path dataDirectory() {
+    return dataDirectory;
+  }
+
+  LocalFiles localFiles() {
+    return localFiles;
+  }
+
+  PageHydrator hydrator() {
+    return hydrator;
+  }
+
+  long hydratedBytes() {
+    return hydrator.hydratedBytes();
+  }
+
+  long bootBytes() {
+    return hydrator.bootBytes();
+  }
+
+  /** Where the WAL receiver connects to. */
+  WalAttachment.Target target(Secret adminPassword) {
+    return new WalAttachment.Target(
+        settings.host(),
+        settings.port(),
+        TemplateMaker.ADMIN,
+        adminPassword,
+        PostgresInstances.standbyName(settings),
+        systemIdentifier);
+  }
+
+  /** Connects as {@code ebb_admin} over the unix socket. */
+  Future<AdminConnection> connect(Vertx vertx) {
+    return AdminConnection.connect(
+        vertx, settings.socketDirectory(), settings.port(), CONNECT_TIMEOUT);
+  }
+
+  /** Does what a client's first moments do, in the given database. */
+  public void warmUp(Vertx vertx, String database) {
+    BlockingBus.await(
+        AdminConnection.warmUp(
+            vertx, settings.socketDirectory(), settings.port(), database, CONNECT_TIMEOUT),
+        CONNECT_TIMEOUT.toMillis());
+  }
+
+  /** Blocks that were fetched on demand so far. */
+  public List<Manifest.BlockRun> fetchedBlocks() {
+    return hydrator.demanded();
+  }
+
+  /** Resident memory of the postmaster and its children; shared memory counts once. */
+  long residentBytes() {
+    return ProcessMemory.ofTree(pid());
+  }
+
+  /** SIGTERM: no new sessions; present ones stay. */
+  void refuseConnections() {
+    ProcessHandle.of(pid()).ifPresent(ProcessHandle::destroy);
+  }
+
+  /** The shutdown checkpoint, then the end; false where it took too long. */
+  boolean stopFast(long timeoutMs) {
+    PostgresProcess running = process;
+    return running != null && running.stopFast(Duration.ofMillis(timeoutMs));
+  }
+
+  /** Ends it at once. */
+  void kill() {
+    PostgresProcess running = process;
+    if (running != null) {
+      running.close();
+    }
+  }
+
+  /** Deletes everything local. Nothing may run any more. */
+  void delete() {
+    resources.close();
+  }
+
+  @Override
+  public void close() {
+    kill();
+    delete();
+  }
+}

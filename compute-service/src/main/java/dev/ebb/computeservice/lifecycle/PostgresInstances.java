@@ -1,0 +1,239 @@
+package dev.ebb.computeservice.lifecycle;
+
+import dev.ebb.computeservice.ComputeServiceConfig;
+import dev.ebb.computeservice.blockmap.BlockMap;
+import dev.ebb.computeservice.blockmap.LocalFiles;
+import dev.ebb.computeservice.hydrate.AgentSocket;
+import dev.ebb.computeservice.hydrate.PageHydrator;
+import dev.ebb.computeservice.pages.PageClient;
+import dev.ebb.computeservice.postgres.ComputeSize;
+import dev.ebb.computeservice.postgres.HbaFile;
+import dev.ebb.computeservice.postgres.OsUser;
+import dev.ebb.computeservice.postgres.PgControl;
+import dev.ebb.computeservice.postgres.PostgresBinaries;
+import dev.ebb.computeservice.postgres.PostgresProcess;
+import dev.ebb.computeservice.postgres.PostgresSettings;
+import dev.ebb.computeservice.postgres.ProcessLauncher;
+import dev.ebb.computeservice.skeleton.Skeleton;
+import dev.ebb.computeservice.template.SkeletonCheck;
+import dev.ebb.computeservice.template.TemplateMaker;
+import dev.ebb.shared.bus.PageMessage;
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.Generation;
+import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.model.Secret;
+import dev.ebb.shared.page.Manifest;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.nio.file.attribute.UserPrincipal;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/** Lays out and starts PostgreSQL from a snapshot. */
+public final class PostgresInstances {
+  private static final SecureRandom RANDOM = new SecureRandom();
+
+  private final ComputeServiceConfig config;
+  private final PageClient pages;
+  private final PostgresBinaries binaries;
+  private final OsUser user;
+  private final ProcessLauncher launcher;
+
+  /** Who owns what PostgreSQL reads; null where that is this process's own user. */
+  private final @Nullable UserPrincipal owner;
+
+  /**
+   * What to start.
+   *
+   * @param label names it: the branch
+   * @param tail WAL to replay, or null where the log ends with the snapshot
+   * @param durable how a cancelled commit wait learns whether it may return, see {@link
+   *     PageHydrator.DurabilityCheck}
+   */
+  public record Start(
+      String label,
+      Generation generation,
+      String manifestKey,
+      Manifest manifest,
+      long systemIdentifier,
+      Skeleton.@Nullable Tail tail,
+      PageHydrator.DurabilityCheck durable) {}
+
+  public PostgresInstances(
+      ComputeServiceConfig config,
+      PageClient pages,
+      PostgresBinaries binaries,
+      OsUser user,
+      ProcessLauncher launcher) {
+    this.config = config;
+    this.pages = pages;
+    this.binaries = binaries;
+    this.user = user;
+    this.launcher = launcher;
+    this.owner = user.switched() ? principal(user) : null;
+  }
+
+  private static UserPrincipal principal(OsUser user) {
+    try {
+      return FileSystems.getDefault()
+          .getUserPrincipalLookupService()
+          .lookupPrincipalByName(user.name());
+    } catch (IOException e) {
+      throw new EbbException.Unavailable("cannot look up the user " + user.name() + ": " + e, e);
+    }
+  }
+
+  /** Starts a template's snapshot without a WAL service behind it, to see what a start reads. */
+  public PostgresInstance trial(String manifestKey, Manifest manifest) {
+    PostgresInstance instance =
+        lay(
+            new Start(
+                "template",
+                Generation.NONE,
+                manifestKey,
+                manifest,
+                manifest.systemIdentifier(),
+                null,
+                timeoutMs -> {
+                  throw new EbbException.Unavailable("a trial start has no WAL service");
+                }));
+    try {
+      instance.launch();
+      return instance;
+    } catch (RuntimeException e) {
+      instance.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Makes everything that PostgreSQL starts on; nothing runs yet. The boot pages are asked for
+   * first and written last, while directories are made.
+   */
+  public PostgresInstance lay(Start start) {
+    Manifest manifest = start.manifest();
+    var boot =
+        CompletableFuture.supplyAsync(
+            () -> pages.bootPages(start.manifestKey()), task -> Thread.ofVirtual().start(task));
+    String name = start.label() + "-" + start.generation() + "-" + randomHex(4);
+    var closing = new PostgresInstance.Resources();
+    try {
+      Path directory = makeDirectory(config.computesDir().resolve(name));
+      closing.paths.add(directory);
+      Path run = makeDirectory(config.runDir().resolve(randomHex(6)));
+      closing.paths.add(run);
+      Path data = directory.resolve("data");
+      Path arena = config.arenasDir().resolve(name);
+      closing.paths.add(arena);
+      PgControl control =
+          new Skeleton(data, manifest, user).lay(start.systemIdentifier(), start.tail());
+      closing.map =
+          BlockMap.create(
+              arena,
+              start.generation().value(),
+              manifest.nextIncarnation(),
+              manifest.files(),
+              BlockMap.DEFAULT_NEW_CAPACITY);
+      user.own(arena);
+      var files = new LocalFiles(closing.map, data, owner);
+      var hydrator = new PageHydrator(files, pages, start.manifestKey(), start.durable());
+      for (PageMessage.BootPages.Run page : boot.join().runs()) {
+        hydrator.fillAhead(page);
+      }
+      SkeletonCheck.check(
+          data,
+          manifest.files(),
+          hydrator.fetchAhead(SkeletonCheck.requiredBlocks(control, manifest.files())));
+      Path agent = run.resolve("agent");
+      closing.socket = AgentSocket.open(agent, owner, hydrator);
+      Lsn startLsn = start.tail() == null ? manifest.endLsn() : start.tail().to();
+      var settings = settings(directory, run, freePort());
+      return new PostgresInstance(
+          closing,
+          files,
+          hydrator,
+          data,
+          startLsn,
+          start.systemIdentifier(),
+          settings,
+          processSpec(start.label(), directory, data, arena, agent, settings),
+          Duration.ofMillis(config.startTimeoutMs()));
+    } catch (IOException e) {
+      closing.close();
+      throw new EbbException.Unavailable("cannot lay out a compute: " + e, e);
+    } catch (RuntimeException e) {
+      closing.close();
+      throw e;
+    }
+  }
+
+  private PostgresSettings settings(Path directory, Path run, int port) throws IOException {
+    Path hba = directory.resolve("pg_hba.conf");
+    Files.writeString(
+        hba, new HbaFile(TemplateMaker.ADMIN, List.of(config.address() + "/32")).text());
+    user.own(hba);
+    Path ident = directory.resolve("pg_ident.conf");
+    Files.writeString(ident, "");
+    user.own(ident);
+    return new PostgresSettings(
+        new ComputeSize(config.computeMemoryMb(), config.maxConnections()),
+        config.address(),
+        port,
+        run,
+        hba,
+        ident,
+        "ebb_wal_" + randomHex(16));
+  }
+
+  private PostgresProcess.Spec processSpec(
+      String label, Path directory, Path data, Path arena, Path agent, PostgresSettings settings) {
+    return new PostgresProcess.Spec(
+        launcher,
+        binaries,
+        user,
+        data,
+        settings.arguments(),
+        Map.of(
+            "EBB_ARENA", arena.toString(),
+            "EBB_AGENT_SOCKET", agent.toString(),
+            "EBB_DATADIR", data.toString()),
+        directory.resolve("postgres.log"),
+        label,
+        () -> true);
+  }
+
+  private Path makeDirectory(Path path) throws IOException {
+    Files.createDirectory(
+        path, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    user.own(path);
+    return path;
+  }
+
+  /** A port that was free a moment ago; where somebody takes it first, the start fails. */
+  private int freePort() throws IOException {
+    try (var probe = new ServerSocket(0, 1, InetAddress.getByName(config.address()))) {
+      return probe.getLocalPort();
+    }
+  }
+
+  static String randomHex(int bytes) {
+    var random = new byte[bytes];
+    RANDOM.nextBytes(random);
+    return HexFormat.of().formatHex(random);
+  }
+
+  /** The standby's name is a secret: whoever knows it can acknowledge commits. */
+  static Secret standbyName(PostgresSettings settings) {
+    return new Secret(settings.standbyName());
+  }
+}

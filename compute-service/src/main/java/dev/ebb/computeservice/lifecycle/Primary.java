@@ -1,0 +1,361 @@
+package dev.ebb.computeservice.lifecycle;
+
+import dev.ebb.computeservice.capture.Capturer;
+import dev.ebb.computeservice.sql.Activity;
+import dev.ebb.computeservice.sql.AdminConnection;
+import dev.ebb.shared.bus.BlockingBus;
+import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
+import dev.ebb.shared.bus.ComputeMessage.WakeParts;
+import dev.ebb.shared.catalog.BranchHead;
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.ComputeStatus;
+import dev.ebb.shared.model.Generation;
+import dev.ebb.shared.model.HostId;
+import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.model.RoleState;
+import dev.ebb.shared.model.Secret;
+import dev.ebb.shared.scram.ScramVerifier;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A running primary: the PostgreSQL instance, its tie to the WAL service, and the thread that looks
+ * after both. Made by {@link PrimaryStarter}; suspended or destroyed by its {@link Host}, under the
+ * slot's lock.
+ */
+public final class Primary {
+  private static final Logger log = LoggerFactory.getLogger(Primary.class);
+  private static final long SQL_TIMEOUT_MS = 10_000;
+  private static final long LOOK_EVERY_MS = 1_000;
+
+  private final PrimaryContext context;
+
+  private final BranchHead head;
+  private final PostgresInstance instance;
+  private final WalAttachment wal;
+
+  /** Waits until the log is open for this generation; throws what kept it from being opened. */
+  private final Supplier<Lsn> logOpened;
+
+  private final Capturer capturer;
+  private final WakeParts parts;
+  private final long readyAtNanos = System.nanoTime();
+
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition ending = lock.newCondition();
+  private boolean ended;
+  private volatile boolean attached;
+  private volatile ComputeStatus.State state = ComputeStatus.State.RUNNING;
+  private volatile @Nullable AdminConnection admin;
+  private volatile @Nullable Activity activity;
+  private volatile long sessionsSeen;
+  private volatile long usedAtNanos = System.nanoTime();
+  private volatile Names names = new Names("", "");
+  private @Nullable Thread caretaker;
+
+  private record Names(String database, String branch) {}
+
+  Primary(
+      PrimaryContext context,
+      BranchHead head,
+      PostgresInstance instance,
+      WalAttachment wal,
+      Supplier<Lsn> logOpened,
+      Capturer capturer,
+      WakeParts parts) {
+    this.context = context;
+    this.head = head;
+    this.instance = instance;
+    this.wal = wal;
+    this.logOpened = logOpened;
+    this.capturer = capturer;
+    this.parts = parts;
+  }
+
+  public Generation generation() {
+    return head.generation();
+  }
+
+  boolean isRunning() {
+    return state == ComputeStatus.State.RUNNING && instance.isAlive();
+  }
+
+  String lastLogLine() {
+    List<String> lines = instance.lastLogLines();
+    return lines.isEmpty() ? "it said nothing" : lines.getLast();
+  }
+
+  ComputeReady ready(HostId host, boolean started) {
+    return new ComputeReady(
+        head.branch(),
+        head.generation(),
+        host,
+        context.config().address(),
+        instance.port(),
+        started,
+        parts);
+  }
+
+  /** Calls back, on a thread of its own, when PostgreSQL ends by itself. */
+  void onExit(Runnable action) {
+    instance.onExit(() -> Thread.ofVirtual().name("exit-" + head.branch()).start(action));
+  }
+
+  // ---------------------------------------------------------------- first start
+
+  /**
+   * Hands the template's database to its owner. Sets the password of Ebb's own role first, without
+   * waiting for the WAL service, which cannot connect before.
+   */
+  public void hand(String owner, Secret verifier, String database) {
+    AdminConnection sql = sql();
+    Secret password = context.passwords().of(head.database());
+    await(sql.setAdminPassword(ScramVerifier.of(password).stored()));
+    attach();
+    await(sql.createOwner(owner, verifier, database));
+  }
+
+  /** Starts the WAL receiver; until it runs, commits wait. */
+  void attach() {
+    openLog();
+    wal.attach(instance.target(context.passwords().of(head.database())), instance.startLsn());
+    attached = true;
+  }
+
+  /** Where opening the log failed at the start, it is tried again here: commits wait for it. */
+  private void openLog() {
+    Lsn end;
+    try {
+      end = logOpened.get();
+    } catch (EbbException.Unavailable e) {
+      end = wal.open(false);
+    }
+    if (!end.equals(instance.startLsn())) {
+      throw new EbbException.Fenced(
+          "the log ends at " + end + ", but this primary started at " + instance.startLsn());
+    }
+  }
+
+  /** Starts what looks after the running primary; the WAL receiver first of all. */
+  void lookAfter() {
+    caretaker =
+        Thread.ofVirtual()
+            .name("primary-" + head.branch())
+            .start(() -> {
+              while (pause(attached ? LOOK_EVERY_MS : 0)) {
+                try {
+                  if (!attached) {
+                    attach();
+                  }
+                  look();
+                } catch (EbbException.Fenced e) {
+                  log.warn("branch {}: {}; stopping", head.branch(), e.getMessage());
+                  instance.kill();
+                  return;
+                } catch (RuntimeException e) {
+                  log.warn("branch {}: {}", head.branch(), e.getMessage());
+                  pause(LOOK_EVERY_MS);
+                }
+              }
+            });
+  }
+
+  /** False once the primary ends. */
+  private boolean pause(long ms) {
+    lock.lock();
+    try {
+      long left = TimeUnit.MILLISECONDS.toNanos(ms);
+      while (!ended && left > 0) {
+        left = ending.awaitNanos(left);
+      }
+      return !ended;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void look() {
+    if (names.database().isEmpty()) {
+      context
+          .addressOf(head.branch())
+          .ifPresent(address -> names = new Names(address.database(), address.branch()));
+    }
+    try {
+      wal.poll();
+    } catch (EbbException.Unavailable e) {
+      // Commits wait meanwhile; what goes on here is still worth knowing.
+      log.warn("branch {}: {}", head.branch(), e.getMessage());
+    }
+    refreshActivity();
+    Activity now = activity;
+    if (now != null && capturer.isDue(now.flushLsn())) {
+      capturer.captureRunning(sql(), wal::awaitDurable);
+    }
+  }
+
+  private void refreshActivity() {
+    Activity now = await(sql().activity());
+    if (now.sessionsEver() != sessionsSeen
+        || now.idleMs() == 0
+        || now.replicationConnections() > 0) {
+      sessionsSeen = now.sessionsEver();
+      usedAtNanos = System.nanoTime();
+    } else if (now.idleMs() != Long.MAX_VALUE) {
+      long used = System.nanoTime() - TimeUnit.MILLISECONDS.toNanos(now.idleMs());
+      if (used - usedAtNanos > 0) {
+        usedAtNanos = used;
+      }
+    }
+    activity = now;
+  }
+
+  /** For how long nothing has used it, as of now. */
+  long idleMsNow() {
+    refreshActivity();
+    return idleMs();
+  }
+
+  private long idleMs() {
+    return TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - usedAtNanos);
+  }
+
+  /** A role, as it is now. */
+  @Nullable RoleState role(String name) {
+    return await(sql().role(name)).orElse(null);
+  }
+
+  private AdminConnection sql() {
+    AdminConnection open = admin;
+    if (open != null && open.isOpen()) {
+      return open;
+    }
+    lock.lock();
+    try {
+      open = admin;
+      if (open == null || !open.isOpen()) {
+        open = await(instance.connect(context.vertx()));
+        admin = open;
+      }
+      return open;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private static <T> T await(io.vertx.core.Future<T> future) {
+    return BlockingBus.await(future, SQL_TIMEOUT_MS);
+  }
+
+  /** Waits until everything that is flushed locally by now is durable. */
+  void awaitFlushedDurable(long timeoutMs) {
+    Lsn flushed = await(sql().flushLsn());
+    wal.awaitDurable(flushed, timeoutMs);
+  }
+
+  // ---------------------------------------------------------------- ending
+
+  /**
+   * Stops PostgreSQL cleanly and captures it; returns where the log ends. Where it cannot be
+   * stopped cleanly, or the log is not durable up to its end, nothing is committed and the branch's
+   * next start recovers from the log.
+   */
+  Lsn suspend() {
+    state = ComputeStatus.State.SUSPENDING;
+    endCaretaker();
+    List<RoleState> roles = quiesce();
+    if (!instance.stopFast(context.config().stopTimeoutMs())) {
+      throw new EbbException.Unavailable(
+          "branch "
+              + head.branch()
+              + " did not stop within "
+              + context.config().stopTimeoutMs()
+              + " ms (is the WAL service away?); it will recover at its next start");
+    }
+    Lsn durable = wal.detach(context.config().stopTimeoutMs()).lsn();
+    return capturer.captureStopped(roles, durable);
+  }
+
+  /**
+   * Lets nobody in any more, ends every session and then reads the roles, so that what a session
+   * changed last is in them. SIGTERM is PostgreSQL's smart shutdown: present sessions, this one
+   * among them, stay.
+   */
+  private List<RoleState> quiesce() {
+    AdminConnection sql = sql();
+    instance.refuseConnections();
+    await(sql.terminateClients());
+    return await(sql.roles());
+  }
+
+  private void endCaretaker() {
+    Thread thread;
+    lock.lock();
+    try {
+      ended = true;
+      ending.signalAll();
+      thread = caretaker;
+      caretaker = null;
+    } finally {
+      lock.unlock();
+    }
+    if (thread != null) {
+      try {
+        thread.join();
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /** Ends whatever still runs and deletes the directory. */
+  void destroy() {
+    state = ComputeStatus.State.FAILED;
+    instance.kill();
+    endCaretaker();
+    AdminConnection open = admin;
+    if (open != null) {
+      open.close();
+    }
+    try {
+      wal.detach(1);
+    } catch (EbbException e) {
+      log.debug("branch {}: the receiver of a dead primary: {}", head.branch(), e.getMessage());
+    }
+    instance.delete();
+  }
+
+  ComputeStatus status() {
+    Activity last = activity;
+    Activity now = last == null ? new Activity(0, 0, 0, 0, 0, 0, 0, instance.startLsn()) : last;
+    return new ComputeStatus(
+        head.branch(),
+        head.database(),
+        names.database(),
+        names.branch(),
+        head.generation(),
+        state,
+        instance.port(),
+        instance.pid(),
+        TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - readyAtNanos),
+        idleMs(),
+        now.connections(),
+        now.activeStatements(),
+        now.openTransactions(),
+        now.replicationConnections(),
+        now.commits(),
+        instance.residentBytes(),
+        instance.hydratedBytes(),
+        instance.bootBytes(),
+        now.flushLsn(),
+        wal.lastKnownDurable());
+  }
+}

@@ -1,0 +1,52 @@
+package dev.ebb.computeservice.postgres;
+
+import dev.ebb.shared.model.Lsn;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/**
+ * The header of a WAL page of PostgreSQL 18. Source: {@code src/include/access/xlog_internal.h}
+ * ({@code XLogPageHeaderData}, {@code XLogLongPageHeaderData}).
+ */
+final class WalPageHeader {
+  /** Where {@code xlp_sysid} lies in a long header. */
+  static final int SYSTEM_IDENTIFIER = 24;
+
+  /** {@code XLOG_PAGE_MAGIC} of 18. */
+  private static final short MAGIC_18 = (short) 0xD118;
+
+  private static final short LONG_HEADER = 2;
+
+  private WalPageHeader() {}
+
+  /** Whether a page carries the header of the page that starts at {@code start}. */
+  static boolean isOf(byte[] page, Lsn start) {
+    ByteBuffer header = ByteBuffer.wrap(page).order(ByteOrder.LITTLE_ENDIAN);
+    return page.length >= WalSegments.SHORT_HEADER_BYTES
+        && header.getShort(0) == MAGIC_18
+        && header.getLong(8) == start.value();
+  }
+
+  static boolean isLong(byte[] page) {
+    return (ByteBuffer.wrap(page).order(ByteOrder.LITTLE_ENDIAN).getShort(2) & LONG_HEADER) != 0;
+  }
+
+  /**
+   * The header that a page needs when nothing before a certain position in it is known: no record
+   * continues onto it. PostgreSQL looks at such a page's header only.
+   */
+  static byte[] synthesised(Lsn pageStart, WalSegments segments, PgControl control) {
+    int length = segments.headerBytes(pageStart);
+    ByteBuffer header = ByteBuffer.allocate(length).order(ByteOrder.LITTLE_ENDIAN);
+    header.putShort(0, MAGIC_18);
+    header.putInt(4, control.timeline());
+    header.putLong(8, pageStart.value());
+    if (length == WalSegments.LONG_HEADER_BYTES) {
+      header.putShort(2, LONG_HEADER);
+      header.putLong(SYSTEM_IDENTIFIER, control.systemIdentifier());
+      header.putInt(32, segments.segmentBytes());
+      header.putInt(36, WalSegments.PAGE_BYTES);
+    }
+    return header.array();
+  }
+}

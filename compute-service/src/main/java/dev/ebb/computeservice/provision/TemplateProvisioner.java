@@ -1,0 +1,197 @@
+package dev.ebb.computeservice.provision;
+
+import dev.ebb.computeservice.capture.BootBlocks;
+import dev.ebb.computeservice.lifecycle.PostgresInstance;
+import dev.ebb.computeservice.lifecycle.PostgresInstances;
+import dev.ebb.computeservice.pages.CaptureSink;
+import dev.ebb.computeservice.pages.PageClient;
+import dev.ebb.computeservice.postgres.OsUser;
+import dev.ebb.computeservice.postgres.PostgresBinaries;
+import dev.ebb.computeservice.postgres.ProcessLauncher;
+import dev.ebb.computeservice.template.StoppedCluster;
+import dev.ebb.computeservice.template.TemplateMaker;
+import dev.ebb.shared.bus.PageMessage;
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.Generation;
+import dev.ebb.shared.model.SnapshotId;
+import dev.ebb.shared.page.Manifest;
+import dev.ebb.shared.store.ObjectStore;
+import io.vertx.core.Vertx;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The template snapshot that new databases start from. Made once for each PostgreSQL version and
+ * object store: {@code initdb}, a snapshot of all of it, then one start from that snapshot to learn
+ * which pages every start reads, and a second snapshot with these in a boot pack.
+ */
+public final class TemplateProvisioner {
+  /** The database in the template that becomes the user's by renaming. */
+  public static final String DATABASE = TemplateMaker.DATABASE;
+
+  private static final Logger log = LoggerFactory.getLogger(TemplateProvisioner.class);
+
+  private final Vertx vertx;
+  private final ObjectStore store;
+  private final PageClient pages;
+  private final PostgresBinaries binaries;
+  private final OsUser user;
+  private final ProcessLauncher launcher;
+  private final PostgresInstances instances;
+  private final Path scratch;
+
+  /** The template and its manifest. */
+  public record Template(String manifestKey, Manifest manifest) {}
+
+  /**
+   * Makes the provisioner.
+   *
+   * @param scratch a directory for the cluster while it is made
+   */
+  public TemplateProvisioner(
+      Vertx vertx,
+      ObjectStore store,
+      PageClient pages,
+      PostgresBinaries binaries,
+      OsUser user,
+      ProcessLauncher launcher,
+      PostgresInstances instances,
+      Path scratch) {
+    this.vertx = vertx;
+    this.store = store;
+    this.pages = pages;
+    this.binaries = binaries;
+    this.user = user;
+    this.launcher = launcher;
+    this.instances = instances;
+    this.scratch = scratch;
+  }
+
+  /** The template for these binaries; makes it where there is none. Takes seconds then. */
+  public Template ensure() {
+    String pointer = "templates/postgresql-" + binaries.version() + "/current";
+    Optional<ObjectStore.Stored> known = store.get(pointer);
+    String key;
+    if (known.isPresent()) {
+      key = new String(known.get().content(), StandardCharsets.UTF_8);
+    } else {
+      key = make();
+      if (store.putIfAbsent(pointer, key.getBytes(StandardCharsets.UTF_8)).isEmpty()) {
+        // Another host made one at the same moment; one template serves as well as the other.
+        key =
+            new String(
+                store
+                    .get(pointer)
+                    .orElseThrow(() -> new EbbException.Unavailable(pointer + " has gone"))
+                    .content(),
+                StandardCharsets.UTF_8);
+      }
+    }
+    return new Template(key, pages.manifest(key));
+  }
+
+  private String make() {
+    var branch = new BranchId("template" + BranchId.random().value());
+    Path directory = scratch.resolve(branch.value());
+    log.info("making the template for PostgreSQL {}", binaries.version());
+    try {
+      StoppedCluster cluster = new TemplateMaker(binaries, user, launcher).make(directory);
+      PageMessage.CaptureCommitted plain = snapshot(branch, cluster, "", List.of());
+      List<Manifest.BlockRun> boot = blocksOfAStart(plain.manifestKey());
+      return snapshot(branch, cluster, plain.manifestKey(), boot).manifestKey();
+    } catch (IOException e) {
+      throw new EbbException.Unavailable("the template could not be made: " + e, e);
+    } finally {
+      deleteTree(directory);
+    }
+  }
+
+  private PageMessage.CaptureCommitted snapshot(
+      BranchId branch, StoppedCluster cluster, String base, List<Manifest.BlockRun> boot)
+      throws IOException {
+    try (CaptureSink sink = pages.openCapture(branch, Generation.NONE, base)) {
+      if (base.isEmpty()) {
+        for (Manifest.BlockFile file : cluster.files()) {
+          for (int at = 0; at < file.blocks(); at += PageMessage.MAX_PAGES_PER_MESSAGE) {
+            int count = Math.min(PageMessage.MAX_PAGES_PER_MESSAGE, file.blocks() - at);
+            sink.put(
+                file.key(),
+                file.incarnation(),
+                at,
+                false,
+                cluster.readBlocks(file.key(), at, count));
+          }
+        }
+      }
+      for (Manifest.BlockRun run : boot) {
+        sink.put(
+            run.file(),
+            1,
+            run.firstBlock(),
+            true,
+            cluster.readBlocks(run.file(), run.firstBlock(), run.count()));
+      }
+      return sink.commit(manifest(branch, sink.snapshot(), cluster, boot), false);
+    }
+  }
+
+  private Manifest manifest(
+      BranchId branch, SnapshotId snapshot, StoppedCluster cluster, List<Manifest.BlockRun> boot) {
+    return new Manifest(
+        snapshot,
+        branch,
+        Generation.NONE,
+        binaries.version().number(),
+        cluster.control().systemIdentifier(),
+        cluster.control().walSegmentBytes(),
+        1,
+        cluster.control().redo(),
+        cluster.control().checkpoint(),
+        cluster.endLsn(),
+        true,
+        2,
+        cluster.directories(),
+        cluster.smallFiles(),
+        cluster.files(),
+        cluster.walPieces(),
+        List.of(),
+        "",
+        boot,
+        List.of(),
+        -1);
+  }
+
+  /**
+   * Starts from the snapshot with no page at hand, connects and asks a little, as a client would;
+   * the blocks that were fetched for it are those that every start reads.
+   */
+  private List<Manifest.BlockRun> blocksOfAStart(String manifestKey) {
+    Manifest manifest = pages.manifest(manifestKey);
+    try (PostgresInstance trial = instances.trial(manifestKey, manifest)) {
+      trial.warmUp(vertx, DATABASE);
+      return BootBlocks.choose(List.of(), trial.fetchedBlocks());
+    }
+  }
+
+  private static void deleteTree(Path directory) {
+    if (!Files.exists(directory)) {
+      return;
+    }
+    try (Stream<Path> paths = Files.walk(directory)) {
+      for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(path);
+      }
+    } catch (IOException e) {
+      log.warn("{} could not be deleted: {}", directory, e.toString());
+    }
+  }
+}

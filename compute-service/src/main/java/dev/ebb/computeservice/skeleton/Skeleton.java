@@ -1,0 +1,151 @@
+package dev.ebb.computeservice.skeleton;
+
+import dev.ebb.computeservice.postgres.OsUser;
+import dev.ebb.computeservice.postgres.PgControl;
+import dev.ebb.computeservice.postgres.WalLayer;
+import dev.ebb.computeservice.postgres.WalPages;
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.page.Manifest;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.SecureRandom;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Makes a data directory out of a manifest: directories, small files, control file and WAL. Files
+ * of blocks are not made: the page shim makes each when it is first opened.
+ */
+public final class Skeleton {
+  private static final FileAttribute<Set<PosixFilePermission>> PRIVATE_DIRECTORY =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+  private static final FileAttribute<Set<PosixFilePermission>> PRIVATE_FILE =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
+
+  private static final SecureRandom RANDOM = new SecureRandom();
+
+  private final Path dataDirectory;
+  private final Manifest manifest;
+  private final OsUser user;
+
+  /**
+   * WAL behind the snapshot, to be replayed.
+   *
+   * @param from where the snapshot's own WAL ends: its redo point, or its end where it is clean
+   * @param to E, where the log ends
+   * @param reader hands every byte between the two to its consumer, in order
+   */
+  public record Tail(Lsn from, Lsn to, Consumer<Consumer<byte[]>> reader) {}
+
+  /** A skeleton of {@code manifest} in a directory that does not exist yet. */
+  public Skeleton(Path dataDirectory, Manifest manifest, OsUser user) {
+    this.dataDirectory = dataDirectory;
+    this.manifest = manifest;
+    this.user = user;
+  }
+
+  /**
+   * Lays it out and returns the control file that PostgreSQL will read.
+   *
+   * @param systemIdentifier the branch's own
+   * @param tail WAL to replay, or null where the log ends with the snapshot
+   */
+  public PgControl lay(long systemIdentifier, @Nullable Tail tail) {
+    try {
+      directory(dataDirectory);
+      for (String path : manifest.directories()) {
+        directory(resolve(path));
+      }
+      PgControl control = null;
+      for (Manifest.SmallFile file : manifest.smallFiles()) {
+        if (file.path().equals(PgControl.PATH)) {
+          control = identified(PgControl.parse(file.content()), systemIdentifier);
+        } else {
+          write(resolve(file.path()), file.content());
+        }
+      }
+      if (control == null) {
+        throw new EbbException.Corrupt(
+            "snapshot " + manifest.snapshot() + " has no " + PgControl.PATH);
+      }
+      return layControlAndWal(control, tail);
+    } catch (IOException e) {
+      throw new EbbException.Unavailable(
+          "cannot lay out the data directory " + dataDirectory + ": " + e, e);
+    }
+  }
+
+  /**
+   * A database's first start from the template: it gets its own identifier, and its own nonce for
+   * the fake salts of roles that do not exist ({@code auth-scram.c}).
+   */
+  private static PgControl identified(PgControl control, long systemIdentifier) {
+    if (control.systemIdentifier() == systemIdentifier) {
+      return control;
+    }
+    var nonce = new byte[32];
+    RANDOM.nextBytes(nonce);
+    return control.withSystemIdentifier(systemIdentifier).withMockAuthenticationNonce(nonce);
+  }
+
+  private PgControl layControlAndWal(PgControl captured, @Nullable Tail tail) throws IOException {
+    PgControl control = captured;
+    if (tail != null && control.stoppedCleanly()) {
+      // PostgreSQL does not look behind the checkpoint of a clean stop: WAL there would be lost
+      // without a word (xlogrecovery.c, InitWalRecovery).
+      control = control.withState(PgControl.State.IN_PRODUCTION);
+    }
+    Path wal = resolve("pg_wal");
+    WalPages.layInto(wal, manifest.walPieces(), control, user);
+    if (tail != null) {
+      layTail(wal, tail, control);
+    }
+    write(resolve(PgControl.PATH), control.bytes());
+    return control;
+  }
+
+  private void layTail(Path wal, Tail tail, PgControl control) throws IOException {
+    try (WalLayer layer = WalPages.layLog(wal, tail.from(), control, user)) {
+      tail.reader()
+          .accept(bytes -> {
+            try {
+              layer.append(bytes, 0, bytes.length);
+            } catch (IOException e) {
+              throw new UncheckedIOException(e);
+            }
+          });
+      Lsn end = layer.finish();
+      if (!end.equals(tail.to())) {
+        throw new EbbException.Corrupt("the log ends at " + end + " instead of " + tail.to());
+      }
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    }
+  }
+
+  private Path resolve(String path) {
+    Path resolved = dataDirectory.resolve(path).normalize();
+    if (!resolved.startsWith(dataDirectory)) {
+      throw new EbbException.Corrupt("a manifest names a path outside the cluster: " + path);
+    }
+    return resolved;
+  }
+
+  private void directory(Path path) throws IOException {
+    Files.createDirectory(path, PRIVATE_DIRECTORY);
+    user.own(path);
+  }
+
+  private void write(Path path, byte[] content) throws IOException {
+    Files.createFile(path, PRIVATE_FILE);
+    Files.write(path, content);
+    user.own(path);
+  }
+}

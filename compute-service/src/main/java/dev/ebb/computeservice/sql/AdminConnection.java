@@ -1,0 +1,378 @@
+package dev.ebb.computeservice.sql;
+
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.model.RoleState;
+import dev.ebb.shared.model.Secret;
+import dev.ebb.shared.scram.ScramVerifier;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.pgclient.PgConnectOptions;
+import io.vertx.pgclient.PgConnection;
+import io.vertx.pgclient.PgException;
+import io.vertx.sqlclient.Row;
+import io.vertx.sqlclient.RowSet;
+import io.vertx.sqlclient.Tuple;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One connection to a running compute as {@code ebb_admin}, over its unix socket, where the
+ * directory's mode is the authentication. Statements run one after the other. A statement that
+ * passes its deadline fails with {@code EbbException.Unavailable}, and so does every later one,
+ * which would wait behind it: connect again.
+ */
+public final class AdminConnection {
+  private static final Logger log = LoggerFactory.getLogger(AdminConnection.class);
+
+  /** Nobody works in it, so that its commits can be told from users' ones. */
+  public static final String MAINTENANCE_DATABASE = "postgres";
+
+  private static final String ADMIN = "ebb_admin";
+  private static final String TEMPLATE_DATABASE = "ebb_template";
+  private static final Set<String> RESERVED_DATABASES =
+      Set.of(MAINTENANCE_DATABASE, "template0", "template1", TEMPLATE_DATABASE);
+  private static final Duration SHORT = Duration.ofSeconds(10);
+  private static final int MAX_NAME_BYTES = 63;
+
+  private static final String ROLE_COLUMNS =
+      """
+      SELECT rolname, rolpassword, rolcanlogin, rolsuper, rolreplication, rolconnlimit,
+             CASE WHEN rolvaliduntil IS NULL OR NOT isfinite(rolvaliduntil) THEN NULL
+                  ELSE floor(extract(epoch FROM rolvaliduntil) * 1000)::int8 END,
+             rolvaliduntil = '-infinity'
+      FROM pg_catalog.pg_authid
+      """;
+
+  /** 10 is the bootstrap superuser: Ebb itself. */
+  private static final String ACTIVITY =
+      """
+      SELECT s.sessions, s.active, s.in_transaction, s.walsenders, s.idle_ms,
+             d.sessions_ever, d.commits, pg_current_wal_flush_lsn() - '0/0'::pg_lsn
+      FROM (SELECT count(*) FILTER (WHERE backend_type = 'client backend') AS sessions,
+                   count(*) FILTER (WHERE state IN ('active', 'fastpath function call')
+                                      AND backend_type = 'client backend') AS active,
+                   count(*) FILTER (WHERE xact_start IS NOT NULL
+                                      AND backend_type = 'client backend') AS in_transaction,
+                   count(*) FILTER (WHERE backend_type = 'walsender') AS walsenders,
+                   floor(extract(epoch FROM clock_timestamp()
+                         - max(greatest(state_change, backend_start))
+                           FILTER (WHERE backend_type = 'client backend')) * 1000)::int8 AS idle_ms
+            FROM pg_stat_get_activity(NULL)
+            WHERE usesysid <> 10) AS s,
+           (SELECT coalesce(sum(pg_stat_get_db_sessions(oid)), 0)::int8 AS sessions_ever,
+                   coalesce(sum(pg_stat_get_db_xact_commit(oid)), 0)::int8 AS commits
+            FROM pg_catalog.pg_database
+            WHERE datname <> current_database()) AS d
+      """;
+
+  private final PgConnection connection;
+  private volatile boolean stuck;
+  private volatile boolean open = true;
+
+  private AdminConnection(PgConnection connection) {
+    this.connection = connection;
+    connection.closeHandler(closed -> open = false);
+    // Its end is news only to who asks next; without a handler the client would log it itself.
+    connection.exceptionHandler(error -> open = false);
+    connection.noticeHandler(notice -> log.debug("a compute says: {}", notice.getMessage()));
+  }
+
+  /** Whether it can be used; false once a statement is stuck or its end is noticed. */
+  public boolean isOpen() {
+    return open && !stuck;
+  }
+
+  /**
+   * Connects to the maintenance database.
+   *
+   * @param socketDirectory where the compute's unix socket is
+   * @param port the compute's, which the socket's name carries
+   */
+  public static Future<AdminConnection> connect(
+      Vertx vertx, Path socketDirectory, int port, Duration timeout) {
+    PgConnectOptions options =
+        new PgConnectOptions()
+            .setHost(socketDirectory.toString())
+            .setPort(port)
+            .setDatabase(MAINTENANCE_DATABASE)
+            .setUser(ADMIN)
+            .setCachePreparedStatements(true)
+            .addProperty("application_name", "ebb")
+            // A user's ALTER ROLE or ALTER DATABASE cannot change what these statements mean.
+            .addProperty("search_path", "pg_catalog");
+    Future<PgConnection> attempt = PgConnection.connect(vertx, options);
+    return attempt
+        .timeout(timeout.toMillis(), TimeUnit.MILLISECONDS)
+        .onFailure(e -> attempt.onSuccess(PgConnection::close))
+        .map(AdminConnection::new)
+        .recover(e -> Future.failedFuture(failure("connecting", e)));
+  }
+
+  /** {@code CHECKPOINT}; as long as it takes, up to the timeout. */
+  public Future<Void> checkpoint(Duration timeout) {
+    return simple("CHECKPOINT", timeout).mapEmpty();
+  }
+
+  /** What is flushed locally: U, when asked after the last block was read. */
+  public Future<Lsn> flushLsn() {
+    return simple("SELECT pg_current_wal_flush_lsn() - '0/0'::pg_lsn", SHORT)
+        .map(rows -> lsn(rows.iterator().next(), 0));
+  }
+
+  /**
+   * Writes and commits a record, so that the flush position passes everything inserted before.
+   * Waits for the synchronous standby as every commit does.
+   */
+  public Future<Void> forceCommit(Duration timeout) {
+    return simple("SELECT pg_logical_emit_message(true, 'ebb', '')", timeout).mapEmpty();
+  }
+
+  /** Every role, by name. */
+  public Future<List<RoleState>> roles() {
+    return prepared(ROLE_COLUMNS + "ORDER BY rolname", Tuple.tuple(), SHORT)
+        .map(rows -> {
+          var roles = new ArrayList<RoleState>();
+          rows.forEach(row -> roles.add(role(row)));
+          return List.copyOf(roles);
+        });
+  }
+
+  /** One role. */
+  public Future<Optional<RoleState>> role(String name) {
+    return prepared(ROLE_COLUMNS + "WHERE rolname = $1", Tuple.of(name), SHORT)
+        .map(rows ->
+            rows.size() == 0 ? Optional.empty() : Optional.of(role(rows.iterator().next())));
+  }
+
+  /** What goes on now. */
+  public Future<Activity> activity() {
+    return prepared(ACTIVITY, Tuple.tuple(), SHORT)
+        .map(rows -> {
+          Row row = rows.iterator().next();
+          int active = row.getInteger(1);
+          int inTransaction = row.getInteger(2);
+          @Nullable Long idleMs = row.getLong(4);
+          return new Activity(
+              row.getInteger(0),
+              active,
+              inTransaction,
+              row.getInteger(3),
+              row.getLong(5),
+              row.getLong(6),
+              active + inTransaction > 0
+                  ? 0
+                  : idleMs == null ? Long.MAX_VALUE : Math.max(0, idleMs),
+              lsn(row, 7));
+        });
+  }
+
+  /**
+   * Makes the owner role and hands it the template's database under its new name. May be repeated:
+   * each step looks whether it was done before.
+   *
+   * @param role the owner
+   * @param verifier its SCRAM-SHA-256 verifier
+   * @param database the new name of {@code ebb_template}
+   * @return fails with {@code Invalid} for names that PostgreSQL or Ebb keep for themselves
+   */
+  public Future<Void> createOwner(String role, Secret verifier, String database) {
+    if (role.startsWith("pg_") || role.startsWith("ebb_") || role.equals("public")) {
+      return Future.failedFuture(
+          new EbbException.Invalid("the role name \"" + role + "\" is reserved: choose another"));
+    }
+    if (RESERVED_DATABASES.contains(database)) {
+      return Future.failedFuture(
+          new EbbException.Invalid(
+              "the database name \"" + database + "\" is reserved: choose another"));
+    }
+    String owner;
+    String name;
+    String password;
+    try {
+      owner = identifier(role);
+      name = identifier(database);
+      password = passwordLiteral(verifier);
+    } catch (EbbException.Invalid e) {
+      return Future.failedFuture(e);
+    }
+    String attributes = " LOGIN CREATEROLE CREATEDB PASSWORD " + password;
+    return exists("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = $1", role)
+        .compose(
+            found -> simple((found ? "ALTER ROLE " : "CREATE ROLE ") + owner + attributes, SHORT))
+        .compose(
+            done -> exists("SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1", database))
+        .compose(found ->
+            found
+                ? Future.succeededFuture()
+                : simple("ALTER DATABASE " + TEMPLATE_DATABASE + " RENAME TO " + name, SHORT))
+        .compose(done -> simple("ALTER DATABASE " + name + " OWNER TO " + owner, SHORT))
+        .mapEmpty();
+  }
+
+  /**
+   * Sets the password of {@code ebb_admin}, which it needs on TCP. Does not wait for the
+   * synchronous standby, which cannot connect before; a later commit makes it durable.
+   */
+  public Future<Void> setAdminPassword(Secret verifier) {
+    try {
+      return simple(
+              "BEGIN; SET LOCAL synchronous_commit TO local; ALTER ROLE "
+                  + ADMIN
+                  + " PASSWORD "
+                  + passwordLiteral(verifier)
+                  + "; COMMIT",
+              SHORT)
+          .mapEmpty();
+    } catch (EbbException.Invalid e) {
+      return Future.failedFuture(e);
+    }
+  }
+
+  /**
+   * Whether some session is making, changing or dropping a database: they hold this lock on {@code
+   * pg_database} until they commit ({@code dbcommands.c}).
+   */
+  public Future<Boolean> isChangingDatabases() {
+    return simple(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'pg_database'::regclass"
+                + " AND database = 0 AND mode <> 'AccessShareLock' AND pid <> pg_backend_pid())",
+            SHORT)
+        .map(rows -> Boolean.TRUE.equals(rows.iterator().next().getBoolean(0)));
+  }
+
+  /** Ends every session of clients and waits until they are gone. */
+  public Future<Void> terminateClients() {
+    return simple(
+            "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_get_activity(NULL)"
+                + " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
+            SHORT)
+        .mapEmpty();
+  }
+
+  /**
+   * Does what a client's first moments do: connects to a database and looks into its catalog, so
+   * that one can see which blocks that takes.
+   */
+  public static Future<Void> warmUp(
+      Vertx vertx, Path socketDirectory, int port, String database, Duration timeout) {
+    PgConnectOptions options =
+        new PgConnectOptions()
+            .setHost(socketDirectory.toString())
+            .setPort(port)
+            .setDatabase(database)
+            .setUser(ADMIN);
+    Future<PgConnection> attempt = PgConnection.connect(vertx, options);
+    return attempt
+        .timeout(timeout.toMillis(), TimeUnit.MILLISECONDS)
+        .onFailure(e -> attempt.onSuccess(PgConnection::close))
+        .compose(connection ->
+            connection
+                .query(
+                    "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace"
+                        + " WHERE relname = 'none' AND nspname = 'public';"
+                        + " SELECT rolname, rolpassword IS NULL FROM pg_authid;"
+                        + " SELECT has_database_privilege(current_user, current_database(),"
+                        + " 'CONNECT'), now(), 1 + 1, lower('A'), '1'::text || 1")
+                .execute()
+                .eventually(connection::close))
+        .recover(e -> Future.failedFuture(failure("the first statements", e)))
+        .mapEmpty();
+  }
+
+  /** Closes it; never fails, and does not wait for a statement that is past its deadline. */
+  public Future<Void> close() {
+    return stuck ? Future.succeededFuture() : connection.close().otherwiseEmpty();
+  }
+
+  private Future<Boolean> exists(String sql, String name) {
+    return prepared(sql, Tuple.of(name), SHORT).map(rows -> rows.size() > 0);
+  }
+
+  private Future<RowSet<Row>> simple(String sql, Duration timeout) {
+    return bounded(() -> connection.query(sql).execute(), timeout);
+  }
+
+  private Future<RowSet<Row>> prepared(String sql, Tuple arguments, Duration timeout) {
+    return bounded(() -> connection.preparedQuery(sql).execute(arguments), timeout);
+  }
+
+  private Future<RowSet<Row>> bounded(Supplier<Future<RowSet<Row>>> statement, Duration timeout) {
+    if (stuck) {
+      return Future.failedFuture(
+          new EbbException.Unavailable("an earlier statement did not end in time: connect again"));
+    }
+    return statement
+        .get()
+        .timeout(timeout.toMillis(), TimeUnit.MILLISECONDS)
+        .recover(e -> {
+          if (e instanceof TimeoutException) {
+            stuck = true;
+            // Ends when the statement does. It is not cancelled: a commit that is cancelled
+            // while it waits for the standby looks like a success.
+            connection.close().onFailure(ignored -> {});
+          }
+          return Future.failedFuture(failure("a statement", e));
+        });
+  }
+
+  /** The text of a statement is in none of these: it may hold a verifier. */
+  private static EbbException failure(String what, Throwable e) {
+    if (e instanceof EbbException known) {
+      return known;
+    }
+    if (e instanceof TimeoutException) {
+      return new EbbException.Unavailable("the compute did not answer " + what + " in time");
+    }
+    if (e instanceof PgException error) {
+      String said = "the compute answered " + error.getSqlState() + ": " + error.getErrorMessage();
+      // 22, 23, 42: what was asked for cannot be.
+      return error.getSqlState() != null && error.getSqlState().matches("(22|23|42).*")
+          ? new EbbException.Invalid(said)
+          : new EbbException.Unavailable(said);
+    }
+    return new EbbException.Unavailable("the compute's administration failed: " + what, e);
+  }
+
+  private static Lsn lsn(Row row, int column) {
+    return new Lsn(row.getBigDecimal(column).longValueExact());
+  }
+
+  private static RoleState role(Row row) {
+    @Nullable String password = row.getString(1);
+    @Nullable Long validUntil = row.getLong(6);
+    boolean neverValid = Boolean.TRUE.equals(row.getBoolean(7));
+    return new RoleState(
+        row.getString(0),
+        password == null ? null : new Secret(password),
+        row.getBoolean(2),
+        row.getBoolean(3),
+        row.getBoolean(4),
+        row.getInteger(5),
+        neverValid ? Long.MIN_VALUE : validUntil == null ? Long.MAX_VALUE : validUntil);
+  }
+
+  /** A quoted identifier; PostgreSQL would cut a longer one without an error. */
+  static String identifier(String name) {
+    int bytes = name.getBytes(java.nio.charset.StandardCharsets.UTF_8).length;
+    if (bytes == 0 || bytes > MAX_NAME_BYTES || name.indexOf(0) >= 0) {
+      throw new EbbException.Invalid("a name has 1 to " + MAX_NAME_BYTES + " bytes");
+    }
+    return "\"" + name.replace("\"", "\"\"") + "\"";
+  }
+
+  /** Only what parses as a verifier, so that nothing in it can end the literal. */
+  private static String passwordLiteral(Secret verifier) {
+    return "'" + ScramVerifier.parse(verifier).stored().reveal() + "'";
+  }
+}

@@ -1,0 +1,96 @@
+package dev.ebb.computeservice.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+final class SettingsTest {
+  private static PostgresSettings settings(ComputeSize size, String standby, Path sockets) {
+    return new PostgresSettings(
+        size, "127.0.0.1", 5433, sockets, Path.of("/x/hba"), Path.of("/x/ident"), standby);
+  }
+
+  @Test
+  void durabilityComesFromTheLogAlone() {
+    assertThat(settings(new ComputeSize(512, 100), "ebb_abc", Path.of("/s")).arguments())
+        .contains(
+            "fsync=off",
+            "full_page_writes=off",
+            "restart_after_crash=off",
+            "synchronous_commit=on",
+            "synchronous_standby_names=FIRST 1 (\"ebb_abc\")",
+            "allow_alter_system=off",
+            "io_method=sync",
+            "debug_io_direct=",
+            "max_slot_wal_keep_size=-1");
+  }
+
+  /** What a standby compares with its primary must not depend on the size. */
+  @Test
+  void sizesOfDatabaseDifferInMemoryOnly() {
+    List<String> small = settings(new ComputeSize(128, 100), "ebb_abc", Path.of("/s")).arguments();
+    List<String> large = settings(new ComputeSize(8192, 100), "ebb_abc", Path.of("/s")).arguments();
+    for (String name :
+        List.of(
+            "max_connections",
+            "max_worker_processes",
+            "max_wal_senders",
+            "max_prepared_transactions",
+            "max_locks_per_transaction")) {
+      assertThat(value(small, name)).isEqualTo(value(large, name));
+    }
+    assertThat(value(small, "shared_buffers")).isEqualTo("32MB");
+    assertThat(value(large, "shared_buffers")).isEqualTo("2048MB");
+  }
+
+  @Test
+  void everySettingIsNamedOnce() {
+    List<String> names =
+        settings(new ComputeSize(128, 100), "ebb_abc", Path.of("/s")).arguments().stream()
+            .filter(a -> !a.equals("-c"))
+            .map(a -> a.substring(0, a.indexOf('=')))
+            .toList();
+    assertThat(names).doesNotHaveDuplicates();
+  }
+
+  @Test
+  void whatWouldBreakTheSettingsIsRefused() {
+    assertThatThrownBy(() -> settings(new ComputeSize(512, 100), "a\", \"b", Path.of("/s")))
+        .isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(
+            () -> settings(new ComputeSize(512, 100), "ebb", Path.of("/" + "x".repeat(100))))
+        .hasMessageContaining("longer than 107 bytes");
+    assertThatThrownBy(() -> new ComputeSize(10, 100)).isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
+  void adminEntersBySocketOrFromTheServicesOnly() {
+    assertThat(new HbaFile("ebb_admin", List.of("127.0.0.1/32", "::1/128")).text().lines())
+        .containsExactly(
+            "local all ebb_admin trust",
+            "local replication ebb_admin trust",
+            "local all all reject",
+            "local replication all reject",
+            "host all ebb_admin 127.0.0.1/32 scram-sha-256",
+            "host replication ebb_admin 127.0.0.1/32 scram-sha-256",
+            "host all ebb_admin ::1/128 scram-sha-256",
+            "host replication ebb_admin ::1/128 scram-sha-256",
+            "host all ebb_admin all reject",
+            "host replication ebb_admin all reject",
+            "host all all all scram-sha-256",
+            "host replication all all scram-sha-256");
+    assertThatThrownBy(() -> new HbaFile("ebb_admin", List.of("all\nhost all all all trust")))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  private static String value(List<String> arguments, String name) {
+    return arguments.stream()
+        .filter(a -> a.startsWith(name + "="))
+        .map(a -> a.substring(name.length() + 1))
+        .findFirst()
+        .orElseThrow();
+  }
+}

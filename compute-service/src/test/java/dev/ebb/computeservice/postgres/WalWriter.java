@@ -1,0 +1,70 @@
+package dev.ebb.computeservice.postgres;
+
+import dev.ebb.shared.model.Lsn;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.zip.CRC32C;
+
+/** Makes WAL as PostgreSQL would, in memory, from the start of a segment on. */
+final class WalWriter {
+  final Lsn start;
+  final byte[] bytes;
+  private final WalSegments segments;
+  private final PgControl control;
+  private int at;
+  private Lsn previous = Lsn.INVALID;
+
+  WalWriter(Lsn start, int capacity, PgControl control) {
+    this.start = start;
+    this.bytes = new byte[capacity];
+    this.control = control;
+    this.segments = new WalSegments(control.walSegmentBytes());
+  }
+
+  Lsn end() {
+    return start.plus(at);
+  }
+
+  /** Adds a record and returns where it starts. */
+  Lsn add(int manager, int info, int bodyBytes) {
+    byte[] record = new byte[24 + bodyBytes];
+    for (int i = 24; i < record.length; i++) {
+      record[i] = (byte) (i * 31 + bodyBytes);
+    }
+    if (at % 8192 == 0) {
+      header(0, false);
+    }
+    final Lsn begin = end();
+    ByteBuffer fields = ByteBuffer.wrap(record).order(ByteOrder.LITTLE_ENDIAN);
+    fields.putInt(0, record.length);
+    fields.putLong(8, previous.value());
+    fields.put(16, (byte) info);
+    fields.put(17, (byte) manager);
+    var crc = new CRC32C();
+    crc.update(record, 24, bodyBytes);
+    crc.update(record, 0, 20);
+    fields.putInt(20, (int) crc.getValue());
+    previous = begin;
+    int done = 0;
+    while (done < record.length) {
+      if (at % 8192 == 0) {
+        header(record.length - done, true);
+      }
+      int part = Math.min(record.length - done, 8192 - at % 8192);
+      System.arraycopy(record, done, bytes, at, part);
+      done += part;
+      at += part;
+    }
+    at = (at + 7) & -8;
+    return begin;
+  }
+
+  private void header(int remaining, boolean continues) {
+    byte[] header = WalPageHeader.synthesised(end(), segments, control);
+    ByteBuffer fields = ByteBuffer.wrap(header).order(ByteOrder.LITTLE_ENDIAN);
+    fields.putShort(2, (short) (fields.getShort(2) | (continues ? 1 : 0)));
+    fields.putInt(16, remaining);
+    System.arraycopy(header, 0, bytes, at, header.length);
+    at += header.length;
+  }
+}

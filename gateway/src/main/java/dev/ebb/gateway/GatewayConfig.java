@@ -1,0 +1,64 @@
+package dev.ebb.gateway;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How the gateway listens.
+ *
+ * @param port 0 for any free one
+ * @param tlsDirectory where the self-signed certificate is kept; made where it is missing
+ * @param certificateFile a PEM certificate chain in its place, with {@code keyFile}, or null
+ * @param keyFile the unencrypted PEM key of {@code certificateFile}, or null
+ * @param requireTls whether clients without TLS are refused
+ * @param loginTimeoutMs from connecting to being authenticated; PostgreSQL's authentication_timeout
+ * @param wakeTimeoutMs from being authenticated to the first statement
+ * @param maxUnauthenticated connections that may be logging in at a time
+ * @param maxConnections connections in all
+ * @param eventLoops how many of Vert.x's event loops take connections; 0 for one a core
+ */
+public record GatewayConfig(
+    String host,
+    int port,
+    Path tlsDirectory,
+    @Nullable Path certificateFile,
+    @Nullable Path keyFile,
+    boolean requireTls,
+    long loginTimeoutMs,
+    long wakeTimeoutMs,
+    int maxUnauthenticated,
+    int maxConnections,
+    int eventLoops) {
+
+  public GatewayConfig {
+    var wrong = new ArrayList<String>();
+    if (host.isBlank()) {
+      wrong.add("the gateway's host is empty");
+    }
+    if (port < 0 || port > 65535) {
+      wrong.add("the gateway's port must be 0 to 65535, not " + port);
+    }
+    if ((certificateFile == null) != (keyFile == null)) {
+      wrong.add("a TLS certificate and its key must be given together");
+    }
+    if (loginTimeoutMs < 1 || wakeTimeoutMs < 1) {
+      wrong.add("the gateway's timeouts must be positive");
+    }
+    if (maxUnauthenticated < 1 || maxConnections < 1) {
+      wrong.add("the gateway must allow at least one connection");
+    }
+    if (eventLoops < 0) {
+      wrong.add("the number of event loops cannot be negative");
+    }
+    if (!wrong.isEmpty()) {
+      throw new IllegalArgumentException(String.join("; ", wrong));
+    }
+  }
+
+  /** The defaults: loopback, a self-signed certificate, TLS offered but not required. */
+  public static GatewayConfig of(int port, Path tlsDirectory) {
+    return new GatewayConfig(
+        "127.0.0.1", port, tlsDirectory, null, null, false, 60_000, 60_000, 2_000, 20_000, 0);
+  }
+}

@@ -1,0 +1,79 @@
+package dev.ebb.gateway;
+
+import dev.ebb.gateway.session.ClientSession;
+import dev.ebb.gateway.session.SessionServices;
+import io.vertx.core.Future;
+import io.vertx.core.VerticleBase;
+import io.vertx.core.internal.ContextInternal;
+import io.vertx.core.internal.net.NetSocketInternal;
+import io.vertx.core.net.NetClient;
+import io.vertx.core.net.NetClientOptions;
+import io.vertx.core.net.NetServerOptions;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/** Accepts connections on one event loop, where their backends' connections are made as well. */
+final class GatewayListener extends VerticleBase {
+  private static final long STOP_TIMEOUT_MS = 3_000;
+  private static final int ACCEPT_BACKLOG = 4_096;
+  private static final int BACKEND_CONNECT_TIMEOUT_MS = 5_000;
+
+  private final SessionServices services;
+  private final String host;
+  private final int bind;
+  private volatile int port;
+
+  GatewayListener(SessionServices services, String host, int bind) {
+    this.services = services;
+    this.host = host;
+    this.bind = bind;
+  }
+
+  int port() {
+    return port;
+  }
+
+  @Override
+  public Future<?> start() {
+    NetClient backends =
+        vertx.createNetClient(
+            new NetClientOptions()
+                .setTcpNoDelay(true)
+                .setTcpKeepAlive(true)
+                .setConnectTimeout(BACKEND_CONNECT_TIMEOUT_MS));
+    return vertx
+        .createNetServer(
+            new NetServerOptions()
+                .setTcpNoDelay(true)
+                .setTcpKeepAlive(true)
+                .setAcceptBacklog(ACCEPT_BACKLOG))
+        .connectHandler(socket ->
+            new ClientSession(
+                    services,
+                    backends,
+                    (ContextInternal) vertx.getOrCreateContext(),
+                    (NetSocketInternal) socket)
+                .start())
+        .listen(bind, host)
+        .recover(error -> Future.failedFuture(cannotListen(error)))
+        .onSuccess(server -> port = server.actualPort());
+  }
+
+  /** Ends all the gateway's sessions, not only this loop's: Vert.x stops listeners before it. */
+  @Override
+  public Future<?> stop() {
+    return services.live().stop().timeout(STOP_TIMEOUT_MS, TimeUnit.MILLISECONDS).otherwiseEmpty();
+  }
+
+  private IllegalStateException cannotListen(@Nullable Throwable error) {
+    return new IllegalStateException(
+        "cannot listen on "
+            + host
+            + ":"
+            + bind
+            + " for PostgreSQL clients ("
+            + (error == null ? "" : error.getMessage())
+            + "): choose another port with --port",
+        error);
+  }
+}

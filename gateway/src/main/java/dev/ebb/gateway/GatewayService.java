@@ -1,0 +1,176 @@
+package dev.ebb.gateway;
+
+import dev.ebb.gateway.auth.LoginRules;
+import dev.ebb.gateway.auth.LoginThrottle;
+import dev.ebb.gateway.cancel.CancelForwarder;
+import dev.ebb.gateway.cancel.CancelKeys;
+import dev.ebb.gateway.relay.Traffic;
+import dev.ebb.gateway.route.BranchDirectory;
+import dev.ebb.gateway.route.CatalogDirectory;
+import dev.ebb.gateway.route.Computes;
+import dev.ebb.gateway.route.RouteCache;
+import dev.ebb.gateway.session.Admission;
+import dev.ebb.gateway.session.LiveSessions;
+import dev.ebb.gateway.session.SessionLimits;
+import dev.ebb.gateway.session.SessionMeters;
+import dev.ebb.gateway.session.SessionServices;
+import dev.ebb.gateway.tls.SelfSigned;
+import dev.ebb.gateway.tls.ServerCertificate;
+import dev.ebb.gateway.tls.TlsUpgrade;
+import dev.ebb.shared.bus.Addresses;
+import dev.ebb.shared.bus.Bus;
+import dev.ebb.shared.bus.BusMessage;
+import dev.ebb.shared.bus.ComputeMessage.HostAnnouncement;
+import dev.ebb.shared.store.ObjectStore;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.vertx.core.DeploymentOptions;
+import io.vertx.core.Future;
+import io.vertx.core.VerticleBase;
+import io.vertx.core.eventbus.MessageConsumer;
+import io.vertx.core.internal.ContextInternal;
+import io.vertx.core.internal.PromiseInternal;
+import java.nio.charset.StandardCharsets;
+import java.security.GeneralSecurityException;
+import java.security.SecureRandom;
+import java.time.Clock;
+import java.util.ArrayList;
+import javax.crypto.Mac;
+import javax.crypto.spec.SecretKeySpec;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The PostgreSQL front: takes client connections, authenticates them, wakes the branch that they
+ * ask for and relays bytes. Needs hosts that answer on {@link Addresses#COMPUTE}; without them
+ * clients get clear errors.
+ */
+public final class GatewayService extends VerticleBase {
+  private static final Logger log = LoggerFactory.getLogger(GatewayService.class);
+
+  private final BranchDirectory directory;
+  private final GatewayConfig config;
+  private final MeterRegistry meters;
+  private final Clock clock = Clock.systemUTC();
+  private volatile int port;
+  private @Nullable RouteCache routes;
+  private @Nullable MessageConsumer<BusMessage> announcements;
+
+  /** The store is read for the catalog only. */
+  public GatewayService(ObjectStore store, GatewayConfig config, MeterRegistry meters) {
+    this(new CatalogDirectory(store), config, meters);
+  }
+
+  GatewayService(BranchDirectory directory, GatewayConfig config, MeterRegistry meters) {
+    this.directory = directory;
+    this.config = config;
+    this.meters = meters;
+  }
+
+  /** The port that it listens on, once started. */
+  public int port() {
+    return port;
+  }
+
+  @Override
+  public Future<?> start() {
+    return identity()
+        .compose(identity -> listen(services(identity)))
+        .onSuccess(bound -> {
+          port = bound;
+          log.info("PostgreSQL clients connect to {}:{}", config.host(), bound);
+        });
+  }
+
+  /** What takes files and slow cryptography to make. */
+  private record Identity(TlsUpgrade tls, byte[] mockSecret) {}
+
+  private Future<Identity> identity() {
+    PromiseInternal<Identity> made = ((ContextInternal) context).promise();
+    Thread.ofVirtual()
+        .start(() -> {
+          try {
+            ServerCertificate certificate =
+                config.certificateFile() != null && config.keyFile() != null
+                    ? ServerCertificate.read(config.certificateFile(), config.keyFile())
+                    : SelfSigned.readOrCreate(config.tlsDirectory());
+            made.complete(new Identity(new TlsUpgrade(certificate), mockSecret(certificate)));
+          } catch (RuntimeException e) {
+            made.fail(e);
+          }
+        });
+    return made.future();
+  }
+
+  private SessionServices services(Identity identity) {
+    var random = new SecureRandom();
+    var bus = new Bus(vertx);
+    var sessions = new LiveSessions();
+    var admission = new Admission(config.maxUnauthenticated());
+    var cache = new RouteCache(vertx, directory, clock);
+    var keys = new CancelKeys(random);
+    routes = cache;
+    announcements =
+        bus.subscribe(
+            Addresses.HOSTS,
+            message -> {
+              if (message instanceof HostAnnouncement announcement) {
+                sessions.heard(announcement);
+              }
+            });
+    return new SessionServices(
+        vertx,
+        new SessionLimits(
+            config.loginTimeoutMs(),
+            config.wakeTimeoutMs(),
+            config.maxUnauthenticated(),
+            config.maxConnections(),
+            config.requireTls()),
+        identity.tls(),
+        new LoginRules(identity.mockSecret(), random, clock),
+        new LoginThrottle(clock),
+        cache,
+        new Computes(bus, config.wakeTimeoutMs()),
+        keys,
+        new CancelForwarder(vertx, keys, meters),
+        new Traffic(meters),
+        admission,
+        sessions,
+        new SessionMeters(meters, sessions, admission));
+  }
+
+  /** The same at every start, known to nobody else, and no new file to keep. */
+  private static byte[] mockSecret(ServerCertificate certificate) {
+    try {
+      var mac = Mac.getInstance("HmacSHA256");
+      mac.init(new SecretKeySpec(certificate.key().getEncoded(), "HmacSHA256"));
+      return mac.doFinal("ebb gateway mock authentication".getBytes(StandardCharsets.US_ASCII));
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** One listener an event loop, all on the same port; Vert.x deals connections out among them. */
+  private Future<Integer> listen(SessionServices services) {
+    int loops =
+        config.eventLoops() > 0 ? config.eventLoops() : Runtime.getRuntime().availableProcessors();
+    var listening = new ArrayList<Future<Integer>>();
+    // Vert.x shares a negative port among listeners as it does a fixed one, and binds any free one.
+    int bind = config.port() == 0 ? -1 - new SecureRandom().nextInt(1 << 20) : config.port();
+    for (int i = 0; i < loops; i++) {
+      var listener = new GatewayListener(services, config.host(), bind);
+      listening.add(
+          vertx.deployVerticle(listener, new DeploymentOptions()).map(id -> listener.port()));
+    }
+    return Future.all(listening).compose(all -> listening.getFirst());
+  }
+
+  /** By now the listeners have ended every session. */
+  @Override
+  public Future<?> stop() {
+    if (routes != null) {
+      routes.close();
+    }
+    return announcements == null ? Future.succeededFuture() : announcements.unregister();
+  }
+}

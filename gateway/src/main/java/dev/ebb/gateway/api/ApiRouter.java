@@ -1,0 +1,177 @@
+package dev.ebb.gateway.api;
+
+import dev.ebb.shared.fleet.FleetView;
+import dev.ebb.shared.model.Secret;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.vertx.core.Future;
+import io.vertx.core.Handler;
+import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpHeaders;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+import io.vertx.ext.web.Router;
+import io.vertx.ext.web.RoutingContext;
+import io.vertx.ext.web.handler.BodyHandler;
+import io.vertx.ext.web.openapi.router.RequestExtractor;
+import io.vertx.ext.web.openapi.router.RouterBuilder;
+import io.vertx.openapi.contract.OpenAPIContract;
+import java.util.Objects;
+import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The paths: those of the contract, which checks every request, and a few beside it. */
+final class ApiRouter {
+  static final String CONTRACT = "dev/ebb/gateway/api/openapi.yaml";
+  private static final Logger log = LoggerFactory.getLogger(ApiRouter.class);
+  private static final int MAX_BODY_BYTES = 64 << 10;
+
+  private final Vertx vertx;
+  private final Databases databases;
+  private final FleetView fleet;
+  private final ApiConfig config;
+  private final PrometheusMeterRegistry meters;
+
+  ApiRouter(
+      Vertx vertx,
+      Databases databases,
+      FleetView fleet,
+      ApiConfig config,
+      PrometheusMeterRegistry meters) {
+    this.vertx = vertx;
+    this.databases = databases;
+    this.fleet = fleet;
+    this.config = config;
+    this.meters = meters;
+  }
+
+  /** The router, once the contract is read. */
+  Future<Router> create() {
+    return OpenAPIContract.from(vertx, CONTRACT)
+        .compose(contract ->
+            vertx
+                .fileSystem()
+                .readFile(CONTRACT)
+                .map(text ->
+                    router(
+                        RouterBuilder.create(vertx, contract, RequestExtractor.withBodyHandler()),
+                        text)));
+  }
+
+  private Router router(RouterBuilder contract, Buffer contractText) {
+    bind(contract, "listDatabases", request -> listDatabases());
+    bind(contract, "getDatabase", request -> database(path(request, "name")));
+    bind(contract, "createDatabase", this::createDatabase);
+    bind(contract, "dropDatabase", this::dropDatabase);
+    bind(
+        contract,
+        "suspendBranch",
+        request ->
+            databases.suspend(path(request, "name"), path(request, "branch")).map(Json::suspended));
+    bind(
+        contract,
+        "wakeBranch",
+        request -> databases.wake(path(request, "name"), path(request, "branch")).map(Json::awake));
+    bind(contract, "listComputes", request -> Future.succeededFuture(Json.fleet(fleet)));
+
+    var health = new Health(vertx, config.readiness());
+    Router router = Router.router(vertx);
+    router.get("/healthz/live").handler(health::live);
+    router.get("/healthz/ready").handler(health::ready);
+    router.get("/metrics").handler(this::metrics);
+    router.get("/openapi.yaml").handler(request -> end(request, "application/yaml", contractText));
+    router.route("/v1/*").handler(new BearerToken(config.token()));
+    router.route("/v1/*").handler(BodyHandler.create(false).setBodyLimit(MAX_BODY_BYTES));
+    router.route().subRouter(contract.createRouter());
+    router.route().failureHandler(ApiRouter::failed);
+    for (int status : new int[] {400, 401, 404, 405, 413, 415}) {
+      router.errorHandler(status, ApiRouter::failed);
+    }
+    return router;
+  }
+
+  /** Makes an operation of the contract answer with the JSON that {@code operation} gives. */
+  private static void bind(
+      RouterBuilder contract,
+      String operationId,
+      Function<RoutingContext, Future<JsonObject>> operation) {
+    Handler<RoutingContext> handler =
+        request ->
+            operation.apply(request).onComplete(answer -> send(request, answer), request::fail);
+    // The token was checked before the contract's router was reached.
+    Objects.requireNonNull(contract.getRoute(operationId), operationId)
+        .setDoSecurity(false)
+        .addHandler(handler);
+  }
+
+  /** A parameter that the contract requires. */
+  private static String path(RoutingContext request, String parameter) {
+    return Objects.requireNonNull(request.pathParam(parameter), parameter);
+  }
+
+  private Future<JsonObject> listDatabases() {
+    return databases
+        .list()
+        .map(all ->
+            new JsonObject()
+                .put(
+                    "databases",
+                    new JsonArray(
+                        all.stream().map(database -> Json.database(database, fleet)).toList())));
+  }
+
+  private Future<JsonObject> database(String name) {
+    return databases.get(name).map(database -> Json.database(database, fleet));
+  }
+
+  private Future<JsonObject> createDatabase(RoutingContext request) {
+    JsonObject body = Objects.requireNonNull(request.body().asJsonObject(), "body");
+    String name = body.getString("name");
+    return databases
+        .create(name, body.getString("owner"), new Secret(body.getString("password")))
+        .map(database -> {
+          request.response().setStatusCode(201).putHeader("Location", "/v1/databases/" + name);
+          return Json.database(database, fleet);
+        });
+  }
+
+  private Future<JsonObject> dropDatabase(RoutingContext request) {
+    return databases
+        .drop(path(request, "name"))
+        .map(dropped -> {
+          request.response().setStatusCode(204);
+          return new JsonObject();
+        });
+  }
+
+  private void metrics(RoutingContext request) {
+    end(request, "text/plain; version=0.0.4; charset=utf-8", Buffer.buffer(meters.scrape()));
+  }
+
+  static void send(RoutingContext request, JsonObject body) {
+    if (request.response().getStatusCode() == 204) {
+      request.end().onFailure(ApiRouter::gone);
+    } else {
+      end(request, "application/json", body.toBuffer());
+    }
+  }
+
+  private static void end(RoutingContext request, String type, Buffer body) {
+    request.response().putHeader(HttpHeaders.CONTENT_TYPE, type);
+    request.end(body).onFailure(ApiRouter::gone);
+  }
+
+  private static void gone(Throwable error) {
+    log.debug("the client is gone: {}", error.getMessage());
+  }
+
+  private static void failed(RoutingContext request) {
+    Throwable error = request.failure();
+    Problem problem =
+        error == null || request.statusCode() == 413
+            ? Problem.ofStatus(request.statusCode(), null)
+            : Problem.of(error);
+    problem.send(request);
+  }
+}

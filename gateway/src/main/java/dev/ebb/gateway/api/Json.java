@@ -1,0 +1,116 @@
+package dev.ebb.gateway.api;
+
+import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
+import dev.ebb.shared.bus.ComputeMessage.HostAnnouncement;
+import dev.ebb.shared.bus.ComputeMessage.Suspended;
+import dev.ebb.shared.catalog.DatabaseRecord;
+import dev.ebb.shared.fleet.FleetView;
+import dev.ebb.shared.fleet.FleetView.PlacedCompute;
+import dev.ebb.shared.model.ComputeStatus;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+import java.time.Instant;
+import java.util.Locale;
+import java.util.TreeMap;
+
+/** The answers' forms, as openapi.yaml has them. */
+final class Json {
+  private Json() {}
+
+  static JsonObject database(DatabaseRecord database, FleetView fleet) {
+    var branches = new JsonArray();
+    new TreeMap<>(database.branches())
+        .forEach((name, id) ->
+            branches.add(
+                new JsonObject()
+                    .put("id", id.value())
+                    .put("name", name)
+                    .put(
+                        "state",
+                        fleet
+                            .compute(id)
+                            .map(compute -> lower(compute.status().state()))
+                            .orElse("suspended"))));
+    return new JsonObject()
+        .put("id", database.id().value())
+        .put("name", database.name())
+        .put("owner", database.owner())
+        .put("state", lower(database.state()))
+        .put("created", Instant.ofEpochMilli(database.createdEpochMs()).toString())
+        .put("branches", branches);
+  }
+
+  static JsonObject suspended(Suspended suspended) {
+    return new JsonObject()
+        .put("wasRunning", suspended.wasRunning())
+        .put("endLsn", suspended.endLsn().toString())
+        .put("captureMicros", suspended.captureMicros());
+  }
+
+  static JsonObject awake(ComputeReady ready) {
+    var parts = ready.parts();
+    return new JsonObject()
+        .put("branch", ready.branch().value())
+        .put("generation", ready.generation().value())
+        .put("host", ready.host().value())
+        .put("address", ready.address())
+        .put("port", ready.port())
+        .put("started", ready.started())
+        .put(
+            "parts",
+            new JsonObject()
+                .put("headMicros", parts.headMicros())
+                .put("manifestMicros", parts.manifestMicros())
+                .put("logMicros", parts.logMicros())
+                .put("skeletonMicros", parts.skeletonMicros())
+                .put("postgresMicros", parts.postgresMicros())
+                .put("totalMicros", parts.totalMicros()));
+  }
+
+  static JsonObject fleet(FleetView fleet) {
+    var computes = new JsonArray();
+    fleet.computes().forEach(compute -> computes.add(compute(compute)));
+    var hosts = new JsonArray();
+    fleet.hosts().forEach(host -> hosts.add(host(host)));
+    return new JsonObject().put("computes", computes).put("hosts", hosts);
+  }
+
+  private static JsonObject host(HostAnnouncement host) {
+    return new JsonObject()
+        .put("id", host.host().value())
+        .put("address", host.address())
+        .put("room", host.room())
+        .put("capacity", host.capacity())
+        .put("leaving", host.leaving());
+  }
+
+  private static JsonObject compute(PlacedCompute placed) {
+    ComputeStatus status = placed.status();
+    return new JsonObject()
+        .put("database", status.databaseName())
+        .put("branch", status.branchName())
+        .put("branchId", status.branch().value())
+        .put("generation", status.generation().value())
+        .put("state", lower(status.state()))
+        .put("host", placed.host().value())
+        .put("address", placed.address())
+        .put("port", status.port())
+        .put("pid", status.pid())
+        .put("uptimeMs", status.uptimeMs())
+        .put("idleMs", status.idleMs())
+        .put("connections", status.connections())
+        .put("activeStatements", status.activeStatements())
+        .put("openTransactions", status.openTransactions())
+        .put("replicationConnections", status.replicationConnections())
+        .put("commits", status.commits())
+        .put("residentBytes", status.residentBytes())
+        .put("hydratedBytes", status.hydratedBytes())
+        .put("bootBytes", status.bootBytes())
+        .put("walLsn", status.walLsn().toString())
+        .put("durableLsn", status.durableLsn().toString());
+  }
+
+  private static String lower(Enum<?> value) {
+    return value.name().toLowerCase(Locale.ROOT);
+  }
+}

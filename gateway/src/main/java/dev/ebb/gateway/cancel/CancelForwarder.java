@@ -1,0 +1,70 @@
+package dev.ebb.gateway.cancel;
+
+import dev.ebb.gateway.protocol.CancelRequest;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import io.vertx.core.net.NetClient;
+import io.vertx.core.net.NetSocket;
+import java.util.concurrent.TimeUnit;
+
+/** Passes cancel requests on to the backends that they are for. */
+public final class CancelForwarder {
+  private static final long TIMEOUT_MS = 5_000;
+
+  private final Vertx vertx;
+  private final CancelKeys keys;
+  private final Counter forwarded;
+  private final Counter ignored;
+
+  public CancelForwarder(Vertx vertx, CancelKeys keys, MeterRegistry meters) {
+    this.vertx = vertx;
+    this.keys = keys;
+    this.forwarded = counter(meters, "forwarded");
+    this.ignored = counter(meters, "ignored");
+  }
+
+  private static Counter counter(MeterRegistry meters, String outcome) {
+    return Counter.builder("ebb.gateway.cancels")
+        .description("Cancel requests, by whether their key was right")
+        .tag("outcome", outcome)
+        .register(meters);
+  }
+
+  /**
+   * Forwards a request whose key is right and ignores any other. Completes when the backend has
+   * taken it, so that a client which waits for the end of its connection knows as much as it would
+   * from PostgreSQL; never fails.
+   */
+  public Future<Void> forward(NetClient client, CancelRequest request) {
+    return keys.find(request)
+        .map(target -> {
+          forwarded.increment();
+          return client
+              .connect(target.port(), target.host())
+              .compose(socket -> send(socket, target))
+              .timeout(TIMEOUT_MS, TimeUnit.MILLISECONDS)
+              .otherwiseEmpty();
+        })
+        .orElseGet(() -> {
+          ignored.increment();
+          return Future.succeededFuture();
+        });
+  }
+
+  private Future<Void> send(NetSocket socket, CancelKeys.Target target) {
+    Promise<Void> closed = Promise.promise();
+    long timer = vertx.setTimer(TIMEOUT_MS, fired -> socket.close());
+    socket.closeHandler(gone -> {
+      vertx.cancelTimer(timer);
+      closed.tryComplete();
+    });
+    socket.exceptionHandler(error -> socket.close());
+    socket.handler(bytes -> {});
+    return socket
+        .write(new CancelRequest(target.key().processId(), target.key().secretKey()).encode())
+        .compose(sent -> closed.future());
+  }
+}

@@ -1,0 +1,24 @@
+package dev.ebb.gateway.protocol;
+
+import io.netty.buffer.ByteBuf;
+import io.vertx.core.buffer.Buffer;
+
+/**
+ * The backend waits for the next statement.
+ *
+ * @param status {@code I} idle, {@code T} in a transaction, {@code E} in a failed one
+ */
+public record ReadyForQuery(byte status) implements BackendMessage {
+  static final byte TYPE = 'Z';
+  private static final int BYTES = 6;
+
+  public Buffer encode() {
+    return Buffer.buffer(BYTES).appendByte(TYPE).appendInt(5).appendByte(status);
+  }
+
+  /** Whether a chunk of a backend's bytes looks as if it ended with this message. */
+  public static boolean endsChunk(ByteBuf chunk) {
+    int at = chunk.writerIndex() - BYTES;
+    return at >= chunk.readerIndex() && chunk.getByte(at) == TYPE && chunk.getInt(at + 1) == 5;
+  }
+}

@@ -1,0 +1,17 @@
+package dev.ebb.gateway.protocol;
+
+/** The SQLSTATE codes that the gateway uses; PostgreSQL's {@code errcodes.txt}. */
+public final class SqlState {
+  public static final String PROTOCOL_VIOLATION = "08P01";
+  public static final String CONNECTION_FAILURE = "08006";
+  public static final String FEATURE_NOT_SUPPORTED = "0A000";
+  public static final String INVALID_AUTHORIZATION = "28000";
+  public static final String INVALID_PASSWORD = "28P01";
+  public static final String UNKNOWN_DATABASE = "3D000";
+  public static final String TOO_MANY_CONNECTIONS = "53300";
+  public static final String ADMIN_SHUTDOWN = "57P01";
+  public static final String CRASH_SHUTDOWN = "57P02";
+  public static final String CANNOT_CONNECT_NOW = "57P03";
+
+  private SqlState() {}
+}

@@ -1,0 +1,91 @@
+package dev.ebb.gateway.relay;
+
+import dev.ebb.gateway.protocol.ErrorResponse;
+import dev.ebb.gateway.protocol.ReadyForQuery;
+import dev.ebb.gateway.protocol.SqlState;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelPipeline;
+import io.vertx.core.Vertx;
+import io.vertx.core.internal.net.NetSocketInternal;
+
+/**
+ * Hands bytes on, both ways, without reading them. A side that does not read makes the other wait,
+ * so that memory stays flat. The end of one side is the end of the other, after what was written is
+ * sent.
+ *
+ * <p>To tell a client why its session ends, the relay must know that the client is between two
+ * messages; an error put into the middle of a row would be read as data. It looks at each chunk's
+ * last bytes, and only where they are ReadyForQuery does it speak. Confined to one event loop,
+ * which both sockets share.
+ */
+public final class Relay {
+  private final Vertx vertx;
+  private final NetSocketInternal client;
+  private final NetSocketInternal backend;
+  private final Traffic traffic;
+  private boolean betweenMessages = true;
+  private boolean saidError;
+  private boolean ending;
+
+  public Relay(Vertx vertx, NetSocketInternal client, NetSocketInternal backend, Traffic traffic) {
+    this.vertx = vertx;
+    this.client = client;
+    this.backend = backend;
+    this.traffic = traffic;
+  }
+
+  /** Starts. From here on the sockets' message handlers receive nothing. */
+  public void start() {
+    connect(client, backend, new RelayHandler(channelOf(backend), traffic.fromClients, c -> {}));
+    connect(backend, client, new RelayHandler(channelOf(client), traffic.toClients, this::watch));
+  }
+
+  private static io.netty.channel.Channel channelOf(NetSocketInternal socket) {
+    return socket.channelHandlerContext().channel();
+  }
+
+  private static void connect(NetSocketInternal from, NetSocketInternal to, RelayHandler handler) {
+    if (!channelOf(from).eventLoop().equals(channelOf(to).eventLoop())) {
+      throw new IllegalStateException("a session's sockets must share an event loop");
+    }
+    ChannelPipeline pipeline = channelOf(from).pipeline();
+    pipeline.addBefore(from.channelHandlerContext().name(), "relay", handler);
+  }
+
+  private void watch(ByteBuf chunk) {
+    betweenMessages = ReadyForQuery.endsChunk(chunk);
+    saidError = !betweenMessages && ErrorResponse.isChunk(chunk);
+  }
+
+  /** The client is gone: what it sent last still reaches the backend. */
+  public void clientClosed() {
+    ending = true;
+    Closing.afterFlush(vertx, backend);
+  }
+
+  /** The backend is gone: the client is told, unless the backend did so or is in mid-message. */
+  public void backendClosed() {
+    if (!ending) {
+      end(SqlState.CONNECTION_FAILURE, "the connection to the compute was lost: connect again");
+    }
+  }
+
+  /**
+   * Ends the session from the gateway's side. The backend sees the end of its connection and no
+   * Terminate: the client may be in the middle of a message.
+   */
+  public void terminate(String reason) {
+    if (!ending) {
+      end(SqlState.ADMIN_SHUTDOWN, "terminating connection: " + reason);
+      Closing.afterFlush(vertx, backend);
+    }
+  }
+
+  private void end(String sqlState, String message) {
+    ending = true;
+    if (betweenMessages && !saidError) {
+      client.write(ErrorResponse.fatal(sqlState, message).encode());
+    }
+    Closing.afterFlush(vertx, client);
+  }
+}

@@ -1,0 +1,24 @@
+package dev.ebb.gateway.relay;
+
+import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.MeterRegistry;
+import java.util.concurrent.atomic.LongAdder;
+
+/** How many bytes went each way, of all sessions together. */
+public final class Traffic {
+  final LongAdder fromClients = new LongAdder();
+  final LongAdder toClients = new LongAdder();
+
+  public Traffic(MeterRegistry meters) {
+    register(meters, "in", fromClients);
+    register(meters, "out", toClients);
+  }
+
+  private static void register(MeterRegistry meters, String direction, LongAdder bytes) {
+    FunctionCounter.builder("ebb.gateway.bytes", bytes, LongAdder::sum)
+        .description("Bytes relayed, in: from clients, out: to clients")
+        .baseUnit("bytes")
+        .tag("direction", direction)
+        .register(meters);
+  }
+}

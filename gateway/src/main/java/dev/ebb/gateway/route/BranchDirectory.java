@@ -1,0 +1,18 @@
+package dev.ebb.gateway.route;
+
+import dev.ebb.shared.model.BranchAddress;
+import dev.ebb.shared.model.BranchId;
+import java.util.Optional;
+
+/** Finds branches by name. Blocking. */
+@FunctionalInterface
+public interface BranchDirectory {
+
+  /**
+   * Empty where there is no such database or branch, or it is being dropped.
+   *
+   * @throws dev.ebb.shared.error.EbbException.Unavailable where the catalog cannot be read, or the
+   *     database is still being made
+   */
+  Optional<BranchId> find(BranchAddress address);
+}

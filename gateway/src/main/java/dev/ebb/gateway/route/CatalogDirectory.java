@@ -1,0 +1,31 @@
+package dev.ebb.gateway.route;
+
+import dev.ebb.shared.catalog.Catalog;
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchAddress;
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.store.ObjectStore;
+import java.util.Optional;
+
+/** The branches of the catalog. */
+public final class CatalogDirectory implements BranchDirectory {
+  private final Catalog catalog;
+
+  public CatalogDirectory(ObjectStore store) {
+    this.catalog = new Catalog(store);
+  }
+
+  @Override
+  public Optional<BranchId> find(BranchAddress address) {
+    return catalog
+        .find(address.database())
+        .flatMap(database ->
+            switch (database.state()) {
+              case READY -> Optional.ofNullable(database.branches().get(address.branch()));
+              case CREATING ->
+                  throw new EbbException.Unavailable(
+                      "database \"" + address.database() + "\" is still being created");
+              case DROPPING -> Optional.empty();
+            });
+  }
+}

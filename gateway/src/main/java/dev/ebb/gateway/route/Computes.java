@@ -1,0 +1,55 @@
+package dev.ebb.gateway.route;
+
+import dev.ebb.shared.bus.Addresses;
+import dev.ebb.shared.bus.Bus;
+import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
+import dev.ebb.shared.bus.ComputeMessage.LookupRole;
+import dev.ebb.shared.bus.ComputeMessage.RoleFound;
+import dev.ebb.shared.bus.ComputeMessage.WakeBranch;
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.RoleState;
+import io.vertx.core.Future;
+import java.util.Optional;
+
+/** What the gateway asks the computes' hosts. */
+public final class Computes {
+  private static final long LOOKUP_TIMEOUT_MS = 10_000;
+
+  private final Bus bus;
+  private final long wakeTimeoutMs;
+
+  public Computes(Bus bus, long wakeTimeoutMs) {
+    this.bus = bus;
+    this.wakeTimeoutMs = wakeTimeoutMs;
+  }
+
+  /** Wakes the branch; answers when its primary accepts connections. */
+  public Future<ComputeReady> wake(BranchId branch, long timeoutMs) {
+    return bus.request(Addresses.COMPUTE, new WakeBranch(branch), Math.max(1, timeoutMs));
+  }
+
+  /** The role as it is now; empty where there is none. Wakes the branch where only that tells. */
+  public Future<Optional<RoleState>> role(BranchId branch, String role) {
+    return lookup(branch, role)
+        .compose(answer ->
+            answer.wakeNeeded()
+                ? wake(branch, wakeTimeoutMs)
+                    .compose(ready -> lookup(branch, role))
+                    .map(Computes::requireKnown)
+                : Future.succeededFuture(answer))
+        .map(answer -> Optional.ofNullable(answer.role()));
+  }
+
+  private Future<RoleFound> lookup(BranchId branch, String role) {
+    return bus.request(Addresses.COMPUTE, new LookupRole(branch, role), LOOKUP_TIMEOUT_MS);
+  }
+
+  private static RoleFound requireKnown(RoleFound answer) {
+    if (answer.wakeNeeded()) {
+      throw new EbbException.Unavailable(
+          "the compute stopped again before its roles could be read: try again");
+    }
+    return answer;
+  }
+}

@@ -1,0 +1,165 @@
+package dev.ebb.gateway.session;
+
+import dev.ebb.gateway.auth.BackendScram;
+import dev.ebb.gateway.relay.Closing;
+import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
+import dev.ebb.shared.error.EbbException;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.internal.ContextInternal;
+import io.vertx.core.internal.net.NetSocketInternal;
+import io.vertx.core.net.NetClient;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Wakes a branch and logs into its compute, again and again until that succeeds, cannot succeed or
+ * the deadline is over: between the answer to a wake and the connection a suspend may have stopped
+ * the compute again. Confined to one event loop.
+ */
+final class BackendAttempt {
+  private static final long FIRST_PAUSE_MS = 10;
+  private static final long MAX_PAUSE_MS = 500;
+
+  private final SessionServices services;
+  private final NetClient client;
+  private final Login login;
+  private final long deadlineNanos;
+  private final ContextInternal context;
+  private final Promise<Connected> done;
+  private @Nullable NetSocketInternal socket;
+  private long pauseMs = FIRST_PAUSE_MS;
+  private long wakeNanos;
+  private boolean started;
+  private boolean abandoned;
+
+  /**
+   * A compute that waits for the first statement.
+   *
+   * @param started whether it was started for this client
+   * @param wakeNanos spent waiting for wakes; the rest was logging in
+   */
+  record Connected(
+      BackendLogin.Ready backend, ComputeReady compute, boolean started, long wakeNanos) {}
+
+  BackendAttempt(SessionServices services, ContextInternal context, NetClient client, Login login) {
+    this.services = services;
+    this.context = context;
+    this.done = context.promise();
+    this.client = client;
+    this.login = login;
+    this.deadlineNanos =
+        System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(services.limits().wakeTimeoutMs());
+  }
+
+  Future<Connected> start() {
+    again();
+    return done.future();
+  }
+
+  /** The client is gone: what is open is closed, what comes late is dropped. */
+  void abandon() {
+    abandoned = true;
+    closeSocket();
+  }
+
+  Login login() {
+    return login;
+  }
+
+  private void again() {
+    if (abandoned) {
+      return;
+    }
+    long began = System.nanoTime();
+    services
+        .computes()
+        .wake(login.branch(), leftMs())
+        .compose(compute -> {
+          wakeNanos += System.nanoTime() - began;
+          started |= compute.started();
+          return connect(compute);
+        })
+        .onComplete(
+            connected -> {
+              if (abandoned) {
+                closeSocket();
+              }
+              done.tryComplete(connected);
+            },
+            error -> failed(error));
+  }
+
+  private Future<Connected> connect(ComputeReady compute) {
+    if (abandoned) {
+      return Future.failedFuture(new EbbException.Unavailable("the client is gone"));
+    }
+    return client
+        .connect(compute.port(), compute.address())
+        .recover(error ->
+            Future.failedFuture(
+                new ConnectFailed("cannot connect to the compute: " + error.getMessage())))
+        .compose(opened -> {
+          socket = (NetSocketInternal) opened;
+          if (abandoned) {
+            closeSocket();
+          }
+          var scram = new BackendScram(login.keys(), services.rules()::nonce);
+          return new BackendLogin(socket, login, scram, context.promise())
+              .start()
+              .timeout(Math.max(1, leftMs()), TimeUnit.MILLISECONDS)
+              .recover(error -> Future.failedFuture(new ConnectFailed(error)));
+        })
+        .map(ready -> new Connected(ready, compute, started, wakeNanos));
+  }
+
+  /** Something failed behind the wake: another try is worth it unless the cause is final. */
+  private static final class ConnectFailed extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    ConnectFailed(String message) {
+      super(message, new EbbException.Unavailable(message), false, false);
+    }
+
+    ConnectFailed(Throwable cause) {
+      super(cause.getMessage(), cause, false, false);
+    }
+
+    boolean isFinal() {
+      return getCause() instanceof Refusal || getCause() instanceof EbbException.Corrupt;
+    }
+  }
+
+  private void failed(Throwable error) {
+    closeSocket();
+    boolean worthAnother =
+        switch (error) {
+          case ConnectFailed failed -> !failed.isFinal();
+          case EbbException.Conflict busy -> true;
+          case EbbException.Fenced fenced -> true;
+          default -> false;
+        };
+    if (worthAnother && !abandoned && leftMs() > pauseMs) {
+      services.vertx().setTimer(pauseMs, fired -> again());
+      pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS);
+      return;
+    }
+    Throwable cause =
+        error instanceof ConnectFailed failed && failed.getCause() != null
+            ? failed.getCause()
+            : error;
+    done.tryFail(Refusal.of("cannot wake \"" + login.address() + "\"", cause));
+  }
+
+  private long leftMs() {
+    return TimeUnit.NANOSECONDS.toMillis(deadlineNanos - System.nanoTime());
+  }
+
+  private void closeSocket() {
+    NetSocketInternal open = socket;
+    socket = null;
+    if (open != null) {
+      Closing.afterFlush(services.vertx(), open);
+    }
+  }
+}

@@ -1,0 +1,471 @@
+package dev.ebb.gateway.session;
+
+import dev.ebb.gateway.auth.ScramExchange;
+import dev.ebb.gateway.cancel.CancelKeys;
+import dev.ebb.gateway.protocol.Authentication;
+import dev.ebb.gateway.protocol.BackendKeyData;
+import dev.ebb.gateway.protocol.CancelRequest;
+import dev.ebb.gateway.protocol.FrontendDecoder;
+import dev.ebb.gateway.protocol.FrontendMessage;
+import dev.ebb.gateway.protocol.GssEncRequest;
+import dev.ebb.gateway.protocol.NegotiateProtocolVersion;
+import dev.ebb.gateway.protocol.ProtocolViolation;
+import dev.ebb.gateway.protocol.SaslData;
+import dev.ebb.gateway.protocol.SqlState;
+import dev.ebb.gateway.protocol.SslRequest;
+import dev.ebb.gateway.protocol.StartupDecoder;
+import dev.ebb.gateway.protocol.StartupMessage;
+import dev.ebb.gateway.protocol.StartupPacket;
+import dev.ebb.gateway.protocol.Terminate;
+import dev.ebb.gateway.relay.Closing;
+import dev.ebb.gateway.relay.Relay;
+import dev.ebb.gateway.session.SessionState.AwaitingClientFinal;
+import dev.ebb.gateway.session.SessionState.AwaitingClientFirst;
+import dev.ebb.gateway.session.SessionState.AwaitingStartup;
+import dev.ebb.gateway.session.SessionState.FindingRole;
+import dev.ebb.gateway.tls.TlsUpgrade;
+import dev.ebb.shared.model.Generation;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.internal.ContextInternal;
+import io.vertx.core.internal.net.NetSocketInternal;
+import io.vertx.core.net.NetClient;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One client connection from its first byte to its last. Confined to the socket's event loop,
+ * except where a method says otherwise.
+ *
+ * <p>While an answer is awaited the client's bytes are gathered, up to a bound, rather than left in
+ * the kernel: only a socket that is read shows that its client is gone.
+ */
+public final class ClientSession {
+  private static final Logger log = LoggerFactory.getLogger(ClientSession.class);
+
+  /** What a client may send ahead of its first ReadyForQuery. */
+  private static final int MAX_EARLY_BYTES = 64 << 10;
+
+  /** Where there are too many connections: how long one may take to say what it wants. */
+  private static final long REFUSED_TIMEOUT_MS = 1_000;
+
+  private final SessionServices services;
+  private final NetClient backends;
+  private final ContextInternal context;
+  private final NetSocketInternal socket;
+  private final ByteBuf inbox = Unpooled.buffer(256);
+  private final Promise<Void> closed = Promise.promise();
+  private SessionState state = new AwaitingStartup(false, false);
+  private Admission.Verdict verdict = Admission.Verdict.WELCOME;
+  private boolean unauthenticated;
+  private long timer;
+  private long askedNanos;
+  private long provenNanos;
+
+  public ClientSession(
+      SessionServices services,
+      NetClient backends,
+      ContextInternal context,
+      NetSocketInternal socket) {
+    this.services = services;
+    this.backends = backends;
+    this.context = context;
+    this.socket = socket;
+  }
+
+  /** Starts to read. Called once, when the connection was accepted. */
+  public void start() {
+    services.live().add(this);
+    unauthenticated = true;
+    verdict = services.admission().enter();
+    socket.closeHandler(gone -> onClosed());
+    socket.exceptionHandler(error -> log.debug("a client's connection failed: {}", error + ""));
+    socket.messageHandler(this::received);
+    if (verdict == Admission.Verdict.DROPPED) {
+      services.meters().refused(SqlState.TOO_MANY_CONNECTIONS);
+      socket.close();
+      return;
+    }
+    long timeoutMs =
+        verdict == Admission.Verdict.WELCOME
+            ? services.limits().loginTimeoutMs()
+            : REFUSED_TIMEOUT_MS;
+    timer = services.vertx().setTimer(timeoutMs, fired -> loginTimedOut());
+  }
+
+  private void loginTimedOut() {
+    log.debug("{} did not log in in time", socket.remoteAddress());
+    refuse(new Refusal(SqlState.INVALID_AUTHORIZATION, "the login took too long: closing"));
+  }
+
+  private void received(Object message) {
+    var chunk = (ByteBuf) message;
+    try {
+      if (!(state instanceof SessionState.Ended)) {
+        inbox.discardReadBytes().writeBytes(chunk);
+      }
+    } finally {
+      chunk.release();
+    }
+    proceed();
+  }
+
+  /** Does what the bytes at hand allow. */
+  private void proceed() {
+    try {
+      boolean again = true;
+      while (again) {
+        again =
+            switch (state) {
+              case AwaitingStartup awaiting -> startup(awaiting);
+              case AwaitingClientFirst awaiting -> clientFirst(awaiting);
+              case AwaitingClientFinal awaiting -> clientFinal(awaiting);
+              case SessionState.ShakingHands s -> gather();
+              case SessionState.Cancelling s -> gather();
+              case FindingRole s -> gather();
+              case SessionState.Delayed s -> gather();
+              case SessionState.Authenticated s -> gather();
+              case SessionState.Connecting s -> gather();
+              case SessionState.Relaying s -> false;
+              case SessionState.Ended s -> false;
+            };
+      }
+    } catch (Refusal e) {
+      refuse(e);
+    } catch (ProtocolViolation e) {
+      log.debug("{} broke the protocol: {}", socket.remoteAddress(), e.getMessage());
+      refuse(Refusal.of("", e));
+    } catch (RuntimeException e) {
+      log.error("a session failed", e);
+      refuse(new Refusal("XX000", "internal error in the gateway"));
+    }
+  }
+
+  private boolean gather() {
+    if (inbox.readableBytes() > MAX_EARLY_BYTES) {
+      throw new ProtocolViolation("too many bytes ahead of the login's end");
+    }
+    return false;
+  }
+
+  private boolean startup(AwaitingStartup awaiting) {
+    if (!awaiting.encrypted()
+        && inbox.isReadable()
+        && inbox.getByte(inbox.readerIndex()) == TlsUpgrade.HANDSHAKE_RECORD) {
+      shakeHandsDirectly(awaiting);
+      return false;
+    }
+    StartupPacket packet = StartupDecoder.decode(inbox);
+    switch (packet) {
+      case null -> {
+        return false;
+      }
+      case SslRequest request -> shakeHands(awaiting);
+      case GssEncRequest request -> {
+        requireNothingBehind("GSSENC");
+        state = awaiting.afterGss();
+        socket.write(Buffer.buffer("N"));
+      }
+      case CancelRequest request -> {
+        state = awaiting.toCancelling();
+        services.cancels().forward(backends, request).onComplete(done -> socket.close());
+      }
+      case StartupMessage message -> {
+        requireWelcome(awaiting, message);
+        findRole(awaiting, message);
+      }
+    }
+    return true;
+  }
+
+  private void requireNothingBehind(String request) {
+    if (inbox.isReadable()) {
+      throw new ProtocolViolation("received unencrypted data after " + request + " request");
+    }
+  }
+
+  private void shakeHands(AwaitingStartup awaiting) {
+    requireNothingBehind("SSL");
+    state = awaiting.toShakingHands();
+    services.tls().accept(context, socket).onComplete(done -> shaken(null), this::handshakeFailed);
+  }
+
+  private void shakeHandsDirectly(AwaitingStartup awaiting) {
+    state = awaiting.toShakingHands();
+    ByteBuf hello = inbox.readBytes(inbox.readableBytes());
+    services
+        .tls()
+        .acceptDirect(context, socket, hello)
+        .onComplete(
+            protocol ->
+                shaken(
+                    TlsUpgrade.APPLICATION_PROTOCOL.equals(protocol)
+                        ? null
+                        : "TLS without an SSLRequest needs the application protocol \"postgresql\""),
+            this::handshakeFailed);
+  }
+
+  private void shaken(@Nullable String refusal) {
+    if (state instanceof SessionState.ShakingHands shaking) {
+      state = shaking.toAwaitingStartup();
+      if (refusal == null) {
+        proceed();
+      } else {
+        refuse(new Refusal(SqlState.PROTOCOL_VIOLATION, refusal));
+      }
+    }
+  }
+
+  private void handshakeFailed(Throwable error) {
+    log.debug("TLS with {} failed: {}", socket.remoteAddress(), error.getMessage());
+    socket.close();
+  }
+
+  private void requireWelcome(AwaitingStartup awaiting, StartupMessage message) {
+    if (services.live().isStopping()) {
+      throw new Refusal(SqlState.CANNOT_CONNECT_NOW, "the gateway is shutting down");
+    }
+    if (verdict != Admission.Verdict.WELCOME
+        || services.live().size() > services.limits().maxConnections()) {
+      throw new Refusal(
+          SqlState.TOO_MANY_CONNECTIONS, "sorry, too many clients already: try again later");
+    }
+    if (services.limits().requireTls() && !awaiting.encrypted()) {
+      throw new Refusal(
+          SqlState.INVALID_AUTHORIZATION, "this server requires TLS: use sslmode=require");
+    }
+    if (isReplication(message.parameters().getOrDefault("replication", "off"))) {
+      throw new Refusal(
+          SqlState.FEATURE_NOT_SUPPORTED, "replication connections are not supported yet");
+    }
+  }
+
+  private static boolean isReplication(String value) {
+    return !List.of("false", "off", "no", "0").contains(value.toLowerCase(java.util.Locale.ROOT));
+  }
+
+  private void findRole(AwaitingStartup awaiting, StartupMessage message) {
+    askedNanos = System.nanoTime();
+    var wish = Wish.of(message);
+    FindingRole asked = awaiting.toFindingRole(message, wish.user(), wish.address());
+    state = asked;
+    if (message.needsNegotiation()) {
+      socket.write(new NegotiateProtocolVersion(message.protocolOptions()).encode());
+    }
+    wish.find(services)
+        .onComplete(
+            found -> {
+              if (state.equals(asked)) {
+                state = asked.toAwaitingClientFirst(found.branch(), found.exchange());
+                socket.write(new Authentication.Sasl(List.of(ScramExchange.MECHANISM)).encode());
+                proceed();
+              }
+            },
+            error -> {
+              if (state.equals(asked)) {
+                refuse(Refusal.of("cannot log in to \"" + wish.address() + "\"", error));
+              }
+            });
+  }
+
+  private @Nullable SaslData sasl() {
+    FrontendMessage message = FrontendDecoder.decode(inbox);
+    return switch (message) {
+      case null -> null;
+      case SaslData data -> data;
+      case Terminate bye -> {
+        end();
+        socket.close();
+        yield null;
+      }
+    };
+  }
+
+  private boolean clientFirst(AwaitingClientFirst awaiting) {
+    SaslData data = sasl();
+    if (data == null) {
+      return false;
+    }
+    SaslData.SaslInitialResponse response = data.asInitialResponse();
+    String text = response.data();
+    if (!response.mechanism().equals(ScramExchange.MECHANISM) || text == null) {
+      throw new ProtocolViolation("client selected an invalid SASL authentication mechanism");
+    }
+    String challenge = awaiting.exchange().first(text);
+    state = awaiting.toAwaitingClientFinal();
+    socket.write(new Authentication.SaslContinue(challenge).encode());
+    return true;
+  }
+
+  private boolean clientFinal(AwaitingClientFinal awaiting) {
+    SaslData data = sasl();
+    if (data == null) {
+      return false;
+    }
+    switch (awaiting.exchange().last(data.asResponse().data())) {
+      case ScramExchange.Rejected rejected -> rejectLater(awaiting);
+      case ScramExchange.Proven proven -> {
+        SessionState.Authenticated authenticated = awaiting.toAuthenticated(proven.keys());
+        state = authenticated;
+        provenNanos = System.nanoTime();
+        leaveAdmission();
+        services.meters().loginSucceeded();
+        socket.write(
+            new Authentication.SaslFinal(proven.serverFinal())
+                .encode()
+                .appendBuffer(new Authentication.Ok().encode()));
+        connect(authenticated);
+      }
+    }
+    return true;
+  }
+
+  private void rejectLater(AwaitingClientFinal awaiting) {
+    SessionState.Delayed delayed = awaiting.toDelayed();
+    state = delayed;
+    leaveAdmission();
+    services.meters().loginFailed();
+    String user = awaiting.asked().user();
+    String address = Objects.requireNonNullElse(socket.remoteAddress().hostAddress(), "local");
+    log.info("password authentication failed for user \"{}\" from {}", Wish.shown(user), address);
+    var refusal =
+        new Refusal(
+            SqlState.INVALID_PASSWORD, "password authentication failed for user \"" + user + "\"");
+    long delayMs = services.throttle().failed(address);
+    if (delayMs <= 0) {
+      refuse(refusal);
+      return;
+    }
+    services
+        .vertx()
+        .setTimer(
+            delayMs,
+            fired -> {
+              services.throttle().waited();
+              if (state.equals(delayed)) {
+                refuse(refusal);
+              }
+            });
+  }
+
+  private void connect(SessionState.Authenticated authenticated) {
+    var attempt = new BackendAttempt(services, context, backends, authenticated.login());
+    SessionState.Connecting connecting = authenticated.toConnecting(attempt);
+    state = connecting;
+    attempt
+        .start()
+        .onComplete(
+            connected -> {
+              if (state.equals(connecting)) {
+                relay(connecting, connected);
+              }
+            },
+            error -> {
+              if (state.equals(connecting)) {
+                log.info("{}", error.getMessage());
+                refuse(Refusal.of("cannot connect", error));
+              }
+            });
+  }
+
+  private void relay(SessionState.Connecting connecting, BackendAttempt.Connected connected) {
+    BackendLogin.Ready backend = connected.backend();
+    var compute = connected.compute();
+    BackendKeyData key =
+        services
+            .keys()
+            .add(new CancelKeys.Target(compute.address(), compute.port(), backend.key()));
+    var relay = new Relay(services.vertx(), socket, backend.socket(), services.traffic());
+    state = connecting.toRelaying(relay, key, compute.branch(), compute.generation());
+    services.live().place(this, compute.branch());
+    backend.socket().closeHandler(gone -> relay.backendClosed());
+    backend.socket().exceptionHandler(error -> log.debug("a compute's connection: {}", error + ""));
+    socket.write(
+        Buffer.buffer(backend.greeting().length() + 32)
+            .appendBuffer(backend.greeting())
+            .appendBuffer(key.encode())
+            .appendBuffer(backend.ready().encode()));
+    if (inbox.isReadable()) {
+      var early = new byte[inbox.readableBytes()];
+      inbox.readBytes(early);
+      backend.socket().write(Buffer.buffer(early));
+    }
+    relay.start();
+    services
+        .meters()
+        .connected(
+            connected.started(),
+            provenNanos - askedNanos,
+            connected.wakeNanos(),
+            System.nanoTime() - provenNanos - connected.wakeNanos());
+  }
+
+  /** Tells the client why, and closes. */
+  private void refuse(Refusal refusal) {
+    if (state instanceof SessionState.Ended) {
+      return;
+    }
+    services.meters().refused(refusal.error().sqlState());
+    end();
+    Closing.afterLast(services.vertx(), socket, refusal.error().encode());
+  }
+
+  /** Ends the session, on any thread; the future completes when the connection is closed. */
+  Future<Void> terminate(String reason) {
+    context.runOnContext(now -> {
+      if (state instanceof SessionState.Relaying relaying) {
+        relaying.relay().terminate(reason);
+      } else {
+        refuse(new Refusal(SqlState.ADMIN_SHUTDOWN, "terminating connection: " + reason));
+      }
+    });
+    return closed.future();
+  }
+
+  /** Ends a session whose compute is no longer the branch's newest. On any thread. */
+  void endIfOlderThan(Generation newest) {
+    context.runOnContext(now -> {
+      if (state instanceof SessionState.Relaying relaying
+          && relaying.generation().compareTo(newest) < 0) {
+        relaying.relay().terminate("the database has moved to another compute");
+      }
+    });
+  }
+
+  private void onClosed() {
+    if (state instanceof SessionState.Relaying relaying) {
+      relaying.relay().clientClosed();
+    }
+    end();
+    services.live().remove(this);
+    closed.tryComplete();
+  }
+
+  /** Gives back all that the session holds beside its socket. */
+  private void end() {
+    leaveAdmission();
+    switch (state) {
+      case SessionState.Connecting connecting -> connecting.attempt().abandon();
+      case SessionState.Relaying relaying -> {
+        services.keys().remove(relaying.key());
+        services.live().displace(this, relaying.branch());
+      }
+      default -> {}
+    }
+    state = state.toEnded();
+  }
+
+  private void leaveAdmission() {
+    if (unauthenticated) {
+      unauthenticated = false;
+      services.admission().leave();
+      services.vertx().cancelTimer(timer);
+    }
+  }
+}

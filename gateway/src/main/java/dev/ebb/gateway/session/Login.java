@@ -1,0 +1,21 @@
+package dev.ebb.gateway.session;
+
+import dev.ebb.gateway.auth.ScramKeys;
+import dev.ebb.gateway.protocol.StartupMessage;
+import dev.ebb.shared.model.BranchAddress;
+import dev.ebb.shared.model.BranchId;
+import java.util.LinkedHashMap;
+
+/** An authenticated client's wish: who, where, and what else the backend must be told. */
+record Login(
+    String user, BranchAddress address, BranchId branch, StartupMessage asked, ScramKeys keys) {
+
+  /** The startup packet for the compute: as the client's, with PostgreSQL's own database name. */
+  StartupMessage forBackend() {
+    var parameters = new LinkedHashMap<>(asked.parameters());
+    parameters.remove("replication");
+    parameters.put("user", user);
+    parameters.put("database", address.database());
+    return new StartupMessage(0, parameters, java.util.List.of());
+  }
+}

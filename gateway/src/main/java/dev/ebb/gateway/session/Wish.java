@@ -1,0 +1,87 @@
+package dev.ebb.gateway.session;
+
+import dev.ebb.gateway.auth.LoginRules;
+import dev.ebb.gateway.auth.ScramExchange;
+import dev.ebb.gateway.protocol.SqlState;
+import dev.ebb.gateway.protocol.StartupMessage;
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchAddress;
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.RoleState;
+import io.vertx.core.Future;
+import java.util.Optional;
+
+/** Who wants to go where, before anybody has proven anything. */
+record Wish(String user, BranchAddress address) {
+
+  /** What a login is judged by. */
+  record Found(BranchId branch, ScramExchange exchange) {}
+
+  /**
+   * @throws Refusal where the packet names nobody, or a database that cannot exist
+   */
+  static Wish of(StartupMessage message) {
+    String user = message.user();
+    String database = message.database();
+    if (user == null || user.isEmpty() || database == null) {
+      throw new Refusal(
+          SqlState.INVALID_AUTHORIZATION, "no PostgreSQL user name specified in startup packet");
+    }
+    try {
+      return new Wish(user, BranchAddress.parse(database));
+    } catch (IllegalArgumentException e) {
+      throw unknown(database);
+    }
+  }
+
+  /** Asks for the branch, then for the role. */
+  Future<Found> find(SessionServices services) {
+    return findBranch(services)
+        .compose(branch ->
+            role(services, branch)
+                .map(role -> found(services, branch, role))
+                .recover(error ->
+                    error instanceof EbbException.NotFound
+                        ? findAnew(services)
+                        : Future.failedFuture(error)));
+  }
+
+  /** The branch may have been dropped and made again since it was cached. */
+  private Future<Found> findAnew(SessionServices services) {
+    services.routes().forget(address);
+    return findBranch(services)
+        .compose(branch -> role(services, branch).map(role -> found(services, branch, role)));
+  }
+
+  private Future<BranchId> findBranch(SessionServices services) {
+    return services
+        .routes()
+        .find(address)
+        .map(branch -> branch.orElseThrow(() -> unknown(shown(address))));
+  }
+
+  private Future<Optional<RoleState>> role(SessionServices services, BranchId branch) {
+    return LoginRules.isReserved(user)
+        ? Future.succeededFuture(Optional.empty())
+        : services.computes().role(branch, user);
+  }
+
+  private Found found(SessionServices services, BranchId branch, Optional<RoleState> role) {
+    return new Found(branch, services.rules().exchange(branch, user, role.orElse(null)));
+  }
+
+  private static Refusal unknown(String database) {
+    return new Refusal(
+        SqlState.UNKNOWN_DATABASE, "database \"" + shown(database) + "\" does not exist");
+  }
+
+  private static String shown(BranchAddress address) {
+    return address.branch().equals(BranchAddress.MAIN) ? address.database() : address.toString();
+  }
+
+  /** A client's text, fit for a log line or a message. */
+  static String shown(String text) {
+    String cut = text.length() > 80 ? text.substring(0, 80) + "…" : text;
+    return cut.replaceAll("\\p{Cntrl}", "?");
+  }
+}

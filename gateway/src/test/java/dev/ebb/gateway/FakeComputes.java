@@ -1,0 +1,72 @@
+package dev.ebb.gateway;
+
+import dev.ebb.shared.bus.Addresses;
+import dev.ebb.shared.bus.Bus;
+import dev.ebb.shared.bus.BusMessage;
+import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
+import dev.ebb.shared.bus.ComputeMessage.LookupRole;
+import dev.ebb.shared.bus.ComputeMessage.RoleFound;
+import dev.ebb.shared.bus.ComputeMessage.WakeBranch;
+import dev.ebb.shared.bus.ComputeMessage.WakeParts;
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.Generation;
+import dev.ebb.shared.model.HostId;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntFunction;
+
+/** Stands for the computes' hosts: every branch is one real PostgreSQL. */
+final class FakeComputes {
+  static final BranchId SHOP = new BranchId("shopmain");
+  static final HostId HOST = new HostId("host1");
+
+  private final RealPostgres postgres;
+  final AtomicInteger wakes = new AtomicInteger();
+  final AtomicInteger lookups = new AtomicInteger();
+
+  /** What the n-th wake (from 1) answers. */
+  volatile IntFunction<Future<ComputeReady>> onWake;
+
+  /** Lookups answer "wake needed" until something woke the branch. */
+  volatile boolean rolesNeedWake;
+
+  FakeComputes(Vertx vertx, RealPostgres postgres) {
+    this.postgres = postgres;
+    this.onWake = n -> Future.succeededFuture(ready(postgres.port()));
+    new Bus(vertx).answer(Addresses.COMPUTE, this::answer);
+  }
+
+  static ComputeReady ready(int port) {
+    return new ComputeReady(
+        SHOP, new Generation(3), HOST, "127.0.0.1", port, true, new WakeParts(1, 2, 3, 4, 5, 15));
+  }
+
+  private Future<? extends BusMessage> answer(BusMessage message) {
+    return switch (message) {
+      case WakeBranch wake -> onWake.apply(wakes.incrementAndGet());
+      case LookupRole lookup -> {
+        lookups.incrementAndGet();
+        yield rolesNeedWake && wakes.get() == 0
+            ? Future.succeededFuture(new RoleFound(null, true))
+            : role(lookup.role());
+      }
+      default -> throw new EbbException.Invalid("not faked: " + message);
+    };
+  }
+
+  private Future<RoleFound> role(String name) {
+    Promise<RoleFound> found = Promise.promise();
+    Thread.ofVirtual()
+        .start(() -> {
+          try {
+            found.complete(new RoleFound(postgres.role(name).orElse(null), false));
+          } catch (RuntimeException e) {
+            found.fail(e);
+          }
+        });
+    return found.future();
+  }
+}

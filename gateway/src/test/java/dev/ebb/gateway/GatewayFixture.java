@@ -1,0 +1,108 @@
+package dev.ebb.gateway;
+
+import dev.ebb.gateway.route.BranchDirectory;
+import dev.ebb.shared.model.BranchId;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.vertx.core.Vertx;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Properties;
+import java.util.function.UnaryOperator;
+
+/** A gateway in front of one real PostgreSQL. */
+final class GatewayFixture implements AutoCloseable {
+  final RealPostgres postgres = RealPostgres.shared();
+  final Vertx vertx = Vertx.vertx();
+  final SimpleMeterRegistry meters = new SimpleMeterRegistry();
+  final FakeComputes computes = new FakeComputes(vertx, postgres);
+  final GatewayService service;
+  final int port;
+  private final String deployment;
+
+  GatewayFixture(Path directory) {
+    this(directory, config -> config);
+  }
+
+  GatewayFixture(Path directory, UnaryOperator<GatewayConfig> configure) {
+    Map<String, BranchId> branches =
+        Map.of("shop@main", FakeComputes.SHOP, "shop@dev", FakeComputes.SHOP);
+    BranchDirectory catalog = address -> Optional.ofNullable(branches.get(address.toString()));
+    service = new GatewayService(catalog, configure.apply(GatewayConfig.of(0, directory)), meters);
+    deployment = Await.get(vertx.deployVerticle(service));
+    port = service.port();
+  }
+
+  static GatewayConfig withTimeouts(GatewayConfig config, long loginMs, long wakeMs) {
+    return new GatewayConfig(
+        config.host(),
+        config.port(),
+        config.tlsDirectory(),
+        config.certificateFile(),
+        config.keyFile(),
+        config.requireTls(),
+        loginMs,
+        wakeMs,
+        config.maxUnauthenticated(),
+        config.maxConnections(),
+        config.eventLoops());
+  }
+
+  static GatewayConfig withMaxUnauthenticated(GatewayConfig config, int max) {
+    return new GatewayConfig(
+        config.host(),
+        config.port(),
+        config.tlsDirectory(),
+        config.certificateFile(),
+        config.keyFile(),
+        config.requireTls(),
+        config.loginTimeoutMs(),
+        config.wakeTimeoutMs(),
+        max,
+        config.maxConnections(),
+        config.eventLoops());
+  }
+
+  String psqlTarget(String database, String user, String sslMode) {
+    return "host=127.0.0.1 port=%d dbname=%s user=%s sslmode=%s"
+        .formatted(port, database, user, sslMode);
+  }
+
+  Psql psql(String sql) {
+    return Psql.run(RealPostgres.PASSWORD, psqlTarget("shop", "app", "disable"), "-c", sql);
+  }
+
+  Connection jdbc() throws SQLException {
+    return jdbc(new Properties());
+  }
+
+  Connection jdbc(Properties extra) throws SQLException {
+    var properties = new Properties();
+    properties.setProperty("user", "app");
+    properties.setProperty("password", RealPostgres.PASSWORD);
+    properties.setProperty("sslmode", "disable");
+    properties.putAll(extra);
+    return DriverManager.getConnection("jdbc:postgresql://127.0.0.1:" + port + "/shop", properties);
+  }
+
+  double gauge(String name) {
+    return meters.get(name).gauge().value();
+  }
+
+  static boolean has(String program) {
+    return Files.isExecutable(Path.of("/usr/bin/" + program));
+  }
+
+  void undeploy() {
+    Await.get(vertx.undeploy(deployment));
+  }
+
+  @Override
+  public void close() {
+    Await.get(vertx.close());
+  }
+}

@@ -1,0 +1,379 @@
+package dev.ebb.gateway.api;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.ebb.gateway.Await;
+import dev.ebb.shared.bus.Addresses;
+import dev.ebb.shared.bus.Bus;
+import dev.ebb.shared.bus.BusMessage;
+import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
+import dev.ebb.shared.bus.ComputeMessage.CreateDatabase;
+import dev.ebb.shared.bus.ComputeMessage.DatabaseCreated;
+import dev.ebb.shared.bus.ComputeMessage.DropDatabase;
+import dev.ebb.shared.bus.ComputeMessage.HostAnnouncement;
+import dev.ebb.shared.bus.ComputeMessage.SuspendBranch;
+import dev.ebb.shared.bus.ComputeMessage.Suspended;
+import dev.ebb.shared.bus.ComputeMessage.WakeBranch;
+import dev.ebb.shared.bus.ComputeMessage.WakeParts;
+import dev.ebb.shared.bus.Ok;
+import dev.ebb.shared.catalog.Catalog;
+import dev.ebb.shared.catalog.DatabaseRecord;
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.ComputeStatus;
+import dev.ebb.shared.model.DatabaseId;
+import dev.ebb.shared.model.Generation;
+import dev.ebb.shared.model.HostId;
+import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.model.Secret;
+import dev.ebb.shared.scram.ScramVerifier;
+import dev.ebb.shared.store.LocalObjectStore;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import io.vertx.core.json.JsonObject;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ApiServiceIT {
+  private static final String TOKEN = "a-token-for-the-tests";
+  private static final BranchId MAIN = new BranchId("shopmain");
+
+  @TempDir Path directory;
+  private final Vertx vertx = Vertx.vertx();
+  private final HttpClient http = HttpClient.newHttpClient();
+  private final List<BusMessage> asked = new CopyOnWriteArrayList<>();
+  private final AtomicReference<RuntimeException> failure = new AtomicReference<>();
+  private final AtomicReference<Future<?>> readiness =
+      new AtomicReference<>(Future.succeededFuture());
+
+  @SuppressWarnings("NullAway.Init")
+  private ApiService service;
+
+  @SuppressWarnings("NullAway.Init")
+  private Catalog catalog;
+
+  @BeforeEach
+  void start() {
+    var store = new LocalObjectStore(directory);
+    catalog = new Catalog(store);
+    new Bus(vertx).answer(Addresses.COMPUTE, this::answer);
+    service =
+        new ApiService(store, config(0), new PrometheusMeterRegistry(PrometheusConfig.DEFAULT));
+    Await.get(vertx.deployVerticle(service));
+  }
+
+  private ApiConfig config(int port) {
+    return new ApiConfig(
+        "127.0.0.1",
+        port,
+        new Secret(TOKEN),
+        List.of(new ApiConfig.ReadinessCheck("wal", readiness::get)));
+  }
+
+  @AfterEach
+  void stop() {
+    http.close();
+    Await.get(vertx.close());
+  }
+
+  private Future<? extends BusMessage> answer(BusMessage message) {
+    asked.add(message);
+    RuntimeException error = failure.get();
+    if (error != null) {
+      return Future.failedFuture(error);
+    }
+    return Future.succeededFuture(
+        switch (message) {
+          case CreateDatabase create -> {
+            addToCatalog(create.name(), create.owner());
+            yield new DatabaseCreated(new DatabaseId(create.name()), MAIN);
+          }
+          case DropDatabase drop -> new Ok();
+          case SuspendBranch suspend -> new Suspended(true, Lsn.parse("0/16B3748"), 1234);
+          case WakeBranch wake ->
+              new ComputeReady(
+                  MAIN,
+                  new Generation(7),
+                  new HostId("host1"),
+                  "127.0.0.1",
+                  5000,
+                  true,
+                  new WakeParts(1, 2, 3, 4, 5, 15));
+          default -> throw new EbbException.Invalid("not faked");
+        });
+  }
+
+  private void addToCatalog(String name, String owner) {
+    var id = new DatabaseId(name);
+    catalog.create(
+        new DatabaseRecord(
+            1, id, name, owner, DatabaseRecord.State.CREATING, 0, Map.of("main", MAIN)));
+    catalog.markReady(name, id);
+  }
+
+  private HttpRequest.Builder to(String path) {
+    return HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + service.port() + path));
+  }
+
+  private HttpResponse<String> send(HttpRequest.Builder request) throws Exception {
+    return http.send(request.build(), BodyHandlers.ofString());
+  }
+
+  private HttpResponse<String> get(String path) throws Exception {
+    return send(to(path).header("Authorization", "Bearer " + TOKEN));
+  }
+
+  private HttpResponse<String> post(String path, String body) throws Exception {
+    return send(
+        to(path)
+            .header("Authorization", "Bearer " + TOKEN)
+            .header("Content-Type", "application/json")
+            .POST(HttpRequest.BodyPublishers.ofString(body)));
+  }
+
+  private static JsonObject problem(HttpResponse<String> response, int status) {
+    assertThat(response.statusCode()).as(response.body()).isEqualTo(status);
+    assertThat(response.headers().firstValue("Content-Type")).contains("application/problem+json");
+    var problem = new JsonObject(response.body());
+    assertThat(problem.getInteger("status")).isEqualTo(status);
+    assertThat(problem.getString("detail")).isNotBlank();
+    return problem;
+  }
+
+  @Test
+  void createdDatabaseIsListedAndItsPasswordIsSentAsVerifierOnly() throws Exception {
+    var created =
+        post("/v1/databases", "{\"name\":\"shop\",\"owner\":\"app\",\"password\":\"s3cret\"}");
+    assertThat(created.statusCode()).as(created.body()).isEqualTo(201);
+    assertThat(created.headers().firstValue("Location")).contains("/v1/databases/shop");
+    assertThat(created.body()).doesNotContain("s3cret", "SCRAM");
+    var request = (CreateDatabase) asked.getFirst();
+    assertThat(ScramVerifier.parse(request.ownerVerifier()).matches(new Secret("s3cret"))).isTrue();
+
+    var expected =
+        new JsonObject(
+            """
+            {"id":"shop","name":"shop","owner":"app","state":"ready",
+             "created":"1970-01-01T00:00:00Z",
+             "branches":[{"id":"shopmain","name":"main","state":"suspended"}]}
+            """);
+    assertThat(new JsonObject(created.body())).isEqualTo(expected);
+    assertThat(new JsonObject(get("/v1/databases/shop").body())).isEqualTo(expected);
+    assertThat(
+            new JsonObject(get("/v1/databases").body()).getJsonArray("databases").getJsonObject(0))
+        .isEqualTo(expected);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        "{",
+        "[]",
+        "null",
+        "{\"name\":\"shop\",\"owner\":\"app\"}",
+        "{\"name\":\"shop\",\"owner\":\"app\",\"password\":\"\"}",
+        "{\"name\":\"Shop!\",\"owner\":\"app\",\"password\":\"x\"}",
+        "{\"name\":7,\"owner\":\"app\",\"password\":\"x\"}",
+        "{\"name\":\"shop\",\"owner\":\"ebb_admin\",\"password\":\"x\"}",
+        "{\"name\":\"shop\",\"owner\":\"app\",\"password\":\"x\",\"size\":1}"
+      })
+  void badBodyIs400(String body) throws Exception {
+    problem(post("/v1/databases", body), 400);
+    assertThat(asked).isEmpty();
+  }
+
+  @Test
+  void badBodyIsNotRepeatedInTheAnswer() throws Exception {
+    var answer =
+        post("/v1/databases", "{\"name\":\"Shop!\",\"owner\":\"app\",\"password\":\"hunter2\"}");
+    assertThat(answer.body()).doesNotContain("hunter2");
+  }
+
+  @Test
+  void hugeBodyIs413() throws Exception {
+    problem(post("/v1/databases", "x".repeat(100_000)), 413);
+  }
+
+  @Test
+  void otherMediaTypeIsRefused() throws Exception {
+    var answer =
+        send(
+            to("/v1/databases")
+                .header("Authorization", "Bearer " + TOKEN)
+                .header("Content-Type", "text/plain")
+                .POST(HttpRequest.BodyPublishers.ofString("name=shop")));
+    problem(answer, 400);
+  }
+
+  @Test
+  void withoutTheTokenEverythingUnderV1Is401() throws Exception {
+    for (String path : List.of("/v1/databases", "/v1/computes", "/v1/nosuch")) {
+      var answer = send(to(path));
+      assertThat(problem(answer, 401).getString("detail")).contains("Authorization: Bearer");
+      assertThat(answer.headers().firstValue("WWW-Authenticate")).isPresent();
+    }
+    problem(send(to("/v1/databases").header("Authorization", "Bearer wrong")), 401);
+    problem(send(to("/v1/databases").header("Authorization", TOKEN)), 401);
+  }
+
+  @Test
+  void unknownPathsMethodsAndThingsAreProblems() throws Exception {
+    problem(get("/v1/nosuch"), 404);
+    problem(get("/nosuch"), 404);
+    problem(get("/v1/databases/nosuch"), 404);
+    problem(post("/v1/databases/nosuch/branches/main/wake", ""), 404);
+    problem(post("/v1/computes", ""), 405);
+    problem(get("/v1/databases/No%20Such"), 400);
+    addToCatalog("shop", "app");
+    assertThat(
+            problem(post("/v1/databases/shop/branches/dev/suspend", ""), 404).getString("detail"))
+        .contains("no branch \"dev\"");
+  }
+
+  @Test
+  void suspendAndWakeTellTheirFigures() throws Exception {
+    addToCatalog("shop", "app");
+    assertThat(new JsonObject(post("/v1/databases/shop/branches/main/suspend", "").body()))
+        .isEqualTo(
+            new JsonObject(
+                "{\"wasRunning\":true,\"endLsn\":\"0/16B3748\",\"captureMicros\":1234}"));
+    assertThat(new JsonObject(post("/v1/databases/shop/branches/main/wake", "").body()))
+        .isEqualTo(
+            new JsonObject(
+                """
+                {"branch":"shopmain","generation":7,"host":"host1","address":"127.0.0.1",
+                 "port":5000,"started":true,
+                 "parts":{"headMicros":1,"manifestMicros":2,"logMicros":3,"skeletonMicros":4,
+                          "postgresMicros":5,"totalMicros":15}}
+                """));
+    assertThat(asked).containsExactly(new SuspendBranch(MAIN, 0), new WakeBranch(MAIN));
+  }
+
+  @Test
+  void dropIs204() throws Exception {
+    addToCatalog("shop", "app");
+    var answer = send(to("/v1/databases/shop").header("Authorization", "Bearer " + TOKEN).DELETE());
+    assertThat(answer.statusCode()).isEqualTo(204);
+    assertThat(answer.body()).isEmpty();
+    assertThat(asked).containsExactly(new DropDatabase("shop"));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "INVALID,400",
+    "NOT_FOUND,404",
+    "CONFLICT,409",
+    "FENCED,409",
+    "UNAVAILABLE,503",
+    "EXHAUSTED,503",
+    "CORRUPT,500"
+  })
+  void errorsOfTheServicesAreMapped(dev.ebb.shared.bus.Failure.Kind kind, int status)
+      throws Exception {
+    addToCatalog("shop", "app");
+    failure.set(new dev.ebb.shared.bus.Failure(kind, "the reason").toException());
+    var answer = post("/v1/databases/shop/branches/main/wake", "");
+    assertThat(problem(answer, status).getString("detail")).isEqualTo("the reason");
+    assertThat(answer.headers().firstValue("Retry-After").isPresent()).isEqualTo(status == 503);
+  }
+
+  @Test
+  void computesAreListedAsAnnounced() throws Exception {
+    addToCatalog("shop", "app");
+    var status =
+        new ComputeStatus(
+            MAIN,
+            new DatabaseId("shop"),
+            "shop",
+            "main",
+            new Generation(7),
+            ComputeStatus.State.RUNNING,
+            5000,
+            42,
+            1000,
+            10,
+            3,
+            1,
+            1,
+            0,
+            99,
+            1 << 20,
+            8192,
+            16384,
+            Lsn.parse("0/2"),
+            Lsn.parse("0/1"));
+    new Bus(vertx)
+        .publish(
+            Addresses.HOSTS,
+            new HostAnnouncement(new HostId("host1"), "127.0.0.1", 3, 4, false, List.of(status)));
+    Await.until(
+        "the announcement",
+        () -> {
+          try {
+            return get("/v1/computes").body().contains("shopmain");
+          } catch (Exception e) {
+            throw new IllegalStateException(e);
+          }
+        });
+    JsonObject listed = new JsonObject(get("/v1/computes").body());
+    JsonObject compute = listed.getJsonArray("computes").getJsonObject(0);
+    assertThat(compute.getString("state")).isEqualTo("running");
+    assertThat(compute.getLong("pid")).isEqualTo(42);
+    assertThat(compute.getString("durableLsn")).isEqualTo("0/1");
+    assertThat(listed.getJsonArray("hosts").getJsonObject(0).getInteger("room")).isEqualTo(3);
+    assertThat(get("/v1/databases/shop").body()).contains("\"state\":\"running\"");
+  }
+
+  @Test
+  void healthMetricsAndContractNeedNoToken() throws Exception {
+    assertThat(send(to("/healthz/live")).statusCode()).isEqualTo(200);
+    assertThat(send(to("/healthz/ready")).statusCode()).isEqualTo(200);
+    assertThat(send(to("/metrics")).statusCode()).isEqualTo(200);
+    assertThat(send(to("/openapi.yaml")).body()).startsWith("openapi: 3.1");
+  }
+
+  @Test
+  void failingOrHangingCheckIsNotReady() throws Exception {
+    readiness.set(Future.failedFuture("the broker is away"));
+    var down = send(to("/healthz/ready"));
+    assertThat(down.statusCode()).isEqualTo(503);
+    assertThat(down.body()).contains("\"wal\":\"DOWN: the broker is away\"");
+    readiness.set(Promise.promise().future());
+    assertThat(send(to("/healthz/ready")).statusCode()).isEqualTo(503);
+    assertThat(send(to("/healthz/live")).statusCode()).isEqualTo(200);
+  }
+
+  @Test
+  void portInUseIsNamedWithItsFlag() {
+    var second =
+        new ApiService(
+            new LocalObjectStore(directory.resolve("other")),
+            config(service.port()),
+            new PrometheusMeterRegistry(PrometheusConfig.DEFAULT));
+    Vertx other = Vertx.vertx();
+    assertThatThrownBy(() -> Await.get(other.deployVerticle(second)))
+        .hasMessageContaining("127.0.0.1:" + service.port())
+        .hasMessageContaining("--http-port");
+    Await.get(other.close());
+  }
+}

@@ -1,0 +1,102 @@
+package dev.ebb.launcher.cli;
+
+import dev.ebb.launcher.client.ApiException;
+import dev.ebb.launcher.config.ConfigException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.List;
+import java.util.Properties;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code ebb} itself: its subcommands, and how errors are told. */
+@Command(
+    name = "ebb",
+    description = "Serverless PostgreSQL that you run yourself.",
+    mixinStandardHelpOptions = true,
+    versionProvider = EbbCommand.Version.class,
+    synopsisSubcommandLabel = "COMMAND",
+    commandListHeading = "%nCommands:%n",
+    subcommands = {
+      UpCommand.class,
+      RunCommand.class,
+      DatabaseCommand.class,
+      SuspendCommand.class,
+      WakeCommand.class,
+      PsCommand.class,
+      PsqlCommand.class,
+      ConfigCommand.class
+    },
+    footer = {
+      "  build    Build what is missing or stale.",
+      "  test     Build and run every test; --soak: the long ones too.",
+      "  format   Format the sources.",
+      "",
+      "Examples:",
+      "  ./ebb up                                            everything in one process",
+      "  ./ebb db create shop --owner app --password s3cret",
+      "  ./ebb psql shop                                     wakes it",
+      "  ./ebb ps",
+      "",
+      "\"./ebb COMMAND --help\" tells all about a command.",
+      "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 no server answers."
+    })
+public final class EbbCommand implements Runnable {
+  @Spec private CommandSpec spec = CommandSpec.create();
+
+  /** The command line, with further subcommands that other packages bring. */
+  public static CommandLine commandLine(List<Object> furtherCommands) {
+    var line = new CommandLine(new EbbCommand());
+    furtherCommands.forEach(line::addSubcommand);
+    line.setUsageHelpAutoWidth(true);
+    line.setExecutionExceptionHandler(EbbCommand::tell);
+    line.setParameterExceptionHandler(EbbCommand::tellUsage);
+    return line;
+  }
+
+  @Override
+  public void run() {
+    throw new ParameterException(spec.commandLine(), "name a command: \"./ebb --help\" lists them");
+  }
+
+  private static int tell(Exception error, CommandLine line, CommandLine.ParseResult parsed) {
+    line.getErr().println("ebb: " + text(error));
+    line.getErr().flush();
+    return switch (error) {
+      case ApiException.Unreachable e -> ExitCodes.UNREACHABLE;
+      case ConfigException e -> ExitCodes.USAGE;
+      default -> ExitCodes.FAILURE;
+    };
+  }
+
+  private static String text(Throwable error) {
+    String message = error.getMessage();
+    return message == null || message.isBlank() ? error.getClass().getSimpleName() : message;
+  }
+
+  private static int tellUsage(ParameterException error, String[] arguments) {
+    CommandLine line = error.getCommandLine();
+    String name = line.getCommandSpec().qualifiedName();
+    line.getErr().println("ebb: " + text(error) + " (see \"./" + name + " --help\")");
+    line.getErr().flush();
+    return ExitCodes.USAGE;
+  }
+
+  /** Reads the version that the build wrote. */
+  static final class Version implements IVersionProvider {
+    @Override
+    public String[] getVersion() throws IOException {
+      var properties = new Properties();
+      try (InputStream stream = Version.class.getResourceAsStream("/ebb-version.properties")) {
+        if (stream != null) {
+          properties.load(stream);
+        }
+      }
+      return new String[] {"ebb " + properties.getProperty("version", "of an unknown version")};
+    }
+  }
+}

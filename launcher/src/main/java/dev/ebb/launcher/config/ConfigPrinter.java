@@ -1,0 +1,156 @@
+package dev.ebb.launcher.config;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
+import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/** Shows a configuration as the file that would give it; secrets as {@code ***}. */
+public final class ConfigPrinter {
+  private static final String HIDDEN = "***";
+  private static final Pattern SECRET_KEY =
+      Pattern.compile(".*(password|secret|jaas|token|key).*", Pattern.DOTALL);
+
+  private ConfigPrinter() {}
+
+  /** As YAML. */
+  public static String yaml(EbbConfig config) {
+    var factory =
+        YAMLFactory.builder()
+            .disable(YAMLGenerator.Feature.WRITE_DOC_START_MARKER)
+            .enable(YAMLGenerator.Feature.MINIMIZE_QUOTES)
+            .build();
+    return write(YAMLMapper.builder(factory).build(), config);
+  }
+
+  /** As JSON. */
+  public static String json(EbbConfig config) {
+    return write(JsonMapper.builder().build(), config);
+  }
+
+  private static String write(ObjectMapper mapper, EbbConfig config) {
+    try {
+      return mapper
+          .writerWithDefaultPrettyPrinter()
+          .writeValueAsString(tree(config))
+          .stripTrailing();
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException("maps of texts and numbers can be written", e);
+    }
+  }
+
+  private static Map<String, Object> tree(EbbConfig config) {
+    var root = new LinkedHashMap<String, Object>();
+    root.put("dataDir", config.dataDir().toString());
+    root.put("gateway", gateway(config.gateway()));
+    root.put("api", section("host", config.api().host(), "httpPort", config.api().httpPort()));
+    root.put("store", store(config.store()));
+    root.put("kafka", kafka(config.kafka()));
+    var hazelcast = config.hazelcast();
+    root.put(
+        "hazelcast",
+        section(
+            "host", hazelcast.host(), "port", hazelcast.port(), "members", hazelcast.members()));
+    root.put("bus", section("host", config.bus().host(), "port", config.bus().port()));
+    var compute = config.compute();
+    root.put(
+        "compute",
+        section(
+            "host", compute.host(),
+            "memoryBudget", Quantities.formatBytes(compute.memoryBudgetBytes()),
+            "computeMemory", Quantities.formatBytes(compute.computeMemoryBytes()),
+            "maxConnections", compute.maxConnections(),
+            "osUser", compute.osUser(),
+            "cacheDir", compute.cacheDir() == null ? null : compute.cacheDir().toString(),
+            "captureWal", Quantities.formatBytes(compute.captureWalBytes()),
+            "captureInterval", Quantities.format(compute.captureInterval())));
+    root.put(
+        "page",
+        section(
+            "l1", Quantities.formatBytes(config.page().l1Bytes()),
+            "l2", Quantities.formatBytes(config.page().l2Bytes())));
+    root.put("scaler", section("idleTimeout", Quantities.format(config.scaler().idleTimeout())));
+    root.put(
+        "service",
+        section("host", config.service().host(), "httpPort", config.service().httpPort()));
+    return root;
+  }
+
+  private static Map<String, Object> gateway(EbbConfig.Gateway gateway) {
+    EbbConfig.Tls tls = gateway.tls();
+    return section(
+        "host",
+        gateway.host(),
+        "port",
+        gateway.port(),
+        "tls",
+        tls == null
+            ? null
+            : section(
+                "certificate", tls.certificate().toString(),
+                "privateKey", tls.privateKey().toString()),
+        "requireTls",
+        gateway.requireTls(),
+        "maxConnections",
+        gateway.maxConnections());
+  }
+
+  private static Map<String, Object> store(EbbConfig.Store store) {
+    return switch (store) {
+      case EbbConfig.Store.Local local -> section("local", section("dir", local.dir().toString()));
+      case EbbConfig.Store.S3 s3 ->
+          section(
+              "s3",
+              section(
+                  "endpoint", s3.endpoint(),
+                  "bucket", s3.bucket(),
+                  "prefix", s3.prefix(),
+                  "region", s3.region()));
+    };
+  }
+
+  private static Map<String, Object> kafka(EbbConfig.Kafka kafka) {
+    return switch (kafka) {
+      case EbbConfig.Kafka.Embedded embedded ->
+          section("embedded", section("port", embedded.port()));
+      case EbbConfig.Kafka.Cluster cluster ->
+          section(
+              "bootstrapServers", cluster.bootstrapServers(),
+              "replicationFactor", cluster.replicationFactor(),
+              "minInsyncReplicas", cluster.minInsyncReplicas(),
+              "properties", hidden(cluster.properties()));
+    };
+  }
+
+  private static @Nullable Map<String, Object> hidden(Map<String, String> properties) {
+    if (properties.isEmpty()) {
+      return null;
+    }
+    var shown = new LinkedHashMap<String, Object>();
+    properties.forEach((key, value) -> shown.put(key, isSecret(key) ? HIDDEN : value));
+    return shown;
+  }
+
+  private static boolean isSecret(String key) {
+    return SECRET_KEY.matcher(key.toLowerCase(Locale.ROOT)).matches();
+  }
+
+  /** Keys and values in turn; a null value leaves its key out. */
+  private static Map<String, Object> section(@Nullable Object... keysAndValues) {
+    var section = new LinkedHashMap<String, Object>();
+    for (int i = 0; i < keysAndValues.length; i += 2) {
+      Object value = keysAndValues[i + 1];
+      if (value != null) {
+        section.put(String.valueOf(keysAndValues[i]), value);
+      }
+    }
+    return section;
+  }
+}

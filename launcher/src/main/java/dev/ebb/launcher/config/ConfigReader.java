@@ -1,0 +1,322 @@
+package dev.ebb.launcher.config;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import dev.ebb.launcher.config.EbbConfig.Kafka;
+import dev.ebb.launcher.config.EbbConfig.Store;
+import dev.ebb.launcher.config.EbbConfig.Tls;
+import dev.ebb.shared.model.Secret;
+import java.io.IOException;
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads the configuration: defaults, over them a YAML (or JSON, which is YAML too) file, over that
+ * the flags of the command line; secrets from the environment.
+ */
+public final class ConfigReader {
+  private static final int MAX_PORT = 65535;
+  private static final long MEGABYTE = 1024 * 1024;
+  private static final int MIN_SECRET_LENGTH = 16;
+  private static final Pattern HOST_AND_PORT = Pattern.compile("[^\\s:,]+:\\d{1,5}");
+
+  /** A value of the command line: {@code flag} is how it was given, for messages. */
+  public record Flag(String flag, String path, String value) {}
+
+  private final Map<String, String> environment;
+  private final long machineMemoryBytes;
+
+  /**
+   * @param environment the environment's variables
+   * @param machineMemoryBytes half of it is what computes may use, unless configured
+   */
+  public ConfigReader(Map<String, String> environment, long machineMemoryBytes) {
+    this.environment = Map.copyOf(environment);
+    this.machineMemoryBytes = machineMemoryBytes;
+  }
+
+  /** The effective configuration, or all that is wrong with it. */
+  public EbbConfig read(@Nullable Path file, List<Flag> flags) throws ConfigException {
+    List<String> violations = new ArrayList<>();
+    ObjectNode tree = parse(file, violations);
+    if (!violations.isEmpty()) {
+      throw new ConfigException(violations);
+    }
+    Map<String, String> origins = new LinkedHashMap<>();
+    for (Flag flag : flags) {
+      overlay(tree, flag);
+      origins.put(flag.path(), flag.flag());
+    }
+    var root = new Section("", tree, violations, origins);
+    EbbConfig config = read(root);
+    root.finish();
+    requireLong("EBB_CLUSTER_SECRET", config.clusterSecret(), violations);
+    requireLong("EBB_TOKEN", config.apiToken(), violations);
+    if (!violations.isEmpty()) {
+      throw new ConfigException(violations);
+    }
+    return config;
+  }
+
+  private static void requireLong(
+      String variable, @Nullable Secret secret, List<String> violations) {
+    if (secret != null && secret.reveal().length() < MIN_SECRET_LENGTH) {
+      violations.add(
+          "the environment variable "
+              + variable
+              + " is shorter than "
+              + MIN_SECRET_LENGTH
+              + " characters");
+    }
+  }
+
+  private EbbConfig read(Section root) {
+    Path dataDir = root.path("dataDir");
+    if (dataDir == null) {
+      dataDir = Path.of(".ebb").toAbsolutePath().normalize();
+    }
+    return new EbbConfig(
+        dataDir,
+        secret("EBB_CLUSTER_SECRET"),
+        secret("EBB_TOKEN"),
+        gateway(root.section("gateway")),
+        api(root.section("api")),
+        store(root.section("store"), dataDir),
+        kafka(root.section("kafka")),
+        hazelcast(root.section("hazelcast")),
+        bus(root.section("bus")),
+        compute(root.section("compute")),
+        page(root.section("page")),
+        scaler(root.section("scaler")),
+        service(root.section("service")));
+  }
+
+  private static EbbConfig.Gateway gateway(Section section) {
+    return new EbbConfig.Gateway(
+        section.text("host", "127.0.0.1"),
+        section.integer("port", 6432, 0, MAX_PORT),
+        tls(section, section.section("tls")),
+        section.truth("requireTls", false),
+        section.integer("maxConnections", 20_000, 1, 1_000_000));
+  }
+
+  private static @Nullable Tls tls(Section gateway, Section section) {
+    Path certificate = section.path("certificate");
+    Path privateKey = section.path("privateKey");
+    if (certificate != null && privateKey != null) {
+      requireFile(section, "certificate", certificate);
+      requireFile(section, "privateKey", privateKey);
+      return new Tls(certificate, privateKey);
+    }
+    if (certificate != null || privateKey != null) {
+      gateway.violate("tls", "certificate and privateKey go together");
+    }
+    return null;
+  }
+
+  private static void requireFile(Section section, String key, Path file) {
+    if (!Files.isReadable(file)) {
+      section.violate(key, file + " cannot be read");
+    }
+  }
+
+  private static EbbConfig.Api api(Section section) {
+    return new EbbConfig.Api(
+        section.text("host", "127.0.0.1"), section.integer("httpPort", 8432, 0, MAX_PORT));
+  }
+
+  private Store store(Section section, Path dataDir) {
+    boolean local = section.has("local");
+    if (!section.has("s3")) {
+      Path dir = section.section("local").path("dir");
+      return new Store.Local(dir == null ? dataDir.resolve("store") : dir);
+    }
+    if (local) {
+      section.section("local").path("dir");
+      section.violate("s3", "choose one of local and s3");
+    }
+    Section s3 = section.section("s3");
+    String endpoint = s3.required("endpoint");
+    if (!endpoint.isEmpty() && !isHttpUrl(endpoint)) {
+      s3.violate("endpoint", "\"" + endpoint + "\" is not an http or https URL");
+    }
+    return new Store.S3(
+        endpoint,
+        s3.required("bucket"),
+        s3.text("prefix", "ebb"),
+        s3.text("region", "us-east-1"),
+        requiredSecret(s3, "AWS_ACCESS_KEY_ID"),
+        requiredSecret(s3, "AWS_SECRET_ACCESS_KEY"));
+  }
+
+  private static boolean isHttpUrl(String text) {
+    try {
+      URI uri = new URI(text);
+      return uri.getHost() != null
+          && ("http".equals(uri.getScheme()) || "https".equals(uri.getScheme()));
+    } catch (URISyntaxException e) {
+      return false;
+    }
+  }
+
+  private static Kafka kafka(Section section) {
+    boolean cluster = section.has("bootstrapServers");
+    if (cluster && section.has("embedded")) {
+      section.violate("embedded", "choose one of embedded and bootstrapServers");
+    }
+    int embeddedPort = section.section("embedded").integer("port", 0, 0, MAX_PORT);
+    List<String> servers = section.list("bootstrapServers");
+    requireHostsAndPorts(section, "bootstrapServers", servers);
+    int replicas = section.integer("replicationFactor", 1, 1, 100);
+    int inSync = section.integer("minInsyncReplicas", Math.max(1, replicas - 1), 1, 100);
+    Map<String, String> properties = section.map("properties");
+    if (inSync > replicas) {
+      section.violate(
+          "minInsyncReplicas", inSync + " is more than the replicationFactor " + replicas);
+    }
+    if (!cluster) {
+      for (String key : List.of("replicationFactor", "minInsyncReplicas", "properties")) {
+        if (section.has(key)) {
+          section.violate(key, "goes with bootstrapServers: the embedded broker stands alone");
+        }
+      }
+      return new Kafka.Embedded(embeddedPort);
+    }
+    if (servers.isEmpty()) {
+      section.violate("bootstrapServers", "is empty");
+    }
+    return new Kafka.Cluster(String.join(",", servers), replicas, inSync, properties);
+  }
+
+  private static EbbConfig.Hazelcast hazelcast(Section section) {
+    List<String> members = section.list("members");
+    requireHostsAndPorts(section, "members", members);
+    return new EbbConfig.Hazelcast(
+        section.text("host", "127.0.0.1"),
+        section.integer("port", members.isEmpty() ? 0 : 5701, 0, MAX_PORT),
+        members);
+  }
+
+  private static void requireHostsAndPorts(Section section, String key, List<String> items) {
+    for (String item : items) {
+      if (!HOST_AND_PORT.matcher(item).matches()) {
+        section.violate(key, "\"" + item + "\" is not host:port");
+      }
+    }
+  }
+
+  private static EbbConfig.Bus bus(Section section) {
+    return new EbbConfig.Bus(
+        section.text("host", "127.0.0.1"), section.integer("port", 0, 0, MAX_PORT));
+  }
+
+  private EbbConfig.Compute compute(Section section) {
+    long one = section.bytes("computeMemory", 256 * MEGABYTE, 64 * MEGABYTE);
+    long half = machineMemoryBytes / 2 / MEGABYTE * MEGABYTE;
+    long budget = section.bytes("memoryBudget", Math.max(half, one), 64 * MEGABYTE);
+    if (budget < one) {
+      section.violate(
+          "memoryBudget",
+          Quantities.formatBytes(budget)
+              + " is less than one compute's computeMemory "
+              + Quantities.formatBytes(one));
+    }
+    Duration interval = section.duration("captureInterval", Duration.ofMinutes(1));
+    if (interval.toMillis() < 1_000) {
+      section.violate("captureInterval", "is shorter than 1s");
+    }
+    return new EbbConfig.Compute(
+        section.text("host", "127.0.0.1"),
+        budget,
+        one,
+        section.integer("maxConnections", 100, 10, 10_000),
+        section.text("osUser", "postgres"),
+        section.path("cacheDir"),
+        section.bytes("captureWal", 32 * MEGABYTE, MEGABYTE),
+        interval);
+  }
+
+  private static EbbConfig.Page page(Section section) {
+    return new EbbConfig.Page(
+        section.bytes("l1", 64 * MEGABYTE, MEGABYTE), section.bytes("l2", 64 * MEGABYTE, 0));
+  }
+
+  private static EbbConfig.Scaler scaler(Section section) {
+    return new EbbConfig.Scaler(section.duration("idleTimeout", Duration.ofMinutes(5)));
+  }
+
+  private static EbbConfig.Service service(Section section) {
+    return new EbbConfig.Service(
+        section.text("host", "127.0.0.1"), section.integer("httpPort", 0, 0, MAX_PORT));
+  }
+
+  private @Nullable Secret secret(String variable) {
+    String value = environment.get(variable);
+    return value == null || value.isBlank() ? null : new Secret(value);
+  }
+
+  private Secret requiredSecret(Section section, String variable) {
+    Secret found = secret(variable);
+    if (found == null) {
+      section.violate("endpoint", "the environment variable " + variable + " is not set");
+      return new Secret("");
+    }
+    return found;
+  }
+
+  private static ObjectNode parse(@Nullable Path file, List<String> violations) {
+    ObjectNode empty = JsonNodeFactory.instance.objectNode();
+    if (file == null) {
+      return empty;
+    }
+    try {
+      JsonNode tree = mapper().readTree(Files.readString(file));
+      if (tree == null || tree.isMissingNode() || tree.isNull()) {
+        return empty;
+      }
+      if (tree instanceof ObjectNode object) {
+        return object;
+      }
+      violations.add(file + ": expected sections such as \"gateway:\" at the top");
+    } catch (JsonProcessingException e) {
+      var at = e.getLocation();
+      String where = at == null ? "" : ":" + at.getLineNr() + ":" + at.getColumnNr();
+      String what = e.getOriginalMessage().lines().findFirst().orElse("");
+      violations.add(file + where + ": not YAML: " + what);
+    } catch (IOException e) {
+      violations.add(file + ": cannot be read: does it exist?");
+    }
+    return empty;
+  }
+
+  static YAMLMapper mapper() {
+    return YAMLMapper.builder(
+            YAMLFactory.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build())
+        .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+        .build();
+  }
+
+  private static void overlay(ObjectNode tree, Flag flag) {
+    String[] keys = flag.path().split("\\.", -1);
+    ObjectNode at = tree;
+    for (int i = 0; i < keys.length - 1; i++) {
+      at = at.get(keys[i]) instanceof ObjectNode below ? below : at.putObject(keys[i]);
+    }
+    at.put(keys[keys.length - 1], flag.value());
+  }
+}

@@ -1,0 +1,161 @@
+package dev.ebb.launcher.config;
+
+import dev.ebb.shared.model.Secret;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Everything that is configured. Made by {@link ConfigReader}, which checks it; {@link
+ * ConfigPrinter} shows it.
+ *
+ * @param dataDir where a process keeps its files; everything that is not named otherwise is below
+ *     it
+ * @param clusterSecret shared by the services to log in to computes; null: kept in the data
+ *     directory
+ * @param apiToken what clients of the HTTP API present; null: kept in the data directory
+ */
+public record EbbConfig(
+    Path dataDir,
+    @Nullable Secret clusterSecret,
+    @Nullable Secret apiToken,
+    Gateway gateway,
+    Api api,
+    Store store,
+    Kafka kafka,
+    Hazelcast hazelcast,
+    Bus bus,
+    Compute compute,
+    Page page,
+    Scaler scaler,
+    Service service) {
+
+  /**
+   * The PostgreSQL wire protocol.
+   *
+   * @param tls the certificate to show; null: a self-signed one, made at the first start
+   * @param requireTls whether clients without TLS are refused
+   * @param maxConnections of clients, in all
+   */
+  public record Gateway(
+      String host, int port, @Nullable Tls tls, boolean requireTls, int maxConnections) {}
+
+  /** PEM files. */
+  public record Tls(Path certificate, Path privateKey) {}
+
+  /** The HTTP API. */
+  public record Api(String host, int httpPort) {}
+
+  /** The object store. */
+  public sealed interface Store {
+    /** A directory of this machine. */
+    record Local(Path dir) implements Store {}
+
+    /**
+     * A bucket.
+     *
+     * @param prefix put before every key; may be empty
+     * @param accessKey from {@code AWS_ACCESS_KEY_ID}
+     * @param secretKey from {@code AWS_SECRET_ACCESS_KEY}
+     */
+    record S3(
+        String endpoint,
+        String bucket,
+        String prefix,
+        String region,
+        Secret accessKey,
+        Secret secretKey)
+        implements Store {}
+  }
+
+  /** Where the WAL goes. */
+  public sealed interface Kafka {
+    /**
+     * A broker inside {@code ebb up}.
+     *
+     * @param port 0: any free one
+     */
+    record Embedded(int port) implements Kafka {}
+
+    /**
+     * A Kafka cluster.
+     *
+     * @param properties of the clients, for security: {@code security.protocol} and its like
+     */
+    record Cluster(
+        String bootstrapServers,
+        int replicationFactor,
+        int minInsyncReplicas,
+        Map<String, String> properties)
+        implements Kafka {
+      /** Without the properties: a password may be among them. */
+      @Override
+      public String toString() {
+        return "Cluster[bootstrapServers=" + bootstrapServers + "]";
+      }
+    }
+  }
+
+  /**
+   * The cluster of processes.
+   *
+   * @param host the address that this member binds and tells the others
+   * @param port 0: any free one
+   * @param members {@code host:port} of members to join; empty: this process is alone
+   */
+  public record Hazelcast(String host, int port, List<String> members) {}
+
+  /**
+   * The event bus.
+   *
+   * @param host the address that this process binds and tells the others
+   * @param port 0: any free one
+   */
+  public record Bus(String host, int port) {}
+
+  /**
+   * What this host gives to computes.
+   *
+   * @param host the address that computes listen on and that the gateway connects to
+   * @param memoryBudgetBytes of all computes together
+   * @param computeMemoryBytes of one compute
+   * @param maxConnections of one compute
+   * @param osUser who runs PostgreSQL where Ebb runs as root
+   * @param cacheDir local files of computes, thrown away at will; null: chosen at the start
+   * @param captureWalBytes a running compute is captured once it has written so much WAL
+   * @param captureInterval and at the latest after this time
+   */
+  public record Compute(
+      String host,
+      long memoryBudgetBytes,
+      long computeMemoryBytes,
+      int maxConnections,
+      String osUser,
+      @Nullable Path cacheDir,
+      long captureWalBytes,
+      Duration captureInterval) {}
+
+  /**
+   * The caches of the page service.
+   *
+   * @param l1Bytes in the process
+   * @param l2Bytes in Hazelcast, for each member
+   */
+  public record Page(long l1Bytes, long l2Bytes) {}
+
+  /**
+   * When computes are put to sleep.
+   *
+   * @param idleTimeout zero: never
+   */
+  public record Scaler(Duration idleTimeout) {}
+
+  /**
+   * {@code ebb run}: what every service's process shows.
+   *
+   * @param httpPort of {@code /metrics} and {@code /healthz}; 0: none
+   */
+  public record Service(String host, int httpPort) {}
+}

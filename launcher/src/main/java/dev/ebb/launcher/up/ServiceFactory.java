@@ -1,0 +1,157 @@
+package dev.ebb.launcher.up;
+
+import dev.ebb.computeservice.ComputeService;
+import dev.ebb.computeservice.ComputeServiceConfig;
+import dev.ebb.gateway.GatewayConfig;
+import dev.ebb.gateway.GatewayService;
+import dev.ebb.gateway.api.ApiConfig;
+import dev.ebb.gateway.api.ApiConfig.ReadinessCheck;
+import dev.ebb.gateway.api.ApiService;
+import dev.ebb.launcher.config.EbbConfig;
+import dev.ebb.pageservice.PageService;
+import dev.ebb.pageservice.PageServiceConfig;
+import dev.ebb.scalerservice.ScalerConfig;
+import dev.ebb.scalerservice.ScalerService;
+import dev.ebb.walservice.WalService;
+import dev.ebb.walservice.WalServiceConfig;
+import dev.ebb.walservice.topic.KafkaConfig;
+import io.vertx.core.Deployable;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Makes services from the configuration: the only place that knows all of them. */
+final class ServiceFactory {
+  private static final long MEBIBYTE = 1024 * 1024;
+
+  private final Foundation foundation;
+  private final EbbConfig config;
+
+  ServiceFactory(Foundation foundation) {
+    this.foundation = foundation;
+    this.config = foundation.config();
+  }
+
+  Deployable page() {
+    var defaults = PageServiceConfig.defaults();
+    return new PageService(
+        foundation.store(),
+        foundation.cluster().hazelcast(),
+        new PageServiceConfig(
+            config.page().l1Bytes(),
+            defaults.objectCacheBytes(),
+            (int) (config.page().l2Bytes() / MEBIBYTE),
+            defaults.sharedCacheTimeoutMs(),
+            defaults.packBytes(),
+            defaults.captureBufferBytes(),
+            defaults.captureIdleMs(),
+            defaults.compressionLevel()),
+        foundation.meters());
+  }
+
+  Deployable wal() {
+    EbbConfig.Kafka.Cluster kafka = foundation.kafka();
+    var reached =
+        new KafkaConfig(
+            kafka.bootstrapServers(),
+            kafka.properties(),
+            kafka.replicationFactor(),
+            kafka.minInsyncReplicas(),
+            // Nobody else has a copy.
+            kafka.replicationFactor() == 1);
+    return new WalService(
+        WalServiceConfig.of(reached, foundation.directory().resolve("spool")), foundation.meters());
+  }
+
+  Deployable compute() {
+    EbbConfig.Compute compute = config.compute();
+    var cacheDir =
+        compute.cacheDir() == null
+            ? CacheDirectory.choose(foundation.directory())
+            : compute.cacheDir();
+    var defaults =
+        ComputeServiceConfig.of(
+            cacheDir, foundation.clusterSecret(), (int) (compute.memoryBudgetBytes() / MEBIBYTE));
+    return new ComputeService(
+        foundation.store(),
+        new ComputeServiceConfig(
+            cacheDir,
+            compute.osUser(),
+            compute.host(),
+            defaults.memoryBudgetMb(),
+            (int) (compute.computeMemoryBytes() / MEBIBYTE),
+            compute.maxConnections(),
+            foundation.clusterSecret(),
+            compute.captureWalBytes(),
+            compute.captureInterval().toMillis(),
+            defaults.startTimeoutMs(),
+            defaults.stopTimeoutMs()),
+        foundation.meters());
+  }
+
+  Deployable gateway() {
+    EbbConfig.Gateway gateway = config.gateway();
+    EbbConfig.Tls tls = gateway.tls();
+    var defaults = GatewayConfig.of(gateway.port(), foundation.directory().resolve("tls"));
+    return new GatewayService(
+        foundation.store(),
+        new GatewayConfig(
+            gateway.host(),
+            gateway.port(),
+            defaults.tlsDirectory(),
+            tls == null ? null : tls.certificate(),
+            tls == null ? null : tls.privateKey(),
+            gateway.requireTls(),
+            defaults.loginTimeoutMs(),
+            defaults.wakeTimeoutMs(),
+            defaults.maxUnauthenticated(),
+            gateway.maxConnections(),
+            defaults.eventLoops()),
+        foundation.meters());
+  }
+
+  Deployable api() {
+    EbbConfig.Api api = config.api();
+    return new ApiService(
+        foundation.store(),
+        new ApiConfig(
+            api.host(),
+            api.httpPort(),
+            foundation.apiToken(),
+            List.of(new ReadinessCheck("cluster", this::clusterIsSafe))),
+        foundation.meters());
+  }
+
+  Deployable scaler() {
+    return new ScalerService(
+        new ScalerConfig(
+            config.scaler().idleTimeout(),
+            Map.of(),
+            ScalerConfig.DEFAULT_TICK,
+            kafkaProperties(),
+            foundation.kafka().replicationFactor()),
+        foundation.meters());
+  }
+
+  /** Asked on a thread of its own: Hazelcast looks around among the members. */
+  private Future<?> clusterIsSafe() {
+    Promise<Void> answer = Promise.promise();
+    Thread.ofVirtual()
+        .start(() -> {
+          if (foundation.cluster().isSafe()) {
+            answer.complete();
+          } else {
+            answer.fail("the cluster's data is not safe: members come or go");
+          }
+        });
+    return answer.future();
+  }
+
+  private Map<String, String> kafkaProperties() {
+    var properties = new HashMap<String, String>(foundation.kafka().properties());
+    properties.put("bootstrap.servers", foundation.kafka().bootstrapServers());
+    return properties;
+  }
+}

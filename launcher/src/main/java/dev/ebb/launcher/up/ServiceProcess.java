@@ -1,0 +1,105 @@
+package dev.ebb.launcher.up;
+
+import dev.ebb.launcher.client.ServerLocation;
+import dev.ebb.launcher.config.EbbConfig;
+import dev.ebb.launcher.config.EbbConfig.Kafka;
+import dev.ebb.launcher.up.RunningServices.Stop;
+import dev.ebb.shared.model.Secret;
+import dev.ebb.shared.store.ObjectStore;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** {@code ebb run}: one service in this process, from the start to a signal. */
+public final class ServiceProcess {
+  private static final Logger log = LoggerFactory.getLogger(ServiceProcess.class);
+  private static final Duration LEAVE_BOUND = Duration.ofSeconds(10);
+
+  private ServiceProcess() {}
+
+  /** Starts, says so, waits for a signal, stops. */
+  public static void run(ServiceName service, EbbConfig config, PrintWriter out) throws Exception {
+    if (!(config.kafka() instanceof Kafka.Cluster kafka)) {
+      throw new StartException(
+          "kafka.bootstrapServers is missing: \"ebb run\" needs a Kafka (\"ebb up\" has its own)");
+    }
+    var signals = StopSignals.listen();
+    try (var directory = DataDirectory.open(config.dataDir(), "run-" + service + ".lock");
+        var meters = new Meters();
+        ObjectStore store = ObjectStores.open(config.store())) {
+      LogFile.start(Files.createDirectories(directory.path().resolve("log")), "ebb-" + service);
+      requirePorts(service, config);
+      Secret clusterSecret =
+          config.clusterSecret() == null ? directory.clusterSecret() : config.clusterSecret();
+      Secret token = config.apiToken() == null ? directory.token() : config.apiToken();
+      Cluster cluster = Cluster.join(config);
+      var services = new RunningServices(cluster.vertx());
+      var foundation =
+          new Foundation(
+              config,
+              directory.path(),
+              clusterSecret,
+              token,
+              store,
+              cluster,
+              kafka,
+              meters.registry());
+      try {
+        serve(service, foundation, cluster, services);
+        out.println("ebb " + service + " is up");
+        out.flush();
+        log.info("{} is up", service);
+        signals.await();
+      } finally {
+        services.stop();
+        cluster.leave(LEAVE_BOUND);
+      }
+    }
+  }
+
+  private static void requirePorts(ServiceName service, EbbConfig config) throws StartException {
+    Ports.requireFree(
+        config.service().host(), config.service().httpPort(), "/metrics", "service.httpPort");
+    if (service == ServiceName.GATEWAY) {
+      Ports.requireFree(config.gateway().host(), config.gateway().port(), "PostgreSQL", "--port");
+      Ports.requireFree(config.api().host(), config.api().httpPort(), "HTTP", "--http-port");
+    }
+  }
+
+  private static void serve(
+      ServiceName service, Foundation foundation, Cluster cluster, RunningServices services)
+      throws Exception {
+    var serving = new AtomicBoolean();
+    EbbConfig config = foundation.config();
+    if (config.service().httpPort() != 0) {
+      services.start(
+          Stop.PAGE,
+          new HealthEndpoint(
+              config.service().host(),
+              config.service().httpPort(),
+              foundation.meters(),
+              () -> serving.get() && cluster.isSafe()));
+    }
+    var factory = new ServiceFactory(foundation);
+    switch (service) {
+      case GATEWAY -> {
+        services.start(Stop.GATEWAY, factory.gateway());
+        services.start(Stop.API, factory.api());
+        new ServerLocation(
+                "http://" + config.api().host() + ":" + config.api().httpPort(),
+                config.gateway().host(),
+                config.gateway().port(),
+                ProcessHandle.current().pid())
+            .write(foundation.directory());
+      }
+      case COMPUTE -> services.start(Stop.COMPUTE, factory.compute());
+      case PAGE -> services.start(Stop.PAGE, factory.page());
+      case WAL -> services.start(Stop.WAL, factory.wal());
+      case SCALER -> services.start(Stop.SCALER, factory.scaler());
+    }
+    serving.set(true);
+  }
+}

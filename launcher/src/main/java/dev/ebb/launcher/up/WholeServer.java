@@ -1,0 +1,153 @@
+package dev.ebb.launcher.up;
+
+import dev.ebb.launcher.client.ApiClient;
+import dev.ebb.launcher.client.ApiException;
+import dev.ebb.launcher.client.ServerLocation;
+import dev.ebb.launcher.config.EbbConfig;
+import dev.ebb.launcher.config.EbbConfig.Kafka;
+import dev.ebb.launcher.up.RunningServices.Stop;
+import dev.ebb.shared.model.Secret;
+import dev.ebb.shared.store.ObjectStore;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** All services with the broker, the cluster and the object store they need, in this process. */
+final class WholeServer {
+  private static final Logger log = LoggerFactory.getLogger(WholeServer.class);
+  private static final Duration LEAVE_BOUND = Duration.ofSeconds(10);
+
+  private final EbbConfig config;
+  private final DataDirectory directory;
+  private final Progress progress;
+  private final Secret token;
+  private final Secret clusterSecret;
+  private final Meters meters = new Meters();
+
+  private volatile @Nullable ObjectStore store;
+  private volatile @Nullable Broker broker;
+  private volatile @Nullable Cluster cluster;
+  private volatile @Nullable RunningServices services;
+
+  WholeServer(EbbConfig config, DataDirectory directory, Progress progress) throws StartException {
+    this.config = config;
+    this.directory = directory;
+    this.progress = progress;
+    this.token = config.apiToken() == null ? directory.token() : config.apiToken();
+    this.clusterSecret =
+        config.clusterSecret() == null ? directory.clusterSecret() : config.clusterSecret();
+  }
+
+  /** Starts all, as much as possible side by side; what is started stays so where it fails. */
+  void start() throws Exception {
+    Ports.requireFree(config.gateway().host(), config.gateway().port(), "PostgreSQL", "--port");
+    Ports.requireFree(config.api().host(), config.api().httpPort(), "HTTP", "--http-port");
+    if (config.kafka() instanceof Kafka.Embedded embedded) {
+      Ports.requireFree("127.0.0.1", embedded.port(), "Kafka", "kafka.embedded.port");
+    }
+    progress.say("starting in " + directory.path());
+    Tasks.together(
+        List.of(
+            () -> store = progress.step("object store", () -> ObjectStores.open(config.store())),
+            () -> broker = progress.step("broker", () -> Broker.start(config, directory.path())),
+            () -> cluster = progress.step("cluster", () -> Cluster.join(config))));
+
+    Cluster joined = Objects.requireNonNull(cluster);
+    var running = new RunningServices(joined.vertx());
+    services = running;
+    var factory =
+        new ServiceFactory(
+            new Foundation(
+                config,
+                directory.path(),
+                clusterSecret,
+                token,
+                Objects.requireNonNull(store),
+                joined,
+                Objects.requireNonNull(broker).address(),
+                meters.registry()));
+    Tasks.together(
+        List.of(
+            service("page", () -> running.start(Stop.PAGE, factory.page())),
+            service("wal", () -> running.start(Stop.WAL, factory.wal()))));
+    Tasks.together(
+        List.of(
+            service("compute", () -> running.start(Stop.COMPUTE, factory.compute())),
+            service("gateway", () -> running.start(Stop.GATEWAY, factory.gateway())),
+            service("api", () -> running.start(Stop.API, factory.api())),
+            service("scaler", () -> running.start(Stop.SCALER, factory.scaler()))));
+    location().write(directory.path());
+  }
+
+  private interface Step {
+    void run() throws StartException;
+  }
+
+  private Callable<?> service(String name, Step step) {
+    return () ->
+        progress.step(
+            name,
+            () -> {
+              step.run();
+              return name;
+            });
+  }
+
+  private ServerLocation location() {
+    return new ServerLocation(
+        "http://" + reachable(config.api().host()) + ":" + config.api().httpPort(),
+        reachable(config.gateway().host()),
+        config.gateway().port(),
+        ProcessHandle.current().pid());
+  }
+
+  /** An address that a client on this machine can use. */
+  private static String reachable(String host) {
+    return "0.0.0.0".equals(host) || "::".equals(host) ? "127.0.0.1" : host;
+  }
+
+  /** Makes the first database where there has been none. */
+  Greeting greet(@Nullable String password) throws StartException {
+    ServerLocation location = location();
+    try {
+      var api = new ApiClient(location.url(), token.reveal());
+      FirstDatabase first = FirstDatabase.ensure(api, directory, password);
+      return new Greeting(
+          location.gatewayHost(),
+          location.gatewayPort(),
+          first.login(),
+          first.password(),
+          location.url(),
+          directory.path());
+    } catch (ApiException e) {
+      throw new StartException("the first database was not made: " + e.getMessage(), e);
+    }
+  }
+
+  /** Stops what has been started, in order; never throws. */
+  void stop() {
+    try {
+      ServerLocation.delete(directory.path());
+    } catch (IOException e) {
+      log.warn("endpoint.json stays behind: {}", e.toString());
+    }
+    if (services != null) {
+      services.stop();
+    }
+    if (cluster != null) {
+      cluster.leave(LEAVE_BOUND);
+    }
+    if (broker != null) {
+      broker.close();
+    }
+    if (store != null) {
+      store.close();
+    }
+    meters.close();
+  }
+}

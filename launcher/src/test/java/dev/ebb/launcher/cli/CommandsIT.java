@@ -1,0 +1,257 @@
+package dev.ebb.launcher.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.ebb.launcher.client.ServerLocation;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The commands against an API that is not real: what they send, print and exit with. */
+final class CommandsIT {
+  private static final String DATABASES =
+      """
+      {"databases":[{"name":"blog","owner":"writer","state":"ready","branches":[\
+      {"name":"dev","state":"running"},{"name":"main","state":"suspended"}]},\
+      {"name":"shop","owner":"app","state":"creating","branches":[]}]}\
+      """;
+  private static final String COMPUTES =
+      """
+      {"computes":[{"database":"shop","branch":"main","state":"running","host":"h1","port":5000,\
+      "pid":71,"uptimeMs":65000,"idleMs":900,"connections":3,"residentBytes":52428800,\
+      "hydratedBytes":1536,"durableLsn":"0/16B3748"}],"hosts":[]}\
+      """;
+
+  @TempDir private Path directory;
+
+  private final FakeApi api = new FakeApi();
+
+  private record Outcome(int code, String out, String err) {}
+
+  @BeforeEach
+  void leaveWhatAServerLeaves() throws IOException {
+    new ServerLocation(api.url(), "127.0.0.1", 6432, 1).write(directory);
+    Files.writeString(directory.resolve("token"), FakeApi.TOKEN + "\n");
+  }
+
+  @AfterEach
+  void close() {
+    api.close();
+  }
+
+  private Outcome run(String... words) {
+    List<String> arguments = new ArrayList<>(List.of(words));
+    int at = arguments.indexOf("--");
+    arguments.addAll(at < 0 ? arguments.size() : at, List.of("--data", directory.toString()));
+    return runBare(arguments.toArray(String[]::new));
+  }
+
+  private static Outcome runBare(String... words) {
+    var out = new StringWriter();
+    var err = new StringWriter();
+    int code =
+        EbbCommand.commandLine(List.of())
+            .setOut(new PrintWriter(out))
+            .setErr(new PrintWriter(err))
+            .execute(words);
+    return new Outcome(code, out.toString(), err.toString());
+  }
+
+  @Test
+  void createSendsTheDatabaseAndPrintsThePsqlLine() {
+    api.answer("POST /v1/databases", 201, "{\"name\":\"shop\"}");
+
+    Outcome outcome = run("db", "create", "shop", "--owner", "app", "--password", "s3cret");
+
+    assertThat(outcome.code()).isZero();
+    assertThat(api.requests())
+        .containsExactly(
+            "POST /v1/databases {\"name\":\"shop\",\"owner\":\"app\",\"password\":\"s3cret\"}");
+    assertThat(outcome.out())
+        .isEqualTo(
+            """
+            created database shop, owner app
+            psql "postgres://app@127.0.0.1:6432/shop"
+            """);
+  }
+
+  @Test
+  void createWithoutPasswordMakesOneAndShowsIt() {
+    api.answer("POST /v1/databases", 201, "{\"name\":\"shop\"}");
+
+    Outcome outcome = run("db", "create", "shop", "--json");
+
+    assertThat(outcome.out()).matches("\\{\"name\":\"shop\",\"password\":\"\\w{32}\"}\n");
+  }
+
+  @Test
+  void twoPasswordsAreWrongUsage() {
+    Outcome outcome = run("db", "create", "shop", "--password", "a", "--password-stdin");
+
+    assertThat(outcome.code()).isEqualTo(2);
+    assertThat(outcome.err().lines()).hasSize(1);
+    assertThat(api.requests()).isEmpty();
+  }
+
+  @Test
+  void listPrintsAnAlignedTable() {
+    api.answer("GET /v1/databases", 200, DATABASES);
+
+    assertThat(run("db", "list").out())
+        .isEqualTo(
+            """
+            DATABASE  OWNER   STATE
+            blog@dev  writer  running
+            blog      writer  suspended
+            shop      app     creating
+            """);
+  }
+
+  @Test
+  void jsonIsTheApisOwn() {
+    api.answer("GET /v1/databases", 200, DATABASES);
+    api.answer("GET /v1/computes", 200, COMPUTES);
+
+    assertThat(run("db", "list", "--json").out()).isEqualTo(DATABASES + "\n");
+    assertThat(run("ps", "--json").out()).isEqualTo(COMPUTES + "\n");
+  }
+
+  @Test
+  void psPrintsFiguresForPeople() {
+    api.answer("GET /v1/computes", 200, COMPUTES);
+
+    assertThat(run("ps").out())
+        .isEqualTo(
+            """
+            DATABASE  STATE    PID    UP  IDLE  CLIENTS  MEMORY  FETCHED  DURABLE    HOST
+            shop      running   71  1m5s    0s        3   50 MB   1.5 kB  0/16B3748  h1
+            """);
+  }
+
+  @Test
+  void suspendAndWakeAddressTheBranch() {
+    api.answer("POST /v1/databases/shop/branches/main/suspend", 200, "{\"wasRunning\":true}");
+    api.answer("POST /v1/databases/shop/branches/dev/wake", 200, "{\"started\":false}");
+
+    assertThat(run("suspend", "shop").out()).isEqualTo("shop is suspended\n");
+    assertThat(run("wake", "shop@dev").out()).isEqualTo("shop@dev was awake already\n");
+  }
+
+  @Test
+  void dropNeedsNoAnswerWhereThereIsNoTerminal() {
+    api.answer("DELETE /v1/databases/shop", 204, "");
+
+    assertThat(run("db", "drop", "shop")).isEqualTo(new Outcome(0, "dropped database shop\n", ""));
+    assertThat(run("db", "drop", "shop", "--json").out())
+        .isEqualTo("{\"name\":\"shop\",\"dropped\":true}\n");
+  }
+
+  @Test
+  void dropOfNothingFailsUnlessAllowed() {
+    assertThat(run("db", "drop", "none")).isEqualTo(new Outcome(1, "", "ebb: no such thing\n"));
+    assertThat(run("db", "drop", "none", "--if-exists").code()).isZero();
+  }
+
+  @Test
+  void psqlLineNamesTheOwnerAndPassesArguments() {
+    api.answer("GET /v1/databases/blog", 200, "{\"name\":\"blog\",\"owner\":\"writer\"}");
+
+    assertThat(run("psql", "blog@dev", "--exec-line", "--", "-c", "SELECT 'x'").out())
+        .isEqualTo(
+            "exec 'psql' 'host='\\''127.0.0.1'\\'' port=6432 user='\\''writer'\\''"
+                + " dbname='\\''blog@dev'\\''' '-c' 'SELECT '\\''x'\\'''\n");
+  }
+
+  @Test
+  void psqlOfAnUnknownDatabaseSaysSo() {
+    assertThat(run("psql", "none")).isEqualTo(new Outcome(1, "", "ebb: no such thing\n"));
+  }
+
+  @Test
+  void serversOwnWordsAreTold() {
+    api.answer("POST /v1/databases", 409, "{\"detail\":\"shop exists already\"}");
+
+    assertThat(run("db", "create", "shop", "--password", "x"))
+        .isEqualTo(new Outcome(1, "", "ebb: shop exists already\n"));
+  }
+
+  @Test
+  void wrongTokenIsTold() {
+    Outcome outcome = run("db", "list", "--token", "wrong");
+
+    assertThat(outcome.code()).isEqualTo(1);
+    assertThat(outcome.err()).contains("refused the token").doesNotContain("wrong").hasLineCount(1);
+  }
+
+  @Test
+  void nobodyAtTheAddressIsCodeThree() throws IOException {
+    int port;
+    try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      port = socket.getLocalPort();
+    }
+
+    Outcome outcome = run("ps", "--url", "http://127.0.0.1:" + port);
+
+    assertThat(outcome.code()).isEqualTo(3);
+    assertThat(outcome.err()).contains("no server answers").hasLineCount(1);
+  }
+
+  @Test
+  void garbageUrlIsTold() {
+    assertThat(run("ps", "--url", "not a url").err()).contains("is not a URL").hasLineCount(1);
+    assertThat(run("ps", "--url", "file:///etc/passwd").err()).contains("is not a URL");
+  }
+
+  @Test
+  void wrongUsageIsCodeTwoAndOneLine() {
+    for (String[] words :
+        new String[][] {
+          {}, {"db"}, {"nonsense"}, {"suspend"}, {"ps", "--nonsense"}, {"wake", "a@"}, {"run", "x"}
+        }) {
+      Outcome outcome = runBare(words);
+      assertThat(outcome.code()).as(String.join(" ", words)).isEqualTo(2);
+      assertThat(outcome.err()).as(String.join(" ", words)).hasLineCount(1);
+    }
+  }
+
+  @Test
+  void everyCommandHasHelpWithAnExample() {
+    for (String command :
+        List.of(
+            "up",
+            "run",
+            "db",
+            "db create",
+            "db list",
+            "db drop",
+            "suspend",
+            "wake",
+            "ps",
+            "psql",
+            "config",
+            "config show")) {
+      String[] words = (command + " --help").split(" ", -1);
+      Outcome outcome = runBare(words);
+      assertThat(outcome.code()).as(command).isZero();
+      assertThat(outcome.out()).as(command).contains("./ebb " + words[0]);
+    }
+  }
+
+  @Test
+  void wrongConfigurationIsCodeTwo() {
+    Outcome outcome = runBare("config", "show", "--port", "x", "--idle-timeout", "y");
+
+    assertThat(outcome.code()).isEqualTo(2);
+    assertThat(outcome.err()).contains("--port").contains("--idle-timeout");
+  }
+}

@@ -1,0 +1,181 @@
+package dev.ebb.walservice;
+
+import dev.ebb.shared.bus.WalMessage.DurableLsn;
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.Generation;
+import dev.ebb.shared.model.Lsn;
+import dev.ebb.walservice.log.Command;
+import dev.ebb.walservice.receive.Primary;
+import dev.ebb.walservice.receive.Receiver;
+import dev.ebb.walservice.receive.StreamStart;
+import dev.ebb.walservice.session.LogSession;
+import dev.ebb.walservice.session.WalMetrics;
+import java.time.Duration;
+import java.util.concurrent.Executor;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The log of one generation of a branch that this instance writes. Thread-safe. */
+final class BranchLog implements Receiver.Log {
+  private static final Logger log = LoggerFactory.getLogger(BranchLog.class);
+  private static final Duration REOPEN_PAUSE = Duration.ofMillis(100);
+  private static final Duration LOOK_AGAIN = Duration.ofMillis(50);
+
+  /** Opens a further session of the same generation, behind one that cannot go on. */
+  interface Reopening {
+    LogSession reopen(LogSession uncertain);
+  }
+
+  private final BranchId branch;
+  private final Generation generation;
+  private final Executor executor;
+  private final WalMetrics metrics;
+  private final Reopening reopening;
+  private volatile LogSession session;
+  private volatile StreamStart streamStart;
+  private volatile boolean stopped;
+  private volatile long stoppedNanos;
+  private volatile @Nullable EbbException failure;
+  private @Nullable Receiver receiver;
+
+  BranchLog(
+      BranchId branch,
+      Generation generation,
+      LogSession opened,
+      StreamStart streamStart,
+      Executor executor,
+      WalMetrics metrics,
+      Reopening reopening) {
+    this.branch = branch;
+    this.generation = generation;
+    this.session = opened;
+    this.streamStart = streamStart;
+    this.executor = executor;
+    this.metrics = metrics;
+    this.reopening = reopening;
+  }
+
+  Generation generation() {
+    return generation;
+  }
+
+  /** Where the generation started, when nothing was received yet and it can still be used. */
+  synchronized @Nullable Lsn unusedStart() {
+    return receiver == null && !stopped && session.end() == null ? session.durable() : null;
+  }
+
+  /** Starts the receiver; does nothing where it runs for the same primary. */
+  synchronized void startReceiver(Primary primary) {
+    if (stopped) {
+      throw new EbbException.Conflict(
+          "the receiver of generation " + generation + " of " + branch + " was stopped");
+    }
+    Receiver present = receiver;
+    if (present != null) {
+      if (!present.primary().equals(primary)) {
+        throw new EbbException.Conflict(
+            "generation " + generation + " of " + branch + " is received from another primary");
+      }
+      return;
+    }
+    var starting =
+        new Receiver(branch.toString(), primary, this, executor, metrics, e -> failure = e);
+    receiver = starting;
+    starting.start();
+  }
+
+  /** Waits for what was received to be durable, but no longer than told, and stops. */
+  DurableLsn stop(Duration timeout) throws InterruptedException {
+    session.awaitDurable(session.appendEnd(), timeout);
+    Receiver running;
+    synchronized (this) {
+      stopped = true;
+      stoppedNanos = System.nanoTime();
+      running = receiver;
+      receiver = null;
+    }
+    if (running != null) {
+      running.stop();
+    }
+    return durable();
+  }
+
+  DurableLsn durable() {
+    LogSession present = session;
+    return new DurableLsn(present.durable(), present.provenOffset());
+  }
+
+  /** Whether it was stopped so long ago that nobody will ask for it any more. */
+  boolean isForgettable(Duration after) {
+    return stopped && System.nanoTime() - stoppedNanos > after.toNanos();
+  }
+
+  DurableLsn awaitDurable(Lsn lsn, Duration timeout) throws InterruptedException {
+    long deadline = System.nanoTime() + timeout.toNanos();
+    while (true) {
+      LogSession present = session;
+      Duration left = Duration.ofNanos(Math.max(0, deadline - System.nanoTime()));
+      if (present.awaitDurable(lsn, left)) {
+        return durable();
+      }
+      Command.End end = present.end();
+      EbbException failed = failure;
+      if (failed != null) {
+        throw failed;
+      }
+      if (end != null && !(end instanceof Command.Uncertain)) {
+        throw LogSession.toException(end);
+      }
+      if (System.nanoTime() - deadline >= 0) {
+        throw new EbbException.Unavailable(
+            "branch " + branch + " is durable up to " + present.durable() + ", not yet " + lsn);
+      }
+      Thread.sleep(LOOK_AGAIN);
+    }
+  }
+
+  @Override
+  public LogSession session() {
+    return session;
+  }
+
+  @Override
+  public void reopen(LogSession uncertain) throws InterruptedException {
+    if (session != uncertain) {
+      return;
+    }
+    try {
+      LogSession next = reopening.reopen(uncertain);
+      Lsn before = uncertain.durable();
+      Lsn now = next.durable();
+      if (now.isBefore(before)) {
+        // Kafka broke its promise. The primary may still have the bytes: go on from there.
+        log.error(
+            "the log of branch {} ends at {}, but was acknowledged up to {}: Kafka lost records",
+            branch,
+            now,
+            before);
+      }
+      // What was appended last lies before the new end only where all of it got there.
+      StreamStart last = streamStart;
+      streamStart = last.end().equals(now) ? last : StreamStart.at(now);
+      session = next;
+      metrics.sessionReopened();
+    } catch (EbbException.Unavailable e) {
+      log.warn("the log of branch {} cannot be opened again yet: {}", branch, e.getMessage());
+      Thread.sleep(REOPEN_PAUSE);
+    }
+  }
+
+  @Override
+  public StreamStart streamStart() {
+    return streamStart;
+  }
+
+  @Override
+  public void appended(Lsn lsn, byte[] bytes) {
+    streamStart = StreamStart.behind(lsn, bytes);
+  }
+}

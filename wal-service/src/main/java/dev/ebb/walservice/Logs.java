@@ -1,0 +1,383 @@
+package dev.ebb.walservice;
+
+import dev.ebb.shared.bus.WalMessage;
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.Generation;
+import dev.ebb.shared.model.Lsn;
+import dev.ebb.walservice.history.BranchHistory;
+import dev.ebb.walservice.history.Histories;
+import dev.ebb.walservice.history.LogEnd;
+import dev.ebb.walservice.log.History;
+import dev.ebb.walservice.log.LogFold;
+import dev.ebb.walservice.log.LogWriter;
+import dev.ebb.walservice.log.Opening;
+import dev.ebb.walservice.log.Term;
+import dev.ebb.walservice.receive.Primary;
+import dev.ebb.walservice.receive.StreamStart;
+import dev.ebb.walservice.session.LogSession;
+import dev.ebb.walservice.session.WalMetrics;
+import dev.ebb.walservice.topic.LogTopics;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The logs that this instance writes, and what is asked of them. Methods block; what they throw is
+ * an {@code EbbException}.
+ */
+final class Logs {
+  /** A stopped generation answers for so long, in case that its answer got lost. */
+  private static final Duration FORGET_AFTER = Duration.ofMinutes(10);
+
+  /** Fits a bus message with room to spare. */
+  static final int MAX_READ_BYTES = 1 << 20;
+
+  private static final Duration TOPIC_TIMEOUT = Duration.ofSeconds(20);
+  private static final int LOCKS = 64;
+
+  private final LogTopics topics;
+  private final Histories histories;
+  private final WalServiceConfig config;
+  private final WalMetrics metrics;
+  private final Executor executor;
+  private final SecureRandom random = new SecureRandom();
+  private final ConcurrentHashMap<BranchId, BranchLog> logs = new ConcurrentHashMap<>();
+  private final Set<BranchId> verified = ConcurrentHashMap.newKeySet();
+  private final ReentrantLock[] locks = new ReentrantLock[LOCKS];
+
+  Logs(
+      LogTopics topics,
+      Histories histories,
+      WalServiceConfig config,
+      WalMetrics metrics,
+      Executor executor) {
+    this.topics = topics;
+    this.histories = histories;
+    this.config = config;
+    this.metrics = metrics;
+    this.executor = executor;
+    for (int i = 0; i < LOCKS; i++) {
+      locks[i] = new ReentrantLock();
+    }
+  }
+
+  void create(WalMessage.CreateLog request) {
+    topics.create(request.branch(), TOPIC_TIMEOUT);
+    // Made by us just now, or to be looked at like any other.
+  }
+
+  /**
+   * Opens a generation's log.
+   *
+   * <p>A log that was closed is not read. What makes that safe: the fence's offset tells how many
+   * records came behind the last one that the closing generation knew (the hint). Where there is
+   * none, the log ends where it was closed, and nobody else has fenced it; where there are some,
+   * those few are read. A closed log without a hint is read from its beginning, unless it is empty.
+   */
+  Lsn open(WalMessage.OpenLog request) throws InterruptedException {
+    ReentrantLock lock = lock(request.branch());
+    lock.lockInterruptibly();
+    try {
+      BranchLog present = logs.get(request.branch());
+      if (present != null) {
+        refuseOlder(present, request.branch(), request.generation());
+        Lsn start = present.unusedStart();
+        if (present.generation().equals(request.generation()) && start != null) {
+          return start;
+        }
+        present.stop(Duration.ZERO);
+      }
+      var opened = new Opened(request);
+      Lsn end = await(request.branch(), opened.session);
+      BranchHistory history = opened.history;
+      if (history != null) {
+        histories.keep(request.branch(), history);
+      }
+      StreamStart start = opened.streamStart(end);
+      logs.put(
+          request.branch(), log(request.branch(), request.generation(), opened.session, start));
+      return end;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** The session of an OpenLog, and what its reading of the log left behind. */
+  private final class Opened {
+    final WalMessage.OpenLog request;
+    final LogSession session;
+    volatile @Nullable BranchHistory history;
+    volatile @Nullable LogEnd end;
+
+    Opened(WalMessage.OpenLog request) {
+      this.request = request;
+      var opening =
+          new Opening(
+              request.floorLsn(), request.closed(), request.walOffsetHint(), request.redoLsn());
+      session = session(request.branch(), request.generation(), opening, this::fold, this::findEnd);
+    }
+
+    private LogFold fold(boolean fromHint) {
+      BranchHistory before = history;
+      if (before != null) {
+        before.close();
+      }
+      BranchHistory next =
+          histories.empty(request.redoLsn(), fromHint ? request.walOffsetHint() : -1);
+      history = next;
+      return next.fold();
+    }
+
+    private Lsn findEnd(LogFold fold) {
+      LogEnd found =
+          LogEnd.find(
+              fold,
+              request.redoLsn(),
+              request.floorLsn(),
+              request.walSegmentBytes(),
+              request.walOffsetHint() < 0);
+      end = found;
+      return found.end();
+    }
+
+    StreamStart streamStart(Lsn start) {
+      LogEnd known = end;
+      if (known == null) {
+        known = LogEnd.closed(start, request.redoLsn());
+      }
+      return new StreamStart(
+          start,
+          known.lastRecord(),
+          known.overlapFrom(),
+          known.overlap(),
+          request.walSegmentBytes());
+    }
+  }
+
+  byte[] read(WalMessage.ReadWal request) {
+    if (request.to().isBefore(request.from()) || request.maxBytes() < 1) {
+      throw new EbbException.Invalid("not a range of WAL: " + request);
+    }
+    int maxBytes = Math.min(request.maxBytes(), MAX_READ_BYTES);
+    return histories.read(request.branch(), request.from(), request.to(), maxBytes, TOPIC_TIMEOUT);
+  }
+
+  void startReceiver(WalMessage.StartReceiver request) throws InterruptedException {
+    var primary =
+        new Primary(
+            request.systemIdentifier(),
+            request.host(),
+            request.port(),
+            request.user(),
+            request.password(),
+            request.standbyName());
+    ReentrantLock lock = lock(request.branch());
+    lock.lockInterruptibly();
+    try {
+      BranchLog present = logs.get(request.branch());
+      if (present != null) {
+        refuseOlder(present, request.branch(), request.generation());
+      }
+      if (present == null || !present.generation().equals(request.generation())) {
+        if (present != null) {
+          present.stop(Duration.ZERO);
+        }
+        present = takeOver(request.branch(), request.generation(), request.startLsn());
+      }
+      present.startReceiver(primary);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Goes on with a generation that another instance, or this one before it was restarted, opened:
+   * its primary runs, so the log goes on at its last byte, be that inside a record.
+   */
+  private BranchLog takeOver(BranchId branch, Generation generation, Lsn start)
+      throws InterruptedException {
+    LogSession session = takeOverSession(branch, generation, Opening.takeover(start, -1));
+    Lsn end = await(branch, session);
+    BranchLog taken = log(branch, generation, session, StreamStart.at(end));
+    logs.put(branch, taken);
+    return taken;
+  }
+
+  private LogSession takeOverSession(BranchId branch, Generation generation, Opening opening) {
+    return session(
+        branch,
+        generation,
+        opening,
+        trust ->
+            trust
+                ? LogFold.fromValidRecord(History.NOTHING)
+                : LogFold.fromBeginning(History.NOTHING),
+        fold -> {
+          Term last = fold.startedTerm();
+          if (last == null || !last.generation().equals(generation)) {
+            throw new EbbException.Corrupt(
+                "generation " + generation + " of " + branch + " never opened its log");
+          }
+          return fold.end();
+        });
+  }
+
+  private BranchLog log(
+      BranchId branch, Generation generation, LogSession session, StreamStart start) {
+    return new BranchLog(
+        branch,
+        generation,
+        session,
+        start,
+        executor,
+        metrics,
+        uncertain -> {
+          Opening opening = Opening.takeover(uncertain.durable(), uncertain.startOffset());
+          LogSession next = takeOverSession(branch, generation, opening);
+          try {
+            await(branch, next);
+          } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new EbbException.Unavailable("interrupted", e);
+          }
+          return next;
+        });
+  }
+
+  private LogSession session(
+      BranchId branch,
+      Generation generation,
+      Opening opening,
+      Function<Boolean, LogFold> newFold,
+      Function<LogFold, Lsn> findEnd) {
+    var writer = new LogWriter(new Term(generation, random.nextLong()), opening, newFold, findEnd);
+    return new LogSession(topics, branch, writer, executor, metrics, config.maxInFlightBytes());
+  }
+
+  /** Opens a session; the topic's settings are checked meanwhile, once for each topic. */
+  private Lsn await(BranchId branch, LogSession session) throws InterruptedException {
+    CompletableFuture<Void> check =
+        verified.contains(branch)
+            ? CompletableFuture.completedFuture(null)
+            : CompletableFuture.runAsync(() -> topics.verify(branch, TOPIC_TIMEOUT), executor);
+    CompletableFuture<Lsn> opened = session.open();
+    var _ =
+        check.whenComplete((ok, error) -> {
+          if (error != null) {
+            opened.completeExceptionally(error);
+          }
+        });
+    boolean done = false;
+    try {
+      Lsn end =
+          opened
+              .thenCombine(check, (lsn, ok) -> lsn)
+              .get(config.openTimeout().toMillis(), TimeUnit.MILLISECONDS);
+      verified.add(branch);
+      done = true;
+      return end;
+    } catch (TimeoutException e) {
+      throw new EbbException.Unavailable(
+          "the log of "
+              + branch
+              + " could not be opened within "
+              + config.openTimeout().toMillis()
+              + " ms: is Kafka reachable?",
+          e);
+    } catch (ExecutionException e) {
+      throw known(e);
+    } finally {
+      if (!done) {
+        session.abandon("it was not opened in time");
+      }
+    }
+  }
+
+  private static EbbException known(Throwable error) {
+    for (Throwable e = error; e != null; e = e.getCause()) {
+      if (e instanceof EbbException known) {
+        return known;
+      }
+    }
+    return new EbbException.Unavailable("opening the log failed: " + error, error);
+  }
+
+  WalMessage.DurableLsn stopReceiver(WalMessage.StopReceiver request) throws InterruptedException {
+    return find(request.branch(), request.generation())
+        .stop(Duration.ofMillis(Math.max(0, request.timeoutMs())));
+  }
+
+  WalMessage.DurableLsn awaitDurable(WalMessage.AwaitDurable request) throws InterruptedException {
+    return find(request.branch(), request.generation())
+        .awaitDurable(request.lsn(), Duration.ofMillis(Math.max(0, request.timeoutMs())));
+  }
+
+  private BranchLog find(BranchId branch, Generation generation) {
+    BranchLog present = logs.get(branch);
+    if (present != null) {
+      refuseOlder(present, branch, generation);
+      if (present.generation().equals(generation)) {
+        return present;
+      }
+    }
+    throw new EbbException.NotFound(
+        "this WAL service does not hold the log of generation " + generation + " of " + branch);
+  }
+
+  private static void refuseOlder(BranchLog present, BranchId branch, Generation asked) {
+    if (present.generation().compareTo(asked) > 0) {
+      throw new EbbException.Fenced(
+          "generation "
+              + asked
+              + " of "
+              + branch
+              + " is over: "
+              + present.generation()
+              + " has opened the log");
+    }
+  }
+
+  void delete(WalMessage.DeleteLog request) throws InterruptedException {
+    ReentrantLock lock = lock(request.branch());
+    lock.lockInterruptibly();
+    try {
+      BranchLog present = logs.remove(request.branch());
+      if (present != null) {
+        present.stop(Duration.ZERO);
+      }
+      histories.forget(request.branch());
+      verified.remove(request.branch());
+      topics.delete(request.branch(), TOPIC_TIMEOUT);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Drops what nobody asks for any more. */
+  void sweep() {
+    logs.values().removeIf(log -> log.isForgettable(FORGET_AFTER));
+    histories.sweep();
+  }
+
+  /** Ends every receiver; what is in flight is left to itself. */
+  void close() throws InterruptedException {
+    for (BranchLog log : logs.values()) {
+      log.stop(Duration.ZERO);
+    }
+    histories.close();
+  }
+
+  private ReentrantLock lock(BranchId branch) {
+    return locks[Math.floorMod(branch.hashCode(), LOCKS)];
+  }
+}

@@ -1,0 +1,146 @@
+package dev.ebb.walservice;
+
+import dev.ebb.shared.bus.Addresses;
+import dev.ebb.shared.bus.Bus;
+import dev.ebb.shared.bus.BusMessage;
+import dev.ebb.shared.bus.Ok;
+import dev.ebb.shared.bus.WalMessage;
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.HostId;
+import dev.ebb.walservice.history.Histories;
+import dev.ebb.walservice.session.WalMetrics;
+import dev.ebb.walservice.topic.KafkaTopics;
+import dev.ebb.walservice.topic.LogTopics;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.VerticleBase;
+import io.vertx.core.eventbus.MessageConsumer;
+import java.time.Clock;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Semaphore;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The WAL service: answers {@code WalMessage}s. Any instance opens a log; the one that did holds it
+ * and is reached for it at its own address. Each request runs on a virtual thread.
+ */
+public final class WalService extends VerticleBase {
+  /** More requests at once are refused: their callers would time out. */
+  private static final int MAX_REQUESTS = 1024;
+
+  private static final long SWEEP_MS = 15_000;
+
+  private final WalServiceConfig config;
+  private final MeterRegistry meters;
+  private final String address = Addresses.WAL + "." + HostId.random();
+  private final ExecutorService executor = Executors.newVirtualThreadPerTaskExecutor();
+  private final Semaphore requests = new Semaphore(MAX_REQUESTS);
+  private final List<MessageConsumer<BusMessage>> consumers = new ArrayList<>();
+  private @Nullable LogTopics topics;
+  private @Nullable Logs logs;
+
+  public WalService(WalServiceConfig config, MeterRegistry meters) {
+    this.config = config;
+    this.meters = meters;
+  }
+
+  @Override
+  public Future<?> start() {
+    return run(
+            () -> {
+              var kafka = new KafkaTopics(config.kafka(), config.sync());
+              topics = kafka;
+              var histories = new Histories(kafka, config.spoolDirectory(), Clock.systemUTC());
+              logs = new Logs(kafka, histories, config, new WalMetrics(meters), executor);
+              return new Ok();
+            })
+        .onSuccess(ok -> {
+          var bus = new Bus(vertx);
+          consumers.add(bus.answer(Addresses.WAL, this::answer));
+          consumers.add(bus.answer(address, this::answer));
+          vertx.setPeriodic(SWEEP_MS, id -> executor.execute(() -> logs().sweep()));
+        });
+  }
+
+  @Override
+  public Future<?> stop() {
+    return Future.join(consumers.stream().map(MessageConsumer::unregister).toList())
+        .eventually(() ->
+            run(() -> {
+              if (logs != null) {
+                logs.close();
+              }
+              if (topics != null) {
+                topics.close();
+              }
+              return new Ok();
+            }))
+        .onComplete(done -> executor.shutdownNow());
+  }
+
+  private Logs logs() {
+    if (logs == null) {
+      throw new EbbException.Unavailable("the WAL service is not started");
+    }
+    return logs;
+  }
+
+  private Future<? extends BusMessage> answer(BusMessage message) {
+    if (!(message instanceof WalMessage request)) {
+      throw new EbbException.Invalid("not for the WAL service: " + message.getClass());
+    }
+    if (!requests.tryAcquire()) {
+      throw new EbbException.Exhausted("the WAL service has too many requests at once");
+    }
+    return run(() -> handle(request)).onComplete(done -> requests.release());
+  }
+
+  private BusMessage handle(WalMessage message) throws InterruptedException {
+    Logs held = logs();
+    return switch (message) {
+      case WalMessage.CreateLog request -> {
+        held.create(request);
+        yield new Ok();
+      }
+      case WalMessage.OpenLog request -> new WalMessage.LogOpened(held.open(request), address);
+      case WalMessage.ReadWal request ->
+          new WalMessage.WalBytes(request.from(), held.read(request));
+      case WalMessage.StartReceiver request -> {
+        held.startReceiver(request);
+        yield new Ok();
+      }
+      case WalMessage.StopReceiver request -> held.stopReceiver(request);
+      case WalMessage.AwaitDurable request -> held.awaitDurable(request);
+      case WalMessage.DeleteLog request -> {
+        held.delete(request);
+        yield new Ok();
+      }
+      case WalMessage.LogOpened answer -> throw notARequest(answer);
+      case WalMessage.WalBytes answer -> throw notARequest(answer);
+      case WalMessage.DurableLsn answer -> throw notARequest(answer);
+    };
+  }
+
+  private static EbbException.Invalid notARequest(WalMessage message) {
+    return new EbbException.Invalid(message.getClass().getSimpleName() + " is not a request");
+  }
+
+  private <T> Future<T> run(Callable<T> action) {
+    Promise<T> promise = Promise.promise();
+    executor.execute(() -> {
+      try {
+        promise.complete(action.call());
+      } catch (InterruptedException e) {
+        promise.fail(new EbbException.Unavailable("the WAL service is stopping", e));
+      } catch (Exception e) {
+        promise.fail(e);
+      }
+    });
+    return promise.future();
+  }
+}

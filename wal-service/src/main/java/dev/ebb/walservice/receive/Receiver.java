@@ -1,0 +1,228 @@
+package dev.ebb.walservice.receive;
+
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.Lsn;
+import dev.ebb.walservice.log.Command;
+import dev.ebb.walservice.session.LogSession;
+import dev.ebb.walservice.session.WalMetrics;
+import java.io.IOException;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.concurrent.Executor;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Receives one primary's WAL until it is stopped, fenced, or finds that the primary is not what the
+ * log says. Lost connections are made again; a session that cannot tell what it appended is opened
+ * again; both from where the log ends. Commits wait meanwhile.
+ */
+public final class Receiver {
+  private static final Logger log = LoggerFactory.getLogger(Receiver.class);
+
+  /** No record of the topic is longer: a bounded piece of work for every reader. */
+  private static final int MAX_RECORD_BYTES = 512 << 10;
+
+  private static final Duration HEARTBEAT = Duration.ofSeconds(1);
+  private static final long ASK_AFTER_NANOS = Duration.ofSeconds(5).toNanos();
+  private static final Duration WITHOUT_SLOT_FOR = Duration.ofSeconds(30);
+  private static final long FIRST_BACKOFF_MS = 2;
+  private static final long MAX_BACKOFF_MS = 500;
+
+  /** Where a receiver's log is. */
+  public interface Log {
+    /** The present session. */
+    LogSession session();
+
+    /** Opens a new session where the present one cannot tell what it appended; blocks. */
+    void reopen(LogSession uncertain) throws InterruptedException;
+
+    /** What is known of the WAL where the present session's log ends. */
+    StreamStart streamStart();
+
+    /** Bytes were handed to the session: the last ones that a next stream can be compared with. */
+    void appended(Lsn lsn, byte[] bytes);
+  }
+
+  private final String name;
+  private final Primary primary;
+  private final Log target;
+  private final Executor executor;
+  private final WalMetrics metrics;
+  private final Consumer<EbbException> failed;
+  private volatile boolean stopping;
+  private volatile @Nullable PrimaryConnection connection;
+  private volatile long heardNanos;
+  private final Thread thread;
+
+  /**
+   * A receiver that is not started yet.
+   *
+   * @param executor for the thread that confirms: virtual threads
+   * @param failed told once where it ends by itself
+   */
+  public Receiver(
+      String name,
+      Primary primary,
+      Log target,
+      Executor executor,
+      WalMetrics metrics,
+      Consumer<EbbException> failed) {
+    this.name = name;
+    this.primary = primary;
+    this.target = target;
+    this.executor = executor;
+    this.metrics = metrics;
+    this.failed = failed;
+    this.thread = Thread.ofVirtual().name("wal-receiver-" + name).unstarted(this::run);
+  }
+
+  public Primary primary() {
+    return primary;
+  }
+
+  public void start() {
+    metrics.receiverStarted();
+    thread.start();
+  }
+
+  /** Ends the connection at once and waits until the thread is gone. */
+  public void stop() throws InterruptedException {
+    stopping = true;
+    thread.interrupt();
+    PrimaryConnection open = connection;
+    if (open != null) {
+      open.close();
+    }
+    thread.join(Duration.ofSeconds(5));
+  }
+
+  private void run() {
+    long backoffMs = FIRST_BACKOFF_MS;
+    try {
+      while (!stopping) {
+        LogSession session = target.session();
+        Command.End end = session.end();
+        if (end instanceof Command.Uncertain) {
+          target.reopen(session);
+          continue;
+        }
+        if (end != null) {
+          throw LogSession.toException(end);
+        }
+        long began = System.nanoTime();
+        receive(session);
+        boolean lasted = System.nanoTime() - began > Duration.ofSeconds(1).toNanos();
+        backoffMs = lasted ? FIRST_BACKOFF_MS : Math.min(backoffMs * 2, MAX_BACKOFF_MS);
+        Thread.sleep(backoffMs);
+      }
+    } catch (InterruptedException e) {
+      log.debug("the receiver of {} is stopped", name);
+    } catch (EbbException e) {
+      log.error("the receiver of {} ends: {}", name, e.getMessage());
+      failed.accept(e);
+    } catch (RuntimeException e) {
+      log.error("the receiver of {} ends", name, e);
+      failed.accept(new EbbException.Unavailable("the receiver failed: " + e, e));
+    } finally {
+      metrics.receiverEnded();
+    }
+  }
+
+  /** One connection's life. Returns when it is over; throws where there must not be another. */
+  private void receive(LogSession session) throws InterruptedException {
+    // What is in flight must be known first: the stream goes on behind it.
+    while (!session.awaitDurable(session.appendEnd(), HEARTBEAT)) {
+      if (session.end() != null) {
+        return;
+      }
+    }
+    StreamStart start = target.streamStart();
+    try (PrimaryConnection opened = PrimaryConnection.open(primary, start.overlapFrom())) {
+      connection = opened;
+      heardNanos = System.nanoTime();
+      if (stopping) {
+        return;
+      }
+      opened.sendStatus(session.durable(), false);
+      executor.execute(() -> confirm(session, opened));
+      stream(session, opened, start.check());
+    } catch (SQLException | IOException e) {
+      if (!stopping) {
+        log.debug("the stream of {} broke: {}", name, e.getMessage(), e);
+      }
+    } catch (EbbException.Unavailable e) {
+      log.warn("the stream of {} broke: {}", name, e.getMessage());
+    } finally {
+      connection = null;
+    }
+  }
+
+  private void stream(LogSession session, PrimaryConnection opened, StreamStart.Check check)
+      throws SQLException, IOException, InterruptedException {
+    while (!stopping && session.end() == null) {
+      StreamMessage message = opened.read();
+      heardNanos = System.nanoTime();
+      switch (message) {
+        case StreamMessage.WalData data -> {
+          byte[] bytes =
+              check.accept(data.start(), data.bytes(), StreamMessage.WalData.HEADER_BYTES);
+          if (!append(session, bytes)) {
+            return;
+          }
+        }
+        case StreamMessage.Keepalive keepalive -> {
+          if (keepalive.replyRequested()) {
+            opened.sendStatus(session.durable(), false);
+          }
+        }
+        case null -> {
+          return;
+        }
+      }
+    }
+  }
+
+  private boolean append(LogSession session, byte[] bytes) throws InterruptedException {
+    for (int from = 0; from < bytes.length; from += MAX_RECORD_BYTES) {
+      int to = Math.min(from + MAX_RECORD_BYTES, bytes.length);
+      byte[] piece = from == 0 && to == bytes.length ? bytes : Arrays.copyOfRange(bytes, from, to);
+      Lsn lsn = session.appendEnd();
+      if (!session.append(lsn, piece)) {
+        return false;
+      }
+      target.appended(lsn, piece);
+    }
+    return true;
+  }
+
+  /**
+   * Confirms whatever became durable, the moment that it did, and says that we live. A thread of
+   * its own: the reading one may be waiting for room, and the primary must hear from us all the
+   * same.
+   */
+  private void confirm(LogSession session, PrimaryConnection opened) {
+    long began = System.nanoTime();
+    Lsn confirmed = Lsn.INVALID;
+    try {
+      while (connection == opened) {
+        Lsn durable = session.awaitChange(confirmed, HEARTBEAT);
+        long now = System.nanoTime();
+        opened.sendStatus(durable, now - heardNanos > ASK_AFTER_NANOS);
+        if (session.end() != null
+            || (!opened.withSlot() && now - began > WITHOUT_SLOT_FOR.toNanos())) {
+          opened.close();
+          return;
+        }
+        confirmed = durable;
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (IOException e) {
+      opened.close();
+    }
+  }
+}

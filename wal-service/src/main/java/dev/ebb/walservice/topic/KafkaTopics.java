@@ -1,0 +1,308 @@
+package dev.ebb.walservice.topic;
+
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.walservice.log.LogRecord;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Predicate;
+import org.apache.kafka.clients.CommonClientConfigs;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.config.TopicConfig;
+import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.TopicExistsException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The topics in Kafka. One producer serves all branches: it keeps order for each partition by
+ * itself (idempotence numbers the records of each partition), and one connection to a broker lets
+ * records of several branches travel, and be flushed, together. Its buffer is bounded; each
+ * branch's share is bounded by what its receiver may have in flight.
+ */
+public final class KafkaTopics implements LogTopics {
+  private static final Logger log = LoggerFactory.getLogger(KafkaTopics.class);
+
+  /** No record is larger, headers included. */
+  static final int MAX_RECORD_BYTES = 2 << 20;
+
+  private static final int BUFFER_BYTES = 128 << 20;
+  private static final int BATCH_BYTES = 64 << 10;
+
+  /** How long an append waits for room or for the topic's leader to be known. */
+  private static final int MAX_BLOCK_MS = 30_000;
+
+  private static final Duration PROPAGATION_TIMEOUT = Duration.ofSeconds(2);
+  private static final Duration PROPAGATION_PAUSE = Duration.ofMillis(5);
+
+  private final KafkaConfig config;
+  private final Admin admin;
+  private final KafkaProducer<byte[], byte[]> producer;
+  private final TopicReaders readers;
+  private final ExecutorService syncing = Executors.newVirtualThreadPerTaskExecutor();
+  private final @Nullable SyncedAcks syncedAcks;
+
+  /**
+   * Connects when first used: no error here tells that Kafka is away.
+   *
+   * @param sync writes a topic through to disk before a record counts as appended, for the one
+   *     replica of a broker on this machine; null where Kafka's acknowledgement is enough
+   */
+  public KafkaTopics(KafkaConfig config, @Nullable TopicSync sync) {
+    this.config = config;
+    this.syncedAcks = sync == null ? null : new SyncedAcks(sync, syncing);
+    try {
+      this.admin = Admin.create(common());
+      this.producer =
+          new KafkaProducer<>(producer(), new ByteArraySerializer(), new ByteArraySerializer());
+      this.readers = new TopicReaders(common());
+    } catch (KafkaException e) {
+      throw new EbbException.Unavailable(
+          "the clients of Kafka at " + config.bootstrapServers() + " cannot be made: " + cause(e),
+          e);
+    }
+  }
+
+  private Map<String, Object> common() {
+    var settings = new HashMap<String, Object>(config.client());
+    settings.put(CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG, config.bootstrapServers());
+    settings.put(CommonClientConfigs.RETRY_BACKOFF_MS_CONFIG, 10);
+    settings.put(CommonClientConfigs.RETRY_BACKOFF_MAX_MS_CONFIG, 500);
+    settings.put(CommonClientConfigs.RECONNECT_BACKOFF_MS_CONFIG, 20);
+    settings.put(CommonClientConfigs.RECONNECT_BACKOFF_MAX_MS_CONFIG, 500);
+    settings.put(CommonClientConfigs.ENABLE_METRICS_PUSH_CONFIG, false);
+    return settings;
+  }
+
+  private Map<String, Object> producer() {
+    Map<String, Object> settings = common();
+    settings.put(ProducerConfig.ACKS_CONFIG, "all");
+    settings.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, true);
+    settings.put(ProducerConfig.MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION, 5);
+    settings.put(ProducerConfig.LINGER_MS_CONFIG, 0);
+    settings.put(ProducerConfig.BATCH_SIZE_CONFIG, BATCH_BYTES);
+    settings.put(ProducerConfig.BUFFER_MEMORY_CONFIG, (long) BUFFER_BYTES);
+    settings.put(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, MAX_RECORD_BYTES);
+    settings.put(ProducerConfig.COMPRESSION_TYPE_CONFIG, "none");
+    settings.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, MAX_BLOCK_MS);
+    settings.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, 10_000);
+    // While Kafka is away commits wait; nothing is given up.
+    settings.put(ProducerConfig.RETRIES_CONFIG, Integer.MAX_VALUE);
+    settings.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, Integer.MAX_VALUE);
+    return settings;
+  }
+
+  /** What a topic must be set to: Kafka's defaults delete WAL that nothing else has. */
+  private Map<String, String> required() {
+    var settings = new TreeMap<String, String>();
+    settings.put(TopicConfig.RETENTION_MS_CONFIG, "-1");
+    settings.put(TopicConfig.RETENTION_BYTES_CONFIG, "-1");
+    settings.put(TopicConfig.CLEANUP_POLICY_CONFIG, TopicConfig.CLEANUP_POLICY_DELETE);
+    settings.put(
+        TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG, Integer.toString(config.minInsyncReplicas()));
+    settings.put(TopicConfig.UNCLEAN_LEADER_ELECTION_ENABLE_CONFIG, "false");
+    settings.put(TopicConfig.MAX_MESSAGE_BYTES_CONFIG, Integer.toString(MAX_RECORD_BYTES));
+    if (syncedAcks != null) {
+      settings.put(TopicConfig.FLUSH_MESSAGES_INTERVAL_CONFIG, Long.toString(Long.MAX_VALUE));
+    } else if (config.flushEveryRecord()) {
+      settings.put(TopicConfig.FLUSH_MESSAGES_INTERVAL_CONFIG, "1");
+    }
+    return settings;
+  }
+
+  @Override
+  public void create(BranchId branch, Duration timeout) {
+    var topic =
+        new NewTopic(TopicFormat.topic(branch), 1, (short) config.replicationFactor())
+            .configs(required());
+    try {
+      await(admin.createTopics(List.of(topic)).all(), timeout, "making topic " + topic.name());
+    } catch (EbbException.Unavailable e) {
+      if (!(e.getCause() instanceof TopicExistsException)) {
+        throw e;
+      }
+    }
+    // Whoever opens the log next must find it.
+    var _ = describe(topic.name(), timeout);
+  }
+
+  @Override
+  public void verify(BranchId branch, Duration timeout) {
+    String topic = TopicFormat.topic(branch);
+    var resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
+    verifyReplicas(describe(topic, timeout));
+    var settings = admin.describeConfigs(List.of(resource)).all();
+    var present = await(settings, timeout, "reading the settings of topic " + topic).get(resource);
+    List<AlterConfigOp> corrections = new ArrayList<>();
+    required()
+        .forEach((name, value) -> {
+          ConfigEntry entry = present == null ? null : present.get(name);
+          if (entry == null || !value.equals(entry.value())) {
+            log.warn(
+                "topic {} has {}={}: correcting it to {}",
+                topic,
+                name,
+                entry == null ? "nothing" : entry.value(),
+                value);
+            corrections.add(
+                new AlterConfigOp(new ConfigEntry(name, value), AlterConfigOp.OpType.SET));
+          }
+        });
+    if (!corrections.isEmpty()) {
+      Map<ConfigResource, Collection<AlterConfigOp>> change = Map.of(resource, corrections);
+      await(
+          admin.incrementalAlterConfigs(change).all(),
+          timeout,
+          "correcting the settings of topic " + topic);
+    }
+  }
+
+  /**
+   * The topic as the brokers know it. The controller confirms a new topic before every broker has
+   * heard of it, so that one that is missing is looked for again for a moment.
+   */
+  private TopicDescription describe(String topic, Duration timeout) {
+    long deadline = System.nanoTime() + Math.min(timeout.toNanos(), PROPAGATION_TIMEOUT.toNanos());
+    while (true) {
+      try {
+        var all = admin.describeTopics(List.of(topic)).allTopicNames();
+        return Objects.requireNonNull(await(all, timeout, "looking at topic " + topic).get(topic));
+      } catch (EbbException.NotFound e) {
+        if (System.nanoTime() - deadline > 0) {
+          throw e;
+        }
+        LockSupport.parkNanos(PROPAGATION_PAUSE.toNanos());
+      }
+    }
+  }
+
+  private void verifyReplicas(TopicDescription topic) {
+    if (topic.partitions().size() != 1) {
+      throw new EbbException.Corrupt(
+          "topic " + topic.name() + " has " + topic.partitions().size() + " partitions, not 1");
+    }
+    int replicas = topic.partitions().getFirst().replicas().size();
+    if (replicas < config.minInsyncReplicas()) {
+      throw new EbbException.Unavailable(
+          "topic "
+              + topic.name()
+              + " has "
+              + replicas
+              + " replicas, fewer than the "
+              + config.minInsyncReplicas()
+              + " that must have a record before it is acknowledged: add replicas to it");
+    }
+  }
+
+  @Override
+  public void append(BranchId branch, LogRecord record, Appended appended) {
+    try {
+      // The callback tells all that the future would.
+      var _ =
+          producer.send(
+              TopicFormat.encode(branch, record),
+              (metadata, error) -> {
+                if (error != null || !metadata.hasOffset()) {
+                  appended.done(-1, error);
+                } else if (syncedAcks != null) {
+                  syncedAcks.acknowledged(metadata.topic(), metadata.offset(), appended);
+                } else {
+                  appended.done(metadata.offset(), null);
+                }
+              });
+    } catch (KafkaException | IllegalStateException e) {
+      appended.done(-1, e);
+    }
+  }
+
+  @Override
+  public void read(
+      BranchId branch, long from, long to, Predicate<LogRecord.Stored> each, Duration timeout) {
+    readers.read(partition(branch), from, to, each, timeout);
+  }
+
+  @Override
+  public long endOffset(BranchId branch, Duration timeout) {
+    TopicPartition partition = partition(branch);
+    var ends =
+        await(
+            admin.listOffsets(Map.of(partition, OffsetSpec.latest())).all(),
+            timeout,
+            "asking for the end of topic " + partition.topic());
+    return Objects.requireNonNull(ends.get(partition)).offset();
+  }
+
+  @Override
+  public void delete(BranchId branch, Duration timeout) {
+    String topic = TopicFormat.topic(branch);
+    try {
+      await(admin.deleteTopics(List.of(topic)).all(), timeout, "deleting topic " + topic);
+    } catch (EbbException.NotFound e) {
+      log.debug("topic {} is gone already", topic);
+    }
+  }
+
+  @Override
+  public void close() {
+    // Nothing waits for what is unacknowledged: nobody was told that it is durable.
+    producer.close(Duration.ZERO);
+    readers.close();
+    admin.close(Duration.ofSeconds(1));
+    syncing.shutdown();
+  }
+
+  private static TopicPartition partition(BranchId branch) {
+    return new TopicPartition(TopicFormat.topic(branch), 0);
+  }
+
+  private static <T> T await(KafkaFuture<T> future, Duration timeout, String what) {
+    try {
+      return future.get(timeout.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof UnknownTopicOrPartitionException) {
+        throw new EbbException.NotFound(what + ": there is no such topic");
+      }
+      throw new EbbException.Unavailable(what + " failed: " + cause(e), e.getCause());
+    } catch (TimeoutException e) {
+      throw new EbbException.Unavailable(
+          what + " took longer than " + timeout.toMillis() + " ms: is Kafka reachable?", e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptException(e);
+    }
+  }
+
+  private static String cause(Throwable e) {
+    Throwable root = e;
+    while (root.getCause() != null) {
+      root = root.getCause();
+    }
+    return root.getMessage() == null ? root.toString() : root.getMessage();
+  }
+}

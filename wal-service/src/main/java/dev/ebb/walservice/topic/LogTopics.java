@@ -1,0 +1,59 @@
+package dev.ebb.walservice.topic;
+
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.walservice.log.LogRecord;
+import java.time.Duration;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The topics of all branches. Methods block, but for {@code append}; errors are {@code
+ * EbbException}s: {@code NotFound} where the branch has no topic, {@code Unavailable} where the
+ * topic cannot be reached in time, {@code Corrupt} where a record cannot be read.
+ */
+public interface LogTopics extends AutoCloseable {
+
+  /** Told once about each appended record, on a thread that must not block. */
+  interface Appended {
+    /**
+     * The record is in the topic, or failed.
+     *
+     * @param offset the record's, or -1 where it is not known
+     * @param error null where all in-sync replicas have the record
+     */
+    void done(long offset, @Nullable Exception error);
+  }
+
+  /** Makes a branch's topic; nothing where it is there already. */
+  void create(BranchId branch, Duration timeout);
+
+  /**
+   * Checks that the topic keeps what it is given, and corrects settings that do not; {@code
+   * Unavailable} where that is refused.
+   */
+  void verify(BranchId branch, Duration timeout);
+
+  /**
+   * Appends behind all that was appended here before. Records reach the topic in order, for as long
+   * as none fails. Does not wait for the topic; may wait for room in the producer's buffer.
+   */
+  void append(BranchId branch, LogRecord record, Appended appended);
+
+  /**
+   * Reads the records of [{@code from}, {@code to}) that are there, in order; all offsets below
+   * {@code to} are acknowledged.
+   *
+   * @param each takes a record; false ends the read
+   */
+  void read(
+      BranchId branch, long from, long to, Predicate<LogRecord.Stored> each, Duration timeout);
+
+  /** Behind the newest acknowledged record. */
+  long endOffset(BranchId branch, Duration timeout);
+
+  /** Deletes a branch's topic; nothing where there is none. */
+  void delete(BranchId branch, Duration timeout);
+
+  @Override
+  void close();
+}

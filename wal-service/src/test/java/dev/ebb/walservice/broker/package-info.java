@@ -1,0 +1,4 @@
+@NullMarked
+package dev.ebb.walservice.broker;
+
+import org.jspecify.annotations.NullMarked;

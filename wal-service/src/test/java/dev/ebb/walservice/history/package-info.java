@@ -1,0 +1,4 @@
+@NullMarked
+package dev.ebb.walservice.history;
+
+import org.jspecify.annotations.NullMarked;

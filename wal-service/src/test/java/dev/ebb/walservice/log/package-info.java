@@ -1,0 +1,4 @@
+@NullMarked
+package dev.ebb.walservice.log;
+
+import org.jspecify.annotations.NullMarked;

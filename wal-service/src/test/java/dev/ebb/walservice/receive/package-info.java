@@ -1,0 +1,4 @@
+@NullMarked
+package dev.ebb.walservice.receive;
+
+import org.jspecify.annotations.NullMarked;

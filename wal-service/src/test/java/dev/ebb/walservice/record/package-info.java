@@ -1,0 +1,4 @@
+@NullMarked
+package dev.ebb.walservice.record;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.ebb.walservice.session;
+
+import org.jspecify.annotations.NullMarked;

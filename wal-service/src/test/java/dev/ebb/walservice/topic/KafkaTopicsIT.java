@@ -1,0 +1,72 @@
+package dev.ebb.walservice.topic;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.walservice.broker.EmbeddedBroker;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.Config;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.common.config.ConfigResource;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
+
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class KafkaTopicsIT extends LogTopicsContract {
+  @TempDir static Path dir;
+  private EmbeddedBroker broker;
+  private KafkaTopics topics;
+
+  @BeforeAll
+  void start() {
+    broker = new EmbeddedBroker(dir, 0);
+    broker.start();
+    topics = new KafkaTopics(KafkaConfig.oneReplica(broker.bootstrapServers()), null);
+  }
+
+  @AfterAll
+  void stop() {
+    topics.close();
+    broker.close();
+  }
+
+  @Override
+  LogTopics topics() {
+    return topics;
+  }
+
+  @Test
+  void aTopicWhoseSettingsWouldDeleteWalIsCorrected() throws Exception {
+    BranchId branch = BranchId.random();
+    String topic = TopicFormat.topic(branch);
+    try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
+      var wrong =
+          new NewTopic(topic, Optional.of(1), Optional.empty())
+              .configs(Map.of("retention.ms", "60000", "cleanup.policy", "compact"));
+      admin.createTopics(List.of(wrong)).all().get(20, TimeUnit.SECONDS);
+      topics.verify(branch, Duration.ofSeconds(20));
+      var resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
+      Config settings =
+          Objects.requireNonNull(
+              admin
+                  .describeConfigs(List.of(resource))
+                  .all()
+                  .get(20, TimeUnit.SECONDS)
+                  .get(resource));
+      assertThat(settings.get("retention.ms").value()).isEqualTo("-1");
+      assertThat(settings.get("retention.bytes").value()).isEqualTo("-1");
+      assertThat(settings.get("cleanup.policy").value()).isEqualTo("delete");
+      assertThat(settings.get("flush.messages").value()).isEqualTo("1");
+    }
+  }
+}

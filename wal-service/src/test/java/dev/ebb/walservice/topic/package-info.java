@@ -1,0 +1,4 @@
+@NullMarked
+package dev.ebb.walservice.topic;
+
+import org.jspecify.annotations.NullMarked;
