@@ -2,6 +2,7 @@ package dev.ebb.pageservice.cache;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
+import dev.ebb.pageservice.pack.Weighed;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
@@ -15,11 +16,6 @@ public final class ObjectCache {
   private final Cache<String, Weighed> memory;
   private final ConcurrentHashMap<String, CompletableFuture<Weighed>> making =
       new ConcurrentHashMap<>();
-
-  /** Something that knows roughly how many bytes it takes. */
-  public interface Weighed {
-    int weight();
-  }
 
   public ObjectCache(long memoryBytes) {
     memory =
