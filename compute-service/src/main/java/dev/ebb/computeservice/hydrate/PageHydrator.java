@@ -133,8 +133,8 @@ public final class PageHydrator implements HydrationHandler {
   }
 
   /**
-   * Fetches blocks, unless they are there, before PostgreSQL starts; returns what was fetched, for a
-   * check of what then lies on the disk.
+   * Fetches blocks, unless they are there, before PostgreSQL starts; returns what was fetched, for
+   * a check of what then lies on the disk.
    */
   public List<SkeletonCheck.EagerBlock> fetchAhead(List<Manifest.BlockRun> runs)
       throws IOException {
@@ -154,9 +154,7 @@ public final class PageHydrator implements HydrationHandler {
                 int at = i * FileKey.BLOCK_BYTES;
                 fetched.add(
                     SkeletonCheck.EagerBlock.of(
-                        key,
-                        first + i,
-                        Arrays.copyOfRange(pages, at, at + FileKey.BLOCK_BYTES)));
+                        key, first + i, Arrays.copyOfRange(pages, at, at + FileKey.BLOCK_BYTES)));
               }
               target.put(pages);
               bootBytes.add(pages.length);

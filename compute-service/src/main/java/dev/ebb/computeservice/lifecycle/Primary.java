@@ -280,8 +280,7 @@ public final class Primary {
               + context.config().stopTimeoutMs()
               + " ms (is the WAL service away?); it will recover at its next start");
     }
-    Lsn durable = wal.detach(context.config().stopTimeoutMs()).lsn();
-    return capturer.captureStopped(roles, durable);
+    return capturer.captureStopped(roles, wal.detach(context.config().stopTimeoutMs()));
   }
 
   /**
