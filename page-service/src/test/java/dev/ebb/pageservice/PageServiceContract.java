@@ -41,7 +41,7 @@ abstract class PageServiceContract {
   private final Vertx vertx = Vertx.vertx();
   private final Bus bus = new Bus(vertx);
   private final SimpleMeterRegistry meters = new SimpleMeterRegistry();
-  private ObjectStore store = openStore();
+  private final ObjectStore store = openStore();
 
   abstract ObjectStore openStore();
 

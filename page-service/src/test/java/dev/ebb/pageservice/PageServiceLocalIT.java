@@ -2,17 +2,15 @@ package dev.ebb.pageservice;
 
 import dev.ebb.shared.store.LocalObjectStore;
 import dev.ebb.shared.store.ObjectStore;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.UUID;
+import org.junit.jupiter.api.io.TempDir;
 
 final class PageServiceLocalIT extends PageServiceContract {
+  @TempDir static Path root;
+
   @Override
   ObjectStore openStore() {
-    try {
-      return new LocalObjectStore(Files.createTempDirectory("ebb-page-it"));
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    return new LocalObjectStore(root.resolve(UUID.randomUUID().toString()));
   }
 }
