@@ -14,7 +14,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 
 /** A JVM that runs {@code dev.ebb.launcher.Main}, with what it has printed so far. */
-final class EbbProcess implements AutoCloseable {
+public final class EbbProcess implements AutoCloseable {
   private static final Duration POLL = Duration.ofMillis(20);
   private static final Duration CLOSE_BOUND = Duration.ofSeconds(30);
 
@@ -28,7 +28,7 @@ final class EbbProcess implements AutoCloseable {
   }
 
   /** Starts {@code ebb} with these words. */
-  static EbbProcess start(Path directory, Map<String, String> environment, String... words)
+  public static EbbProcess start(Path directory, Map<String, String> environment, String... words)
       throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
@@ -58,16 +58,16 @@ final class EbbProcess implements AutoCloseable {
     }
   }
 
-  long pid() {
+  public long pid() {
     return process.pid();
   }
 
-  String output() {
+  public String output() {
     return String.join("\n", lines);
   }
 
   /** The first line that contains the text, once there is one. */
-  String awaitLine(String text, Duration bound) throws InterruptedException {
+  public String awaitLine(String text, Duration bound) throws InterruptedException {
     long deadline = System.nanoTime() + bound.toNanos();
     while (true) {
       for (String line : lines) {
@@ -90,18 +90,18 @@ final class EbbProcess implements AutoCloseable {
   }
 
   /** Sends SIGTERM. */
-  void terminate() {
+  public void terminate() {
     process.destroy();
   }
 
   /** Sends SIGKILL and waits. */
-  void kill() throws InterruptedException {
+  public void kill() throws InterruptedException {
     process.destroyForcibly().waitFor();
     reader.join();
   }
 
   /** The exit code, once there is one. */
-  int awaitExit(Duration bound) throws InterruptedException {
+  public int awaitExit(Duration bound) throws InterruptedException {
     if (!process.waitFor(bound.toMillis(), TimeUnit.MILLISECONDS)) {
       throw new AssertionError("still running after " + bound + ":\n" + output());
     }
