@@ -38,7 +38,8 @@ record Database(Server server, String name, String id) {
     properties.setProperty("gssEncMode", "disable");
     properties.setProperty("loginTimeout", TIMEOUT_SECONDS);
     properties.setProperty("socketTimeout", TIMEOUT_SECONDS);
-    return DriverManager.getConnection("jdbc:postgresql://127.0.0.1:" + port + "/" + name, properties);
+    return DriverManager.getConnection(
+        "jdbc:postgresql://127.0.0.1:" + port + "/" + name, properties);
   }
 
   /** Past the gateway, as the superuser that only Ebb itself may be. */
