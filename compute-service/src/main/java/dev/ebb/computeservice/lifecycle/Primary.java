@@ -7,6 +7,7 @@ import dev.ebb.shared.bus.BlockingBus;
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
 import dev.ebb.shared.bus.ComputeMessage.WakeParts;
 import dev.ebb.shared.catalog.BranchHead;
+import dev.ebb.shared.catalog.BranchHeads;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.ComputeStatus;
 import dev.ebb.shared.model.Generation;
@@ -34,6 +35,12 @@ public final class Primary {
   private static final long SQL_TIMEOUT_MS = 10_000;
   private static final long LOOK_EVERY_MS = 1_000;
 
+  /**
+   * Nothing tells a primary that writes nothing of its successor. One small read of the object
+   * store bounds for how long it may answer with what is no longer true (rule 12).
+   */
+  private static final long HEAD_EVERY_NANOS = TimeUnit.SECONDS.toNanos(5);
+
   private final PrimaryContext context;
 
   private final BranchHead head;
@@ -56,6 +63,7 @@ public final class Primary {
   private volatile @Nullable Activity activity;
   private volatile long sessionsSeen;
   private volatile long usedAtNanos = System.nanoTime();
+  private long headReadAtNanos = System.nanoTime();
   private volatile Names names = new Names("", "");
   private @Nullable Thread caretaker;
 
@@ -194,11 +202,30 @@ public final class Primary {
     } catch (EbbException.Unavailable e) {
       // Commits wait meanwhile; what goes on here is still worth knowing.
       log.warn("branch {}: {}", head.branch(), e.getMessage());
+    } catch (EbbException.Corrupt e) {
+      // Rule 4: its WAL is not the log's, so that none of its commits will ever be durable.
+      log.error("branch {}: {}; stopping", head.branch(), e.getMessage());
+      instance.kill();
+      return;
     }
+    refuseSuccessor();
     refreshActivity();
     Activity now = activity;
     if (now != null && capturer.isDue(now.flushLsn())) {
       capturer.captureRunning(sql(), wal::awaitDurable);
+    }
+  }
+
+  private void refuseSuccessor() {
+    if (System.nanoTime() - headReadAtNanos < HEAD_EVERY_NANOS) {
+      return;
+    }
+    headReadAtNanos = System.nanoTime();
+    BranchHead present =
+        context.heads().read(head.branch()).map(BranchHeads.Versioned::head).orElse(head);
+    if (present.generation().compareTo(head.generation()) > 0) {
+      throw new EbbException.Fenced(
+          "generation " + present.generation() + " took over from " + head.generation());
     }
   }
 
