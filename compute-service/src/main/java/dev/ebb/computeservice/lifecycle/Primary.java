@@ -60,12 +60,14 @@ public final class Primary {
   private volatile boolean attached;
   private volatile ComputeStatus.State state = ComputeStatus.State.RUNNING;
   private volatile @Nullable AdminConnection admin;
+  private volatile @Nullable AdminConnection captureAdmin;
   private volatile @Nullable Activity activity;
   private volatile long sessionsSeen;
   private volatile long usedAtNanos = System.nanoTime();
   private long headReadAtNanos = System.nanoTime();
   private volatile Names names = new Names("", "");
   private @Nullable Thread caretaker;
+  private volatile @Nullable Thread capture;
 
   private record Names(String database, String branch) {}
 
@@ -211,8 +213,29 @@ public final class Primary {
     refuseSuccessor();
     refreshActivity();
     Activity now = activity;
-    if (now != null && capturer.isDue(now.flushLsn())) {
-      capturer.captureRunning(sql(), wal::awaitDurable);
+    Thread present = capture;
+    if (now != null && (present == null || !present.isAlive()) && capturer.isDue(now.flushLsn())) {
+      capture = Thread.ofVirtual().name("capture-" + head.branch()).start(this::capture);
+    }
+  }
+
+  /**
+   * On a thread and a connection of its own: it waits for blocks to settle and for commits, and
+   * meanwhile the caretaker must hear of a fence.
+   */
+  private void capture() {
+    try {
+      AdminConnection open = captureAdmin;
+      if (open == null || !open.isOpen()) {
+        open = await(instance.connect(context.vertx()));
+        captureAdmin = open;
+      }
+      capturer.captureRunning(open, wal::awaitDurable);
+    } catch (EbbException.Fenced e) {
+      log.warn("branch {}: {}; stopping", head.branch(), e.getMessage());
+      instance.kill();
+    } catch (RuntimeException e) {
+      log.warn("branch {}: {}", head.branch(), e.getMessage());
     }
   }
 
@@ -298,6 +321,7 @@ public final class Primary {
   Lsn suspend() {
     state = ComputeStatus.State.SUSPENDING;
     endCaretaker();
+    join(capture);
     List<RoleState> roles = quiesce();
     if (!instance.stopFast(context.config().stopTimeoutMs())) {
       throw new EbbException.Unavailable(
@@ -333,6 +357,10 @@ public final class Primary {
     } finally {
       lock.unlock();
     }
+    join(thread);
+  }
+
+  private static void join(@Nullable Thread thread) {
     if (thread != null) {
       try {
         thread.join();
@@ -347,16 +375,26 @@ public final class Primary {
     state = ComputeStatus.State.FAILED;
     instance.kill();
     endCaretaker();
-    AdminConnection open = admin;
-    if (open != null) {
-      open.close();
+    Thread capturing = capture;
+    if (capturing != null) {
+      // What it waits for will not come, and the next start waits for us.
+      capturing.interrupt();
     }
+    join(capturing);
+    closeIfOpen(admin);
+    closeIfOpen(captureAdmin);
     try {
       wal.detach(1);
     } catch (EbbException e) {
       log.debug("branch {}: the receiver of a dead primary: {}", head.branch(), e.getMessage());
     }
     instance.delete();
+  }
+
+  private static void closeIfOpen(@Nullable AdminConnection connection) {
+    if (connection != null) {
+      connection.close();
+    }
   }
 
   ComputeStatus status() {

@@ -112,8 +112,8 @@ final class WalAttachment {
 
   /**
    * Asks for the durable LSN; where the instance that held the log is gone, opens it again at
-   * another. {@code Fenced} where a newer generation took over, {@code Corrupt} where the
-   * primary's WAL is not the log's: the primary must stop.
+   * another. {@code Fenced} where a newer generation took over, {@code Corrupt} where the primary's
+   * WAL is not the log's: the primary must stop.
    */
   Lsn poll() {
     try {
