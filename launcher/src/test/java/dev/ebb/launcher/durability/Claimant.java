@@ -33,8 +33,7 @@ final class Claimant {
 
   private void run() {
     try (Connection connection = server.call();
-        PreparedStatement insert =
-            connection.prepareStatement("INSERT INTO claim VALUES (?, ?)")) {
+        PreparedStatement insert = connection.prepareStatement("INSERT INTO claim VALUES (?, ?)")) {
       insert.setInt(1, client);
       for (int number = 0; ; number++) {
         insert.setInt(2, number);

@@ -84,7 +84,8 @@ final class FenceIT {
 
   /**
    * Its host stands still meanwhile: what the old primary sends waits in the socket and is read
-   * when the host goes on. (A capture that stood still would keep a lock of the local object store.)
+   * when the host goes on. (A capture that stood still would keep a lock of the local object
+   * store.)
    */
   @Test
   void primaryWhoseHostStoodStillNeverAcknowledgesAfterAnotherTookOver() throws Exception {
@@ -124,7 +125,9 @@ final class FenceIT {
       pause(500);
       execute(fresh, "INSERT INTO claim VALUES (-1, 2)");
       if (standStill) {
-        assertThat(oldPostmaster.isAlive()).as("the old postmaster before its host goes on").isTrue();
+        assertThat(oldPostmaster.isAlive())
+            .as("the old postmaster before its host goes on")
+            .isTrue();
         signal("CONT", from.pid());
       }
       await("end of the old postmaster", () -> !oldPostmaster.isAlive());

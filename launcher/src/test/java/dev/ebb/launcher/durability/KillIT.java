@@ -3,6 +3,7 @@ package dev.ebb.launcher.durability;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.ebb.launcher.client.ApiException;
+import dev.ebb.launcher.durability.Strike.Moment;
 import dev.ebb.launcher.durability.Strike.Victim;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -35,6 +36,7 @@ import org.junit.jupiter.api.io.TempDir;
 final class KillIT {
   private static final int SOAK_DECKS = 10;
   private static final Duration BOUND = Duration.ofSeconds(60);
+  private static final int KILLS_OF_A_DECK = 20;
   private static final int WARM_WRITES = 20;
   private static final String CAPTURED = "snapshot at redo";
 
@@ -71,6 +73,10 @@ final class KillIT {
         for (int deck = 0; deck < decks; deck++) {
           for (Strike strike : Strike.twentyKills(random)) {
             round(site, load, strike);
+          }
+          // A suspend may have ended the postmaster before its kill did.
+          while (kills < (deck + 1) * KILLS_OF_A_DECK) {
+            round(site, load, new Strike(Victim.POSTMASTER, Moment.UNDER_LOAD));
           }
         }
         // What the last kill left is suspended, and read once more from the store alone.

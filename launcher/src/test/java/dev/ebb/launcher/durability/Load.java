@@ -82,8 +82,8 @@ final class Load {
   }
 
   /**
-   * Keeps errors that speak of the data, not of the connection: what a statement finds (22, 23, 42),
-   * PostgreSQL's own words on files (58) and on damage (XX).
+   * Keeps errors that speak of the data, not of the connection: what a statement finds (22, 23,
+   * 42), PostgreSQL's own words on files (58) and on damage (XX).
    */
   private void note(Writer writer, SQLException error) {
     String state = String.valueOf(error.getSQLState());

@@ -64,7 +64,13 @@ final class Site implements AutoCloseable {
             scaler: {idleTimeout: 0}
             %s
             """
-                .formatted(home.resolve("data"), gatewayPort, ports.get(1), cache(), captureInterval, more));
+                .formatted(
+                    home.resolve("data"),
+                    gatewayPort,
+                    ports.get(1),
+                    cache(),
+                    captureInterval,
+                    more));
   }
 
   Path cache() {

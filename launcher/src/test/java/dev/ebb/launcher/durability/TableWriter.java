@@ -126,7 +126,8 @@ final class TableWriter implements Writer {
                 SELECT count(*), min(number), max(number), count(DISTINCT row),
                   count(*) FILTER
                     (WHERE payload <> repeat(md5((row * number)::text), 1 + row % 8))
-                FROM """
+                FROM\
+                """
                     + " "
                     + table)) {
       found.next();

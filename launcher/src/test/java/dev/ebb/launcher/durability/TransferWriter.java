@@ -107,7 +107,8 @@ final class TransferWriter implements Writer {
                 SELECT id, sum(amount) AS moved FROM (
                   SELECT source AS id, -amount AS amount FROM transfer
                   UNION ALL SELECT target, amount FROM transfer) moves
-                GROUP BY id) sums USING (id)""")) {
+                GROUP BY id) sums USING (id)\
+              """)) {
         wrong.next();
         if (wrong.getInt(1) != ACCOUNTS || wrong.getLong(2) != 0 || wrong.getString(3) != null) {
           throw new AssertionError(
