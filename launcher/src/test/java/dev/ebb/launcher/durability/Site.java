@@ -145,9 +145,16 @@ final class Site implements AutoCloseable {
 
   /** The postmasters below this {@code ebb}, also those that do not accept connections yet. */
   List<ProcessHandle> postmasters() {
+    return postgres().stream()
+        .filter(found -> !found.parent().map(Site::isPostgres).orElse(false))
+        .toList();
+  }
+
+  /** Every process of PostgreSQL below this {@code ebb}. */
+  List<ProcessHandle> postgres() {
     return ProcessHandle.of(pid()).stream()
         .flatMap(ProcessHandle::descendants)
-        .filter(found -> isPostgres(found) && !found.parent().map(Site::isPostgres).orElse(false))
+        .filter(Site::isPostgres)
         .toList();
   }
 
