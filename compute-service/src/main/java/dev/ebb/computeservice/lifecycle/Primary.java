@@ -34,6 +34,12 @@ public final class Primary {
   private static final long SQL_TIMEOUT_MS = 10_000;
   private static final long LOOK_EVERY_MS = 1_000;
 
+  /**
+   * Looking at the activity takes processor time and pages of the catalog; the queries that the
+   * compute was woken for come first.
+   */
+  private static final long FIRST_LOOK_AFTER_NANOS = TimeUnit.SECONDS.toNanos(5);
+
   private final PrimaryContext context;
 
   private final BranchHead head;
@@ -51,6 +57,10 @@ public final class Primary {
   private final Condition ending = lock.newCondition();
   private boolean ended;
   private volatile boolean attached;
+
+  /** While the database gets its name and owner, nobody may be connected to it. */
+  private volatile boolean handing;
+
   private volatile ComputeStatus.State state = ComputeStatus.State.RUNNING;
   private volatile @Nullable AdminConnection admin;
   private volatile @Nullable Activity activity;
@@ -114,11 +124,15 @@ public final class Primary {
    * waiting for the WAL service, which cannot connect before.
    */
   public void hand(String owner, Secret verifier, String database) {
+    handing = true;
     AdminConnection sql = sql();
     Secret password = context.passwords().of(head.database());
     await(sql.setAdminPassword(ScramVerifier.of(password).stored()));
     attach();
     await(sql.createOwner(owner, verifier, database));
+    handing = false;
+    admin = null;
+    await(sql.close());
   }
 
   /** Starts the WAL receiver; until it runs, commits wait. */
@@ -184,16 +198,15 @@ public final class Primary {
   }
 
   private void look() {
-    if (names.database().isEmpty()) {
-      context
-          .addressOf(head.branch())
-          .ifPresent(address -> names = new Names(address.database(), address.branch()));
-    }
+    resolveNames();
     try {
       wal.poll();
     } catch (EbbException.Unavailable e) {
       // Commits wait meanwhile; what goes on here is still worth knowing.
       log.warn("branch {}: {}", head.branch(), e.getMessage());
+    }
+    if (System.nanoTime() - readyAtNanos < FIRST_LOOK_AFTER_NANOS) {
+      return;
     }
     refreshActivity();
     Activity now = activity;
@@ -242,12 +255,36 @@ public final class Primary {
     try {
       open = admin;
       if (open == null || !open.isOpen()) {
-        open = await(instance.connect(context.vertx()));
+        open = connect();
         admin = open;
       }
       return open;
     } finally {
       lock.unlock();
+    }
+  }
+
+  /**
+   * To the users' database where it is known and there: the maintenance database's catalog would
+   * have to be fetched for this connection alone.
+   */
+  private AdminConnection connect() {
+    resolveNames();
+    if (!names.database().isEmpty() && !handing) {
+      try {
+        return await(instance.connect(context.vertx(), names.database()));
+      } catch (EbbException e) {
+        log.debug("branch {}: not in its own database: {}", head.branch(), e.getMessage());
+      }
+    }
+    return await(instance.connect(context.vertx(), AdminConnection.MAINTENANCE_DATABASE));
+  }
+
+  private void resolveNames() {
+    if (names.database().isEmpty()) {
+      context
+          .addressOf(head.branch())
+          .ifPresent(address -> names = new Names(address.database(), address.branch()));
     }
   }
 
