@@ -112,27 +112,37 @@ final class BranchLog implements Receiver.Log {
     return stopped && System.nanoTime() - stoppedNanos > after.toNanos();
   }
 
+  /**
+   * Waits until the log is durable up to {@code lsn}. Where the generation is over it says so even
+   * if that is long durable: a primary that only asks how far it got must learn that it has to
+   * stop.
+   */
   DurableLsn awaitDurable(Lsn lsn, Duration timeout) throws InterruptedException {
     long deadline = System.nanoTime() + timeout.toNanos();
     while (true) {
       LogSession present = session;
+      refuseWhereOver(present);
       Duration left = Duration.ofNanos(Math.max(0, deadline - System.nanoTime()));
       if (present.awaitDurable(lsn, left)) {
         return durable();
       }
-      Command.End end = present.end();
-      EbbException failed = failure;
-      if (failed != null) {
-        throw failed;
-      }
-      if (end != null && !(end instanceof Command.Uncertain)) {
-        throw LogSession.toException(end);
-      }
+      refuseWhereOver(present);
       if (System.nanoTime() - deadline >= 0) {
         throw new EbbException.Unavailable(
             "branch " + branch + " is durable up to " + present.durable() + ", not yet " + lsn);
       }
       Thread.sleep(LOOK_AGAIN);
+    }
+  }
+
+  private void refuseWhereOver(LogSession present) {
+    EbbException failed = failure;
+    if (failed != null) {
+      throw failed;
+    }
+    Command.End end = present.end();
+    if (end != null && !(end instanceof Command.Uncertain)) {
+      throw LogSession.toException(end);
     }
   }
 

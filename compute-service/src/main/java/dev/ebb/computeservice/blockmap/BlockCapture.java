@@ -4,6 +4,7 @@ import dev.ebb.computeservice.blockmap.FileStatus.Phase;
 import dev.ebb.shared.page.FileKey;
 import dev.ebb.shared.page.Manifest.BlockFile;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.util.ArrayList;
@@ -191,6 +192,9 @@ public final class BlockCapture {
   private static void pause(long deadline, String problem) throws IOException {
     if (System.nanoTime() - deadline > 0) {
       throw new IOException(problem);
+    }
+    if (Thread.currentThread().isInterrupted()) {
+      throw new InterruptedIOException("interrupted while " + problem);
     }
     LockSupport.parkNanos(PAUSE_NANOS);
   }

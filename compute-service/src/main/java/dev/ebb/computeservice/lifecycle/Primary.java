@@ -7,6 +7,7 @@ import dev.ebb.shared.bus.BlockingBus;
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
 import dev.ebb.shared.bus.ComputeMessage.WakeParts;
 import dev.ebb.shared.catalog.BranchHead;
+import dev.ebb.shared.catalog.BranchHeads;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.ComputeStatus;
 import dev.ebb.shared.model.Generation;
@@ -40,6 +41,12 @@ public final class Primary {
    */
   private static final long FIRST_LOOK_AFTER_NANOS = TimeUnit.SECONDS.toNanos(5);
 
+  /**
+   * Nothing tells a primary that writes nothing of its successor. One small read of the object
+   * store bounds for how long it may answer with what is no longer true (rule 12).
+   */
+  private static final long HEAD_EVERY_NANOS = TimeUnit.SECONDS.toNanos(5);
+
   private final PrimaryContext context;
 
   private final BranchHead head;
@@ -63,11 +70,14 @@ public final class Primary {
 
   private volatile ComputeStatus.State state = ComputeStatus.State.RUNNING;
   private volatile @Nullable AdminConnection admin;
+  private volatile @Nullable AdminConnection captureAdmin;
   private volatile @Nullable Activity activity;
   private volatile long sessionsSeen;
   private volatile long usedAtNanos = System.nanoTime();
+  private long headReadAtNanos = System.nanoTime();
   private volatile Names names = new Names("", "");
   private @Nullable Thread caretaker;
+  private volatile @Nullable Thread capture;
 
   private record Names(String database, String branch) {}
 
@@ -204,14 +214,54 @@ public final class Primary {
     } catch (EbbException.Unavailable e) {
       // Commits wait meanwhile; what goes on here is still worth knowing.
       log.warn("branch {}: {}", head.branch(), e.getMessage());
+    } catch (EbbException.Corrupt e) {
+      // Rule 4: its WAL is not the log's, so that none of its commits will ever be durable.
+      log.error("branch {}: {}; stopping", head.branch(), e.getMessage());
+      instance.kill();
+      return;
     }
+    refuseSuccessor();
     if (System.nanoTime() - readyAtNanos < FIRST_LOOK_AFTER_NANOS) {
       return;
     }
     refreshActivity();
     Activity now = activity;
-    if (now != null && capturer.isDue(now.flushLsn())) {
-      capturer.captureRunning(sql(), wal::awaitDurable);
+    Thread present = capture;
+    if (now != null && (present == null || !present.isAlive()) && capturer.isDue(now.flushLsn())) {
+      capture = Thread.ofVirtual().name("capture-" + head.branch()).start(this::capture);
+    }
+  }
+
+  /**
+   * On a thread and a connection of its own: it waits for blocks to settle and for commits, and
+   * meanwhile the caretaker must hear of a fence.
+   */
+  private void capture() {
+    try {
+      AdminConnection open = captureAdmin;
+      if (open == null || !open.isOpen()) {
+        open = connect();
+        captureAdmin = open;
+      }
+      capturer.captureRunning(open, wal::awaitDurable);
+    } catch (EbbException.Fenced e) {
+      log.warn("branch {}: {}; stopping", head.branch(), e.getMessage());
+      instance.kill();
+    } catch (RuntimeException e) {
+      log.warn("branch {}: {}", head.branch(), e.getMessage());
+    }
+  }
+
+  private void refuseSuccessor() {
+    if (System.nanoTime() - headReadAtNanos < HEAD_EVERY_NANOS) {
+      return;
+    }
+    headReadAtNanos = System.nanoTime();
+    BranchHead present =
+        context.heads().read(head.branch()).map(BranchHeads.Versioned::head).orElse(head);
+    if (present.generation().compareTo(head.generation()) > 0) {
+      throw new EbbException.Fenced(
+          "generation " + present.generation() + " took over from " + head.generation());
     }
   }
 
@@ -308,6 +358,7 @@ public final class Primary {
   Lsn suspend() {
     state = ComputeStatus.State.SUSPENDING;
     endCaretaker();
+    join(capture);
     List<RoleState> roles = quiesce();
     if (!instance.stopFast(context.config().stopTimeoutMs())) {
       throw new EbbException.Unavailable(
@@ -343,6 +394,10 @@ public final class Primary {
     } finally {
       lock.unlock();
     }
+    join(thread);
+  }
+
+  private static void join(@Nullable Thread thread) {
     if (thread != null) {
       try {
         thread.join();
@@ -357,16 +412,26 @@ public final class Primary {
     state = ComputeStatus.State.FAILED;
     instance.kill();
     endCaretaker();
-    AdminConnection open = admin;
-    if (open != null) {
-      open.close();
+    Thread capturing = capture;
+    if (capturing != null) {
+      // What it waits for will not come, and the next start waits for us.
+      capturing.interrupt();
     }
+    join(capturing);
+    closeIfOpen(admin);
+    closeIfOpen(captureAdmin);
     try {
       wal.detach(1);
     } catch (EbbException e) {
       log.debug("branch {}: the receiver of a dead primary: {}", head.branch(), e.getMessage());
     }
     instance.delete();
+  }
+
+  private static void closeIfOpen(@Nullable AdminConnection connection) {
+    if (connection != null) {
+      connection.close();
+    }
   }
 
   ComputeStatus status() {

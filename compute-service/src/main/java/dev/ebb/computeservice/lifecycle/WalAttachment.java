@@ -112,12 +112,13 @@ final class WalAttachment {
 
   /**
    * Asks for the durable LSN; where the instance that held the log is gone, opens it again at
-   * another. {@code Fenced} where a newer generation took over: the primary must stop.
+   * another. {@code Fenced} where a newer generation took over, {@code Corrupt} where the primary's
+   * WAL is not the log's: the primary must stop.
    */
   Lsn poll() {
     try {
       awaitDurable(Lsn.INVALID, POLL_TIMEOUT_MS);
-    } catch (EbbException.Fenced e) {
+    } catch (EbbException.Fenced | EbbException.Corrupt e) {
       throw e;
     } catch (EbbException e) {
       Target at = target;

@@ -63,18 +63,19 @@ public record LogEnd(Lsn end, Lsn lastRecord, Lsn overlapFrom, byte[] overlap) {
                   + "), but must reach "
                   + floor);
         }
+        Lsn overlapFrom = overlapFrom(from, end.at());
         return new LogEnd(
-            end.at(), reader.previous(), overlapFrom(fold, end.at()), overlap(fold, end.at()));
+            end.at(), reader.previous(), overlapFrom, overlap(fold, overlapFrom, end.at()));
       }
     }
   }
 
-  private static Lsn overlapFrom(LogFold fold, Lsn end) {
-    return Lsn.max(fold.source().first(), WalPage.startOf(end));
+  /** Not before {@code from}: what lies there is not laid out for the new primary. */
+  private static Lsn overlapFrom(Lsn from, Lsn end) {
+    return Lsn.max(from, WalPage.startOf(end));
   }
 
-  private static byte[] overlap(LogFold fold, Lsn end) {
-    Lsn from = overlapFrom(fold, end);
+  private static byte[] overlap(LogFold fold, Lsn from, Lsn end) {
     var bytes = new byte[(int) Math.max(0, end.minus(from))];
     fold.source().read(from, bytes, 0, bytes.length);
     return bytes;

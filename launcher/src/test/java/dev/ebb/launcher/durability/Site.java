@@ -1,0 +1,216 @@
+package dev.ebb.launcher.durability;
+
+import static java.util.Objects.requireNonNull;
+
+import dev.ebb.launcher.client.ApiClient;
+import dev.ebb.launcher.client.ApiException;
+import dev.ebb.launcher.process.EbbProcess;
+import dev.ebb.launcher.process.FreePorts;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/** An {@code ebb up} that can be killed and started again, and what runs below it. */
+final class Site implements AutoCloseable {
+  static final String DATABASE = "ebb";
+  private static final String OWNER = "app";
+  private static final String PASSWORD = "s3cret";
+  private static final String TOKEN = "token-of-the-durability-tests";
+  private static final Map<String, String> ENVIRONMENT =
+      Map.of("EBB_TOKEN", TOKEN, "EBB_CLUSTER_SECRET", "cluster-secret-of-the-durability-tests");
+  private static final Duration START = Duration.ofSeconds(120);
+
+  private final Path home;
+  private final Path config;
+  private final int gatewayPort;
+  private final ApiClient api;
+  private @Nullable EbbProcess process;
+
+  /** A compute of the site. */
+  record Compute(long pid, int port, long generation) {}
+
+  /**
+   * Prepares a site.
+   *
+   * @param home of all its files
+   * @param captureInterval how long a running compute goes without a snapshot
+   * @param more lines of the configuration
+   */
+  Site(Path home, String captureInterval, String more) throws IOException {
+    this.home = Files.createDirectories(home);
+    // PostgreSQL's user must get to its files where the test runs as root.
+    Files.setPosixFilePermissions(home, PosixFilePermissions.fromString("rwx--x--x"));
+    List<Integer> ports = FreePorts.take(2);
+    gatewayPort = ports.get(0);
+    api = new ApiClient("http://127.0.0.1:" + ports.get(1), TOKEN);
+    config =
+        Files.writeString(
+            home.resolve("ebb.yaml"),
+            """
+            dataDir: %s
+            gateway: {port: %d}
+            api: {httpPort: %d}
+            compute: {cacheDir: %s, memoryBudget: 1GB, captureInterval: %s}
+            scaler: {idleTimeout: 0}
+            %s
+            """
+                .formatted(
+                    home.resolve("data"),
+                    gatewayPort,
+                    ports.get(1),
+                    cache(),
+                    captureInterval,
+                    more));
+  }
+
+  Path cache() {
+    return home.resolve("cache");
+  }
+
+  Path data() {
+    return home.resolve("data");
+  }
+
+  void start() throws Exception {
+    process =
+        EbbProcess.start(
+            home, ENVIRONMENT, "up", "--config", config.toString(), "--password", PASSWORD);
+    process.awaitLine("Ebb is up", START);
+  }
+
+  long pid() {
+    return requireNonNull(process).pid();
+  }
+
+  /** SIGKILL to {@code ebb} alone: what it has started is left to itself. */
+  void kill() throws InterruptedException {
+    requireNonNull(process).kill();
+  }
+
+  /** A connection through the gateway. */
+  Connection connect() throws SQLException {
+    return connect(gatewayPort);
+  }
+
+  /** A connection to a compute of any site, past every gateway. */
+  static Connection connectTo(Compute compute) throws SQLException {
+    return connect(compute.port());
+  }
+
+  private static Connection connect(int port) throws SQLException {
+    return DriverManager.getConnection(
+        "jdbc:postgresql://127.0.0.1:"
+            + port
+            + "/"
+            + DATABASE
+            + "?sslmode=disable&connectTimeout=10&socketTimeout=60",
+        OWNER,
+        PASSWORD);
+  }
+
+  void suspend() throws ApiException {
+    api.send("POST", "/v1/databases/" + DATABASE + "/branches/main/suspend", null);
+  }
+
+  /** The compute that the site's API tells of. */
+  Optional<Compute> compute() throws ApiException {
+    if (api.send("GET", "/v1/computes", null) instanceof Map<?, ?> answer
+        && answer.get("computes") instanceof List<?> computes
+        && !computes.isEmpty()
+        && computes.getFirst() instanceof Map<?, ?> compute
+        && number(compute, "pid") > 0) {
+      return Optional.of(
+          new Compute(
+              number(compute, "pid"),
+              (int) number(compute, "port"),
+              number(compute, "generation")));
+    }
+    return Optional.empty();
+  }
+
+  private static long number(Map<?, ?> fields, String name) {
+    return fields.get(name) instanceof Number number ? number.longValue() : 0;
+  }
+
+  /** The postmasters below this {@code ebb}, also those that do not accept connections yet. */
+  List<ProcessHandle> postmasters() {
+    return ProcessHandle.of(pid()).stream()
+        .flatMap(ProcessHandle::descendants)
+        .filter(found -> isPostgres(found) && !found.parent().map(Site::isPostgres).orElse(false))
+        .toList();
+  }
+
+  private static boolean isPostgres(ProcessHandle found) {
+    return found.info().command().map(path -> path.endsWith("/postgres")).orElse(false);
+  }
+
+  /** How many lines of the log hold the text. */
+  long countInLog(String text) throws IOException {
+    long count = 0;
+    try (Stream<Path> logs = Files.list(data().resolve("log"))) {
+      for (Path log : logs.toList()) {
+        try (Stream<String> lines = Files.lines(log)) {
+          count += lines.filter(line -> line.contains(text)).count();
+        }
+      }
+    }
+    return count;
+  }
+
+  /** Runs SQL as PostgreSQL's superuser, whom no gateway lets in, and returns what psql prints. */
+  String asSuperuser(String sql) throws Exception {
+    Compute compute = compute().orElseThrow(() -> new AssertionError("no compute is running"));
+    Path sockets;
+    try (Stream<Path> directories = Files.list(cache().resolve("run"))) {
+      sockets =
+          directories
+              .filter(found -> Files.exists(found.resolve(".s.PGSQL." + compute.port())))
+              .findFirst()
+              .orElseThrow(() -> new AssertionError("no socket of port " + compute.port()));
+    }
+    Path script = Files.writeString(home.resolve("superuser.sql"), sql);
+    Process psql =
+        new ProcessBuilder(
+                "psql",
+                "-X",
+                "-A",
+                "-t",
+                "-q",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-h",
+                sockets.toString(),
+                "-p",
+                String.valueOf(compute.port()),
+                "-U",
+                "ebb_admin",
+                "-d",
+                DATABASE,
+                "-f",
+                script.toString())
+            .redirectErrorStream(true)
+            .start();
+    String printed = new String(psql.getInputStream().readAllBytes()).strip();
+    if (psql.waitFor() != 0) {
+      throw new AssertionError("psql: " + printed);
+    }
+    return printed;
+  }
+
+  @Override
+  public void close() {
+    if (process != null) {
+      process.close();
+    }
+  }
+}
