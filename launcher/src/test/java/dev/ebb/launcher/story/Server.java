@@ -115,9 +115,12 @@ final class Server implements AutoCloseable {
     return cache;
   }
 
+  String url() {
+    return "http://127.0.0.1:" + httpPort;
+  }
+
   ApiClient api() throws IOException {
-    return new ApiClient(
-        "http://127.0.0.1:" + httpPort, Files.readString(data().resolve("token")).strip());
+    return new ApiClient(url(), Files.readString(data().resolve("token")).strip());
   }
 
   /** Makes a database whose owner is {@code app} with the password {@code s3cret}. */
@@ -168,7 +171,7 @@ final class Server implements AutoCloseable {
   String get(String path) throws IOException {
     var connection =
         (HttpURLConnection)
-            URI.create("http://127.0.0.1:" + httpPort + path).toURL().openConnection();
+            URI.create(url() + path).toURL().openConnection();
     connection.setConnectTimeout(HTTP_TIMEOUT_MS);
     connection.setReadTimeout(HTTP_TIMEOUT_MS);
     connection.setRequestProperty(
