@@ -188,6 +188,28 @@ class GatewayLoginIT {
   }
 
   @Test
+  void portInUseIsNamedWithItsFlag() {
+    assertThatThrownBy(() ->
+            new GatewayFixture(
+                directory,
+                c ->
+                    new GatewayConfig(
+                        c.host(),
+                        gateway.port,
+                        c.tlsDirectory(),
+                        null,
+                        null,
+                        false,
+                        5000,
+                        5000,
+                        10,
+                        10,
+                        1)))
+        .hasMessageContaining("127.0.0.1:" + gateway.port)
+        .hasMessageContaining("--port");
+  }
+
+  @Test
   void rolesAreReadAfterAWakeWhereOnlyThatTells() {
     gateway.computes.rolesNeedWake = true;
     assertThat(gateway.psql("SELECT 1")).isEqualTo(new Psql(0, "1"));

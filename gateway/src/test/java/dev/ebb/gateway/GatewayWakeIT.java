@@ -131,6 +131,21 @@ class GatewayWakeIT {
   }
 
   @Test
+  void statementSentAheadOfReadinessIsDone() throws Exception {
+    Promise<ComputeReady> wake = Promise.promise();
+    gateway.computes.onWake = n -> wake.future();
+    try (var client = RawClient.connect(gateway.port)) {
+      client.startup("app", "shop");
+      client.authenticate(RealPostgres.PASSWORD);
+      client.query("SELECT 'early'");
+      Await.until("the wake", () -> gateway.computes.wakes.get() == 1);
+      wake.complete(FakeComputes.ready(gateway.postgres.port()));
+      assertThat(client.readUntilReady()).contains("server_version");
+      assertThat(client.readUntilReady()).contains("early");
+    }
+  }
+
+  @Test
   void backendsOwnRefusalReachesTheClient() {
     gateway.postgres.sql("ALTER ROLE app CONNECTION LIMIT 0");
     try {

@@ -53,7 +53,7 @@ public final class WalService extends VerticleBase {
   public Future<?> start() {
     return run(
             () -> {
-              var kafka = new KafkaTopics(config.kafka());
+              var kafka = new KafkaTopics(config.kafka(), config.sync());
               topics = kafka;
               var histories = new Histories(kafka, config.spoolDirectory(), Clock.systemUTC());
               logs = new Logs(kafka, histories, config, new WalMetrics(meters), executor);

@@ -1,21 +1,29 @@
 package dev.ebb.walservice;
 
+import dev.ebb.walservice.broker.EmbeddedBroker;
 import dev.ebb.walservice.topic.KafkaConfig;
+import dev.ebb.walservice.topic.TopicSync;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the WAL service is told at start.
  *
  * @param kafka where the logs are
+ * @param sync writes a topic through to the disk of a broker in this process; null for any other
  * @param spoolDirectory for temporary files with WAL that a recovery reads
  * @param maxInFlightBytes WAL of one branch that may be on its way into Kafka
  * @param openTimeout how long opening a log may take
  */
 public record WalServiceConfig(
-    KafkaConfig kafka, Path spoolDirectory, int maxInFlightBytes, Duration openTimeout) {
+    KafkaConfig kafka,
+    @Nullable TopicSync sync,
+    Path spoolDirectory,
+    int maxInFlightBytes,
+    Duration openTimeout) {
   private static final int DEFAULT_IN_FLIGHT_BYTES = 8 << 20;
   private static final Duration DEFAULT_OPEN_TIMEOUT = Duration.ofSeconds(25);
 
@@ -32,9 +40,19 @@ public record WalServiceConfig(
     }
   }
 
-  /** With the usual bounds. */
+  /** For a Kafka elsewhere, with the usual bounds. */
   public static WalServiceConfig of(KafkaConfig kafka, Path spoolDirectory) {
     return new WalServiceConfig(
-        kafka, spoolDirectory, DEFAULT_IN_FLIGHT_BYTES, DEFAULT_OPEN_TIMEOUT);
+        kafka, null, spoolDirectory, DEFAULT_IN_FLIGHT_BYTES, DEFAULT_OPEN_TIMEOUT);
+  }
+
+  /** For the broker in this process, which is started, with the usual bounds. */
+  public static WalServiceConfig embedded(EmbeddedBroker broker, Path spoolDirectory) {
+    return new WalServiceConfig(
+        KafkaConfig.oneReplica(broker.bootstrapServers()),
+        broker.sync(),
+        spoolDirectory,
+        DEFAULT_IN_FLIGHT_BYTES,
+        DEFAULT_OPEN_TIMEOUT);
   }
 }

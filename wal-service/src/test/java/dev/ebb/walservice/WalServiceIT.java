@@ -14,7 +14,6 @@ import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.Secret;
 import dev.ebb.walservice.broker.EmbeddedBroker;
-import dev.ebb.walservice.topic.KafkaConfig;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.vertx.core.Vertx;
 import java.io.ByteArrayOutputStream;
@@ -66,11 +65,7 @@ class WalServiceIT {
   }
 
   private void deploy() {
-    var deployed =
-        new WalService(
-            WalServiceConfig.of(
-                KafkaConfig.embedded("127.0.0.1:" + brokerPort), dir.resolve("spool")),
-            meters);
+    var deployed = new WalService(WalServiceConfig.embedded(broker, dir.resolve("spool")), meters);
     get(vertx.deployVerticle(deployed));
   }
 

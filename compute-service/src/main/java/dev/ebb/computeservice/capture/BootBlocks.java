@@ -45,13 +45,14 @@ public final class BootBlocks {
   }
 
   /** Adds the pages to a capture and returns which they are. */
-  List<BlockRun> put(List<Manifest.BlockFile> table, CaptureSink sink) throws IOException {
+  List<BlockRun> put(List<BlockRun> required, List<Manifest.BlockFile> table, CaptureSink sink)
+      throws IOException {
     Map<FileKey, Manifest.BlockFile> byKey = new HashMap<>();
     for (Manifest.BlockFile file : table) {
       byKey.put(file.key(), file);
     }
     var kept = new ArrayList<BlockRun>();
-    for (BlockRun run : choose(known, demanded.get())) {
+    for (BlockRun run : choose(required, known, demanded.get())) {
       Manifest.BlockFile file = byKey.get(run.file());
       if (file == null || run.firstBlock() + run.count() > file.blocks()) {
         continue;
@@ -65,12 +66,16 @@ public final class BootBlocks {
     return List.copyOf(kept);
   }
 
-  /** The known ones first, then demanded blocks of the catalog, up to the bound; sorted, merged. */
-  public static List<BlockRun> choose(List<BlockRun> known, List<BlockRun> demanded) {
-    var chosen = new ArrayList<BlockRun>();
+  /**
+   * What every start needs outside the relations; then relations' blocks up to the bound, the known
+   * ones first, then demanded ones of the catalog. Sorted, merged.
+   */
+  public static List<BlockRun> choose(
+      List<BlockRun> required, List<BlockRun> known, List<BlockRun> demanded) {
+    var chosen = new ArrayList<BlockRun>(required);
     int blocks = 0;
     for (BlockRun run : known) {
-      if (blocks + run.count() <= MAX_BLOCKS) {
+      if (isRelation(run.file()) && blocks + run.count() <= MAX_BLOCKS) {
         chosen.add(run);
         blocks += run.count();
       }
@@ -85,8 +90,11 @@ public final class BootBlocks {
   }
 
   private static boolean isCatalog(FileKey file) {
-    return file.kind() == FileKey.Kind.RELATION
-        && Integer.compareUnsigned(file.relation(), FIRST_NORMAL) < 0;
+    return isRelation(file) && Integer.compareUnsigned(file.relation(), FIRST_NORMAL) < 0;
+  }
+
+  private static boolean isRelation(FileKey file) {
+    return file.kind() == FileKey.Kind.RELATION;
   }
 
   /** Sorted, without overlaps; no run is longer than a message holds. */

@@ -7,8 +7,10 @@ import dev.ebb.computeservice.pages.PageClient;
 import dev.ebb.computeservice.postgres.PgControl;
 import dev.ebb.computeservice.postgres.WalPages;
 import dev.ebb.computeservice.sql.AdminConnection;
+import dev.ebb.computeservice.template.SkeletonCheck;
 import dev.ebb.shared.bus.BlockingBus;
 import dev.ebb.shared.bus.PageMessage;
+import dev.ebb.shared.bus.WalMessage;
 import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Lsn;
@@ -52,10 +54,10 @@ public final class Capturer {
   private Lsn capturedTo;
   private long capturedAtMs;
 
-  /** Waits until the log is durable up to a position. */
+  /** Waits until the log is durable up to a position; an invalid one asks how far it is. */
   @FunctionalInterface
   public interface DurableWait {
-    Lsn await(Lsn lsn, long timeoutMs);
+    WalMessage.DurableLsn await(Lsn lsn, long timeoutMs);
   }
 
   /**
@@ -104,6 +106,8 @@ public final class Capturer {
       log.debug("branch {}: a database is being made, captured later", head.branch());
       return;
     }
+    // Before the checkpoint: this record lies at or before its redo point.
+    long walOffset = durable.await(Lsn.INVALID, DURABLE_TIMEOUT_MS).offset();
     await(sql.checkpoint(CHECKPOINT_TIMEOUT), CHECKPOINT_TIMEOUT.toMillis());
     var blocks = new BlockCapture(files, SETTLE_MS);
     try (CaptureSink sink = pages.openCapture(head.branch(), head.generation(), manifestKey)) {
@@ -123,11 +127,14 @@ public final class Capturer {
       durable.await(end, DURABLE_TIMEOUT_MS);
       PageMessage.CaptureCommitted committed =
           sink.commit(
-              manifest(sink, control, end, false, small, table, List.of(), List.of(), List.of()),
+              manifest(
+                  sink, control, end, false, small, table, List.of(), List.of(), List.of(),
+                  walOffset),
               false);
       blocks.commit();
       manifestKey = committed.manifestKey();
-      capturedTo = redo;
+      // Behind the records of this capture itself, or an idle compute would be captured forever.
+      capturedTo = await(sql.flushLsn(), SQL_TIMEOUT_MS);
       log.info(
           "branch {}: snapshot at redo {} up to {}: {} pages, {} bytes",
           head.branch(),
@@ -148,10 +155,10 @@ public final class Capturer {
    * A snapshot of the compute after its clean stop; closes the log.
    *
    * @param roles as of the stop
-   * @param durable how far the log is durable
+   * @param logEnd how far the log is durable, and in which record of the topic
    * @return where the log ends
    */
-  public Lsn captureStopped(List<RoleState> roles, Lsn durable) {
+  public Lsn captureStopped(List<RoleState> roles, WalMessage.DurableLsn logEnd) {
     var blocks = new BlockCapture(files, SETTLE_MS);
     try (CaptureSink sink = pages.openCapture(head.branch(), head.generation(), manifestKey)) {
       PgControl control = readControl();
@@ -160,17 +167,31 @@ public final class Capturer {
             "PostgreSQL did not write its shutdown checkpoint; the next start recovers");
       }
       WalPages.CleanStop wal = WalPages.cleanStop(dataDirectory.resolve("pg_wal"), control);
-      if (durable.isBefore(wal.endLsn())) {
+      if (logEnd.lsn().isBefore(wal.endLsn())) {
         throw new EbbException.Unavailable(
-            "the log is durable up to " + durable + " only, PostgreSQL stopped at " + wal.endLsn());
+            "the log is durable up to "
+                + logEnd.lsn()
+                + " only, PostgreSQL stopped at "
+                + wal.endLsn());
       }
       SmallFiles.Found small = SmallFiles.read(dataDirectory, control, true);
       var runs = new PageRuns(sink);
       List<Manifest.BlockFile> table = blocks.run(runs);
       runs.flush();
-      List<Manifest.BlockRun> boot = bootBlocks.put(table, sink);
+      List<Manifest.BlockRun> boot =
+          bootBlocks.put(SkeletonCheck.requiredBlocks(control, table), table, sink);
       sink.commit(
-          manifest(sink, control, wal.endLsn(), true, small, table, wal.pieces(), boot, roles),
+          manifest(
+              sink,
+              control,
+              wal.endLsn(),
+              true,
+              small,
+              table,
+              wal.pieces(),
+              boot,
+              roles,
+              logEnd.offset()),
           true);
       return wal.endLsn();
     } catch (IOException e) {
@@ -187,7 +208,8 @@ public final class Capturer {
       List<Manifest.BlockFile> table,
       List<Manifest.WalPiece> wal,
       List<Manifest.BlockRun> boot,
-      List<RoleState> roles) {
+      List<RoleState> roles,
+      long walOffset) {
     return new Manifest(
         sink.snapshot(),
         head.branch(),
@@ -209,7 +231,7 @@ public final class Capturer {
         "",
         boot,
         roles,
-        -1);
+        walOffset);
   }
 
   /** The control file, read again where it was being written (its CRC tells). */

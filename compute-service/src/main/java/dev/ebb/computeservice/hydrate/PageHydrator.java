@@ -1,14 +1,17 @@
 package dev.ebb.computeservice.hydrate;
 
 import dev.ebb.computeservice.blockmap.BlockMap;
+import dev.ebb.computeservice.blockmap.FileStatus;
 import dev.ebb.computeservice.blockmap.LocalFiles;
 import dev.ebb.computeservice.pages.PageClient;
+import dev.ebb.computeservice.template.SkeletonCheck;
 import dev.ebb.shared.bus.PageMessage;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.page.FileKey;
 import dev.ebb.shared.page.Manifest;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.concurrent.ConcurrentHashMap;
@@ -33,6 +36,7 @@ public final class PageHydrator implements HydrationHandler {
   private final PageClient pages;
   private final String manifestKey;
   private final DurabilityCheck durability;
+  private final List<SkeletonCheck.EagerBlock> eager = new ArrayList<>();
   private final LongAdder hydratedBytes = new LongAdder();
   private final LongAdder bootBytes = new LongAdder();
   private final ConcurrentHashMap<Integer, Scan> scans = new ConcurrentHashMap<>();
@@ -110,44 +114,70 @@ public final class PageHydrator implements HydrationHandler {
   public void fillAhead(PageMessage.BootPages.Run run) throws IOException {
     OptionalInt found = map.find(run.file());
     int count = run.bytes().length / FileKey.BLOCK_BYTES;
-    if (found.isEmpty()
-        || map.status(found.getAsInt()).incarnation() != run.incarnation()
-        || run.firstBlock() + count > map.status(found.getAsInt()).blocks()) {
+    if (found.isEmpty()) {
       return;
     }
-    files.materialise(found.getAsInt());
-    files.fill(
-        found.getAsInt(),
-        run.incarnation(),
-        run.firstBlock(),
-        count,
-        (key, of, first, part, target) ->
-            target.put(
-                run.bytes(),
-                (first - run.firstBlock()) * FileKey.BLOCK_BYTES,
-                part * FileKey.BLOCK_BYTES),
-        FILL_TIMEOUT_MS);
-    bootBytes.add(run.bytes().length);
+    FileStatus file = map.status(found.getAsInt());
+    if (file.incarnation() == run.incarnation() && run.firstBlock() + count <= file.blocks()) {
+      place(
+          file,
+          run.firstBlock(),
+          count,
+          (first, part) ->
+              Arrays.copyOfRange(
+                  run.bytes(),
+                  (first - run.firstBlock()) * FileKey.BLOCK_BYTES,
+                  (first - run.firstBlock() + part) * FileKey.BLOCK_BYTES));
+    }
   }
 
-  /** Fetches blocks, unless they are there, before PostgreSQL starts. */
-  public void fetchAhead(List<Manifest.BlockRun> runs) throws IOException {
+  /**
+   * Fetches blocks, unless they are there, before PostgreSQL starts; returns all blocks outside
+   * relations that were put in place by now, for a check of what then lies on the disk.
+   */
+  public List<SkeletonCheck.EagerBlock> fetchAhead(List<Manifest.BlockRun> runs)
+      throws IOException {
     for (Manifest.BlockRun run : runs) {
       OptionalInt found = map.find(run.file());
       if (found.isPresent()) {
-        files.materialise(found.getAsInt());
-        files.fill(
-            found.getAsInt(),
-            map.status(found.getAsInt()).incarnation(),
+        FileStatus file = map.status(found.getAsInt());
+        place(
+            file,
             run.firstBlock(),
             run.count(),
-            (key, of, first, count, target) -> {
-              target.put(read(key, of, first, count));
-              bootBytes.add((long) count * FileKey.BLOCK_BYTES);
-            },
-            FILL_TIMEOUT_MS);
+            (first, count) -> read(file.key(), file.incarnation(), first, count));
       }
     }
+    return List.copyOf(eager);
+  }
+
+  /** Where the pages of a run of blocks come from. */
+  @FunctionalInterface
+  private interface Pages {
+    byte[] of(int first, int count) throws IOException;
+  }
+
+  private void place(FileStatus file, int firstBlock, int count, Pages source) throws IOException {
+    files.materialise(file.entry());
+    files.fill(
+        file.entry(),
+        file.incarnation(),
+        firstBlock,
+        count,
+        (key, incarnation, first, part, target) -> {
+          byte[] pages = source.of(first, part);
+          if (key.kind() != FileKey.Kind.RELATION) {
+            for (int i = 0; i < part; i++) {
+              int at = i * FileKey.BLOCK_BYTES;
+              eager.add(
+                  SkeletonCheck.EagerBlock.of(
+                      key, first + i, Arrays.copyOfRange(pages, at, at + FileKey.BLOCK_BYTES)));
+            }
+          }
+          target.put(pages);
+          bootBytes.add(pages.length);
+        },
+        FILL_TIMEOUT_MS);
   }
 
   /** Blocks that were missed so far, as they were asked for; a bounded number. */

@@ -9,6 +9,7 @@ import dev.ebb.computeservice.postgres.PostgresSettings;
 import dev.ebb.computeservice.sql.AdminConnection;
 import dev.ebb.computeservice.template.TemplateMaker;
 import dev.ebb.shared.bus.BlockingBus;
+import dev.ebb.shared.bus.PageMessage;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.Secret;
 import dev.ebb.shared.page.Manifest;
@@ -38,6 +39,7 @@ public final class PostgresInstance implements AutoCloseable {
   private final Resources resources;
   private final LocalFiles localFiles;
   private final PageHydrator hydrator;
+  private final List<PageMessage.BootPages.Run> pagesOfAStart;
   private final Path dataDirectory;
   private final Lsn startLsn;
   private final long systemIdentifier;
@@ -52,8 +54,10 @@ public final class PostgresInstance implements AutoCloseable {
     final List<Path> paths = new ArrayList<>();
     @Nullable BlockMap map;
     @Nullable AgentSocket socket;
+    @Nullable Thread filler;
 
     void close() {
+      joinFiller();
       if (socket != null) {
         try {
           socket.close();
@@ -66,6 +70,22 @@ public final class PostgresInstance implements AutoCloseable {
       }
       paths.forEach(Resources::deleteTree);
       paths.clear();
+    }
+
+    /** It writes to the block map, which must stay mapped meanwhile. */
+    private void joinFiller() {
+      boolean interrupted = false;
+      while (filler != null) {
+        try {
+          filler.join();
+          filler = null;
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
     }
 
     private static void deleteTree(Path directory) {
@@ -86,6 +106,7 @@ public final class PostgresInstance implements AutoCloseable {
       Resources resources,
       LocalFiles localFiles,
       PageHydrator hydrator,
+      List<PageMessage.BootPages.Run> pagesOfAStart,
       Path dataDirectory,
       Lsn startLsn,
       long systemIdentifier,
@@ -95,6 +116,7 @@ public final class PostgresInstance implements AutoCloseable {
     this.resources = resources;
     this.localFiles = localFiles;
     this.hydrator = hydrator;
+    this.pagesOfAStart = pagesOfAStart;
     this.dataDirectory = dataDirectory;
     this.startLsn = startLsn;
     this.systemIdentifier = systemIdentifier;
@@ -107,9 +129,24 @@ public final class PostgresInstance implements AutoCloseable {
   void launch() {
     PostgresProcess started = PostgresProcess.start(spec);
     process = started;
+    resources.filler = Thread.ofVirtual().name("boot-" + spec.label()).start(this::fillAhead);
     var _ =
         started.exit().whenComplete((status, error) -> exit.complete(error == null ? status : -1));
     started.awaitReady(startTimeout);
+  }
+
+  /**
+   * Puts the pages in place that the first sessions read. What comes too late, or fails, is fetched
+   * when it is asked for.
+   */
+  private void fillAhead() {
+    try {
+      for (PageMessage.BootPages.Run run : pagesOfAStart) {
+        hydrator.fillAhead(run);
+      }
+    } catch (IOException | RuntimeException e) {
+      log.warn("{}: its first pages could not be put in place: {}", spec.label(), e.toString());
+    }
   }
 
   boolean isAlive() {
@@ -203,7 +240,9 @@ public final class PostgresInstance implements AutoCloseable {
   /** The shutdown checkpoint, then the end; false where it took too long. */
   boolean stopFast(long timeoutMs) {
     PostgresProcess running = process;
-    return running != null && running.stopFast(Duration.ofMillis(timeoutMs));
+    boolean stopped = running != null && running.stopFast(Duration.ofMillis(timeoutMs));
+    resources.joinFiller();
+    return stopped;
   }
 
   /** Ends it at once. */

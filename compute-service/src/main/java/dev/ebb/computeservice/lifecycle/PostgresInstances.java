@@ -22,6 +22,7 @@ import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.Secret;
+import dev.ebb.shared.page.FileKey;
 import dev.ebb.shared.page.Manifest;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -37,6 +38,8 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** Lays out and starts PostgreSQL from a snapshot. */
@@ -147,10 +150,20 @@ public final class PostgresInstances {
       user.own(arena);
       var files = new LocalFiles(closing.map, data, owner);
       var hydrator = new PageHydrator(files, pages, start.manifestKey(), start.durable());
-      for (PageMessage.BootPages.Run page : boot.join().runs()) {
-        hydrator.fillAhead(page);
+      // Recovery reads the commit log; relations are first read by the first session, so that
+      // theirs are put in place while PostgreSQL starts.
+      Map<Boolean, List<PageMessage.BootPages.Run>> pagesOfAStart =
+          join(boot).runs().stream()
+              .collect(
+                  Collectors.partitioningBy(
+                      placed -> placed.file().kind() == FileKey.Kind.RELATION));
+      for (PageMessage.BootPages.Run early : pagesOfAStart.getOrDefault(false, List.of())) {
+        hydrator.fillAhead(early);
       }
-      hydrator.fetchAhead(SkeletonCheck.requiredBlocks(control, manifest.files()));
+      SkeletonCheck.check(
+          data,
+          manifest.files(),
+          hydrator.fetchAhead(SkeletonCheck.requiredBlocks(control, manifest.files())));
       Path agent = run.resolve("agent");
       closing.socket = AgentSocket.open(agent, owner, hydrator);
       Lsn startLsn = start.tail() == null ? manifest.endLsn() : start.tail().to();
@@ -159,6 +172,7 @@ public final class PostgresInstances {
           closing,
           files,
           hydrator,
+          pagesOfAStart.getOrDefault(true, List.of()),
           data,
           startLsn,
           start.systemIdentifier(),
@@ -171,6 +185,17 @@ public final class PostgresInstances {
     } catch (RuntimeException e) {
       closing.close();
       throw e;
+    }
+  }
+
+  private static PageMessage.BootPages join(CompletableFuture<PageMessage.BootPages> boot) {
+    try {
+      return boot.join();
+    } catch (CompletionException e) {
+      if (e.getCause() instanceof EbbException known) {
+        throw known;
+      }
+      throw new EbbException.Unavailable("the boot pages cannot be read: " + e.getCause(), e);
     }
   }
 

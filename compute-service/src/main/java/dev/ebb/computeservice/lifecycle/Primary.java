@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -38,6 +39,10 @@ public final class Primary {
   private final BranchHead head;
   private final PostgresInstance instance;
   private final WalAttachment wal;
+
+  /** Waits until the log is open for this generation; throws what kept it from being opened. */
+  private final Supplier<Lsn> logOpened;
+
   private final Capturer capturer;
   private final WakeParts parts;
   private final long readyAtNanos = System.nanoTime();
@@ -61,12 +66,14 @@ public final class Primary {
       BranchHead head,
       PostgresInstance instance,
       WalAttachment wal,
+      Supplier<Lsn> logOpened,
       Capturer capturer,
       WakeParts parts) {
     this.context = context;
     this.head = head;
     this.instance = instance;
     this.wal = wal;
+    this.logOpened = logOpened;
     this.capturer = capturer;
     this.parts = parts;
   }
@@ -116,8 +123,23 @@ public final class Primary {
 
   /** Starts the WAL receiver; until it runs, commits wait. */
   void attach() {
+    openLog();
     wal.attach(instance.target(context.passwords().of(head.database())), instance.startLsn());
     attached = true;
+  }
+
+  /** Where opening the log failed at the start, it is tried again here: commits wait for it. */
+  private void openLog() {
+    Lsn end;
+    try {
+      end = logOpened.get();
+    } catch (EbbException.Unavailable e) {
+      end = wal.open(false);
+    }
+    if (!end.equals(instance.startLsn())) {
+      throw new EbbException.Fenced(
+          "the log ends at " + end + ", but this primary started at " + instance.startLsn());
+    }
   }
 
   /** Starts what looks after the running primary; the WAL receiver first of all. */
@@ -258,8 +280,7 @@ public final class Primary {
               + context.config().stopTimeoutMs()
               + " ms (is the WAL service away?); it will recover at its next start");
     }
-    Lsn durable = wal.detach(context.config().stopTimeoutMs()).lsn();
-    return capturer.captureStopped(roles, durable);
+    return capturer.captureStopped(roles, wal.detach(context.config().stopTimeoutMs()));
   }
 
   /**

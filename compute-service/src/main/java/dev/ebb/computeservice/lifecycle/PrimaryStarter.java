@@ -96,8 +96,6 @@ public final class PrimaryStarter {
       long skeletonMicros = watch.lapMicros();
       instance.launch();
       long postgresMicros = watch.lapMicros();
-      join(logOpen);
-      logMicros += watch.lapMicros();
       var parts =
           new WakeParts(
               headMicros,
@@ -107,7 +105,14 @@ public final class PrimaryStarter {
               postgresMicros,
               watch.totalMicros());
       var primary =
-          new Primary(context, head, instance, wal, capturer(head, manifest, instance), parts);
+          new Primary(
+              context,
+              head,
+              instance,
+              wal,
+              () -> join(logOpen),
+              capturer(head, manifest, instance),
+              parts);
       self.set(primary);
       prepare.accept(primary);
       primary.lookAfter();

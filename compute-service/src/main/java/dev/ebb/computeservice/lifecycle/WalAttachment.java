@@ -116,7 +116,7 @@ final class WalAttachment {
    */
   Lsn poll() {
     try {
-      durable = ask(Lsn.INVALID, POLL_TIMEOUT_MS);
+      awaitDurable(Lsn.INVALID, POLL_TIMEOUT_MS);
     } catch (EbbException.Fenced e) {
       throw e;
     } catch (EbbException e) {
@@ -136,18 +136,22 @@ final class WalAttachment {
     return durable;
   }
 
-  /** Waits until {@code lsn} is durable. */
-  Lsn awaitDurable(Lsn lsn, long timeoutMs) {
-    durable = Lsn.max(durable, ask(lsn, timeoutMs));
-    return durable;
+  /**
+   * Waits until {@code lsn} is durable; with an invalid one tells at once how far the log is.
+   *
+   * @return the durable position with the offset of the topic's newest record
+   */
+  WalMessage.DurableLsn awaitDurable(Lsn lsn, long timeoutMs) {
+    WalMessage.DurableLsn reached = ask(lsn, timeoutMs);
+    durable = Lsn.max(durable, reached.lsn());
+    return reached;
   }
 
-  private Lsn ask(Lsn lsn, long timeoutMs) {
+  private WalMessage.DurableLsn ask(Lsn lsn, long timeoutMs) {
     return bus.call(
-            address,
-            new WalMessage.AwaitDurable(branch, generation, lsn, timeoutMs),
-            timeoutMs + 1_000)
-        .lsn();
+        address,
+        new WalMessage.AwaitDurable(branch, generation, lsn, timeoutMs),
+        timeoutMs + 1_000);
   }
 
   /** Ends the receiver after what it has is durable. */

@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
@@ -114,8 +113,7 @@ public record OsUser(String name, int uid, int gid, boolean switched) {
   /** Makes a file or directory this user's; nothing where it is this process's own user. */
   public void own(Path path) throws IOException {
     if (switched) {
-      Files.setAttribute(path, "unix:uid", uid, LinkOption.NOFOLLOW_LINKS);
-      Files.setAttribute(path, "unix:gid", gid, LinkOption.NOFOLLOW_LINKS);
+      Ownership.change(path, uid, gid);
     }
   }
 

@@ -128,6 +128,8 @@ public record PostgresSettings(
     a.set("password_encryption", "scram-sha-256");
     // The gateway ends TLS.
     a.set("ssl", "off");
+    // A client that vanished in the middle of a long statement would keep the compute awake.
+    a.set("client_connection_check_interval", "10s");
   }
 
   private void memory(Arguments a) {

@@ -8,6 +8,7 @@ import dev.ebb.computeservice.pages.PageClient;
 import dev.ebb.computeservice.postgres.OsUser;
 import dev.ebb.computeservice.postgres.PostgresBinaries;
 import dev.ebb.computeservice.postgres.ProcessLauncher;
+import dev.ebb.computeservice.template.SkeletonCheck;
 import dev.ebb.computeservice.template.StoppedCluster;
 import dev.ebb.computeservice.template.TemplateMaker;
 import dev.ebb.shared.bus.PageMessage;
@@ -106,7 +107,11 @@ public final class TemplateProvisioner {
     try {
       StoppedCluster cluster = new TemplateMaker(binaries, user, launcher).make(directory);
       PageMessage.CaptureCommitted plain = snapshot(branch, cluster, "", List.of());
-      List<Manifest.BlockRun> boot = blocksOfAStart(plain.manifestKey());
+      List<Manifest.BlockRun> boot =
+          BootBlocks.choose(
+              SkeletonCheck.requiredBlocks(cluster.control(), cluster.files()),
+              List.of(),
+              demandsOfAStart(plain.manifestKey()));
       return snapshot(branch, cluster, plain.manifestKey(), boot).manifestKey();
     } catch (IOException e) {
       throw new EbbException.Unavailable("the template could not be made: " + e, e);
@@ -174,11 +179,11 @@ public final class TemplateProvisioner {
    * Starts from the snapshot with no page at hand, connects and asks a little, as a client would;
    * the blocks that were fetched for it are those that every start reads.
    */
-  private List<Manifest.BlockRun> blocksOfAStart(String manifestKey) {
+  private List<Manifest.BlockRun> demandsOfAStart(String manifestKey) {
     Manifest manifest = pages.manifest(manifestKey);
     try (PostgresInstance trial = instances.trial(manifestKey, manifest)) {
       trial.warmUp(vertx, DATABASE);
-      return BootBlocks.choose(List.of(), trial.fetchedBlocks());
+      return trial.fetchedBlocks();
     }
   }
 

@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.security.SecureRandom;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -27,6 +28,8 @@ public final class Skeleton {
       PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
   private static final FileAttribute<Set<PosixFilePermission>> PRIVATE_FILE =
       PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
+
+  private static final SecureRandom RANDOM = new SecureRandom();
 
   private final Path dataDirectory;
   private final Manifest manifest;
@@ -63,7 +66,7 @@ public final class Skeleton {
       PgControl control = null;
       for (Manifest.SmallFile file : manifest.smallFiles()) {
         if (file.path().equals(PgControl.PATH)) {
-          control = PgControl.parse(file.content()).withSystemIdentifier(systemIdentifier);
+          control = identified(PgControl.parse(file.content()), systemIdentifier);
         } else {
           write(resolve(file.path()), file.content());
         }
@@ -77,6 +80,19 @@ public final class Skeleton {
       throw new EbbException.Unavailable(
           "cannot lay out the data directory " + dataDirectory + ": " + e, e);
     }
+  }
+
+  /**
+   * A database's first start from the template: it gets its own identifier, and its own nonce for
+   * the fake salts of roles that do not exist ({@code auth-scram.c}).
+   */
+  private static PgControl identified(PgControl control, long systemIdentifier) {
+    if (control.systemIdentifier() == systemIdentifier) {
+      return control;
+    }
+    var nonce = new byte[32];
+    RANDOM.nextBytes(nonce);
+    return control.withSystemIdentifier(systemIdentifier).withMockAuthenticationNonce(nonce);
   }
 
   private PgControl layControlAndWal(PgControl captured, @Nullable Tail tail) throws IOException {

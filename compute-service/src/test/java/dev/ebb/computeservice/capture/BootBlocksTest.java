@@ -18,13 +18,13 @@ class BootBlocksTest {
   void neighbouringBlocksBecomeOneRun() {
     assertThat(
             BootBlocks.choose(
-                List.of(), List.of(run(1259, 2, 1), run(1259, 0, 1), run(1259, 1, 1))))
+                List.of(), List.of(), List.of(run(1259, 2, 1), run(1259, 0, 1), run(1259, 1, 1))))
         .containsExactly(run(1259, 0, 3));
   }
 
   @Test
   void blocksOfUsersTablesAreLeftOut() {
-    assertThat(BootBlocks.choose(List.of(), List.of(run(16384, 0, 1), run(16383, 0, 1))))
+    assertThat(BootBlocks.choose(List.of(), List.of(), List.of(run(16384, 0, 1), run(16383, 0, 1))))
         .containsExactly(run(16383, 0, 1));
   }
 
@@ -34,7 +34,7 @@ class BootBlocksTest {
     for (int block = 0; block < 1_000; block++) {
       demanded.add(run(1249, block, 1));
     }
-    List<BlockRun> chosen = BootBlocks.choose(List.of(run(2000, 0, 100)), demanded);
+    List<BlockRun> chosen = BootBlocks.choose(List.of(), List.of(run(2000, 0, 100)), demanded);
     assertThat(chosen).contains(run(2000, 0, 100));
     assertThat(chosen.stream().mapToInt(BlockRun::count).sum()).isEqualTo(BootBlocks.MAX_BLOCKS);
   }
@@ -42,6 +42,18 @@ class BootBlocksTest {
   @Test
   void noRunIsLongerThanAMessage() {
     var known = List.of(run(1259, 0, 100), run(1259, 100, 90));
-    assertThat(BootBlocks.choose(known, List.of())).allMatch(r -> r.count() <= 128).hasSize(2);
+    assertThat(BootBlocks.choose(List.of(), known, List.of()))
+        .allMatch(r -> r.count() <= 128)
+        .hasSize(2);
+  }
+
+  @Test
+  void whatAStartNeedsComesBesideTheBoundAndReplacesWhatWasNeededBefore() {
+    var before = new BlockRun(new FileKey(Kind.XACT, 0, 0, 0, 0), 3, 1);
+    var now = new BlockRun(new FileKey(Kind.XACT, 0, 0, 0, 0), 4, 1);
+    assertThat(BootBlocks.choose(List.of(now), List.of(before, run(1249, 0, 128)), List.of()))
+        .contains(now)
+        .doesNotContain(before)
+        .hasSizeGreaterThan(1);
   }
 }

@@ -42,6 +42,8 @@ final class RelayHandler extends ChannelInboundHandlerAdapter {
   @Override
   public void channelReadComplete(ChannelHandlerContext context) {
     peer.flush();
+    // Vert.x began the read in which this handler was put in, and holds writes back until its end.
+    context.fireChannelReadComplete();
   }
 
   @Override

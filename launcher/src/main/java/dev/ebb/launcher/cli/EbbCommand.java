@@ -4,8 +4,10 @@ import dev.ebb.launcher.client.ApiException;
 import dev.ebb.launcher.config.ConfigException;
 import java.io.IOException;
 import java.io.InputStream;
-import java.util.List;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Properties;
+import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -21,16 +23,6 @@ import picocli.CommandLine.Spec;
     versionProvider = EbbCommand.Version.class,
     synopsisSubcommandLabel = "COMMAND",
     commandListHeading = "%nCommands:%n",
-    subcommands = {
-      UpCommand.class,
-      RunCommand.class,
-      DatabaseCommand.class,
-      SuspendCommand.class,
-      WakeCommand.class,
-      PsCommand.class,
-      PsqlCommand.class,
-      ConfigCommand.class
-    },
     footer = {
       "  build    Build what is missing or stale.",
       "  test     Build and run every test; --soak: the long ones too.",
@@ -48,10 +40,39 @@ import picocli.CommandLine.Spec;
 public final class EbbCommand implements Runnable {
   @Spec private CommandSpec spec = CommandSpec.create();
 
-  /** The command line, with further subcommands that other packages bring. */
-  public static CommandLine commandLine(List<Object> furtherCommands) {
+  /** The commands of this package, by name, in the order that the help shows them in. */
+  private static final Map<String, Supplier<Object>> COMMANDS = commands();
+
+  private static Map<String, Supplier<Object>> commands() {
+    var commands = new LinkedHashMap<String, Supplier<Object>>();
+    commands.put("up", UpCommand::new);
+    commands.put("run", RunCommand::new);
+    commands.put("db", DatabaseCommand::new);
+    commands.put("suspend", SuspendCommand::new);
+    commands.put("wake", WakeCommand::new);
+    commands.put("ps", PsCommand::new);
+    commands.put("psql", PsqlCommand::new);
+    commands.put("config", ConfigCommand::new);
+    return commands;
+  }
+
+  /**
+   * The command line for these words. Knows only the command that the first word names, where there
+   * is such a one: looking into all of them takes longer than everything else that a short command
+   * does.
+   *
+   * @param further commands that other packages bring, by name
+   */
+  public static CommandLine commandLine(Map<String, Supplier<Object>> further, String... words) {
+    var all = new LinkedHashMap<>(COMMANDS);
+    all.putAll(further);
     var line = new CommandLine(new EbbCommand());
-    furtherCommands.forEach(line::addSubcommand);
+    Supplier<Object> named = words.length == 0 ? null : all.get(words[0]);
+    if (named != null) {
+      line.addSubcommand(words[0], named.get());
+    } else {
+      all.forEach((name, command) -> line.addSubcommand(name, command.get()));
+    }
     line.setUsageHelpAutoWidth(true);
     line.setExecutionExceptionHandler(EbbCommand::tell);
     line.setParameterExceptionHandler(EbbCommand::tellUsage);

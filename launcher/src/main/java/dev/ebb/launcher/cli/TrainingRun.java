@@ -8,6 +8,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Runs the commands once against an API that is not real, so that the JVM that does it can record
@@ -48,7 +49,7 @@ public final class TrainingRun {
             List.of("psql", "shop"))) {
       execute(url, command);
     }
-    EbbCommand.commandLine(List.of()).setOut(nowhere()).execute("--help");
+    EbbCommand.commandLine(Map.of()).setOut(nowhere()).execute("--help");
     server.stop(0);
   }
 
@@ -59,7 +60,7 @@ public final class TrainingRun {
     words[words.length - 3] = url;
     words[words.length - 2] = "--token";
     words[words.length - 1] = "none";
-    EbbCommand.commandLine(List.of()).setOut(nowhere()).setErr(nowhere()).execute(words);
+    EbbCommand.commandLine(Map.of(), words).setOut(nowhere()).setErr(nowhere()).execute(words);
   }
 
   private static PrintWriter nowhere() {

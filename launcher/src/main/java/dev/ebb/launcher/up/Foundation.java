@@ -11,7 +11,7 @@ import java.nio.file.Path;
  *
  * @param directory the process' data directory
  * @param apiToken what clients of the HTTP API present
- * @param kafka where to reach it
+ * @param broker Kafka: where to reach it, and the one in this process where it runs here
  */
 record Foundation(
     EbbConfig config,
@@ -20,5 +20,5 @@ record Foundation(
     Secret apiToken,
     ObjectStore store,
     Cluster cluster,
-    EbbConfig.Kafka.Cluster kafka,
+    Broker broker,
     PrometheusMeterRegistry meters) {}

@@ -14,10 +14,12 @@ import dev.ebb.scalerservice.ScalerConfig;
 import dev.ebb.scalerservice.ScalerService;
 import dev.ebb.walservice.WalService;
 import dev.ebb.walservice.WalServiceConfig;
+import dev.ebb.walservice.broker.EmbeddedBroker;
 import dev.ebb.walservice.topic.KafkaConfig;
 import io.vertx.core.Deployable;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -52,17 +54,25 @@ final class ServiceFactory {
   }
 
   Deployable wal() {
-    EbbConfig.Kafka.Cluster kafka = foundation.kafka();
-    var reached =
+    return new WalService(walConfig(), foundation.meters());
+  }
+
+  private WalServiceConfig walConfig() {
+    Path spool = foundation.directory().resolve("spool");
+    EmbeddedBroker embedded = foundation.broker().embedded();
+    if (embedded != null) {
+      return WalServiceConfig.embedded(embedded, spool);
+    }
+    EbbConfig.Kafka.Cluster kafka = foundation.broker().address();
+    return WalServiceConfig.of(
         new KafkaConfig(
             kafka.bootstrapServers(),
             kafka.properties(),
             kafka.replicationFactor(),
             kafka.minInsyncReplicas(),
             // Nobody else has a copy.
-            kafka.replicationFactor() == 1);
-    return new WalService(
-        WalServiceConfig.of(reached, foundation.directory().resolve("spool")), foundation.meters());
+            kafka.replicationFactor() == 1),
+        spool);
   }
 
   Deployable compute() {
@@ -131,7 +141,7 @@ final class ServiceFactory {
             Map.of(),
             ScalerConfig.DEFAULT_TICK,
             kafkaProperties(),
-            foundation.kafka().replicationFactor()),
+            foundation.broker().address().replicationFactor()),
         foundation.meters());
   }
 
@@ -150,8 +160,8 @@ final class ServiceFactory {
   }
 
   private Map<String, String> kafkaProperties() {
-    var properties = new HashMap<String, String>(foundation.kafka().properties());
-    properties.put("bootstrap.servers", foundation.kafka().bootstrapServers());
+    var properties = new HashMap<String, String>(foundation.broker().address().properties());
+    properties.put("bootstrap.servers", foundation.broker().address().bootstrapServers());
     return properties;
   }
 }

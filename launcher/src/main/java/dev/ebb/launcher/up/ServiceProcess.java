@@ -45,7 +45,7 @@ public final class ServiceProcess {
               token,
               store,
               cluster,
-              kafka,
+              new Broker(kafka, null),
               meters.registry());
       try {
         serve(service, foundation, cluster, services);

@@ -69,7 +69,7 @@ final class WholeServer {
                 token,
                 Objects.requireNonNull(store),
                 joined,
-                Objects.requireNonNull(broker).address(),
+                Objects.requireNonNull(broker),
                 meters.registry()));
     Tasks.together(
         List.of(

@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -60,7 +61,7 @@ final class CommandsIT {
     var out = new StringWriter();
     var err = new StringWriter();
     int code =
-        EbbCommand.commandLine(List.of())
+        EbbCommand.commandLine(Map.of(), words)
             .setOut(new PrintWriter(out))
             .setErr(new PrintWriter(err))
             .execute(words);
@@ -245,6 +246,15 @@ final class CommandsIT {
       assertThat(outcome.code()).as(command).isZero();
       assertThat(outcome.out()).as(command).contains("./ebb " + words[0]);
     }
+  }
+
+  @Test
+  void helpListsEveryCommand() {
+    assertThat(runBare("--help").out())
+        .contains(
+            "  up ", "  run ", "  db ", "  suspend ", "  wake ", "  ps ", "  psql ", "  config ")
+        .contains("Exit codes");
+    assertThat(runBare("--version").out()).matches("ebb \\d.*\n");
   }
 
   @Test

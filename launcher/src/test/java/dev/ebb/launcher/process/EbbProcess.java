@@ -2,6 +2,7 @@ package dev.ebb.launcher.process;
 
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,6 +16,7 @@ import java.util.concurrent.TimeUnit;
 /** A JVM that runs {@code dev.ebb.launcher.Main}, with what it has printed so far. */
 public final class EbbProcess implements AutoCloseable {
   private static final Duration POLL = Duration.ofMillis(20);
+  private static final Duration CLOSE_BOUND = Duration.ofSeconds(30);
 
   private final Process process;
   private final List<String> lines = new CopyOnWriteArrayList<>();
@@ -51,7 +53,7 @@ public final class EbbProcess implements AutoCloseable {
   private void read() {
     try (BufferedReader in = process.inputReader(StandardCharsets.UTF_8)) {
       in.lines().forEach(lines::add);
-    } catch (IOException | java.io.UncheckedIOException e) {
+    } catch (IOException | UncheckedIOException e) {
       lines.add("(output ended: " + e.getMessage() + ")");
     }
   }
@@ -107,17 +109,16 @@ public final class EbbProcess implements AutoCloseable {
     return process.exitValue();
   }
 
+  /** Ends it, cleanly where that is possible in time. */
   @Override
   public void close() {
+    process.destroy();
     try {
-      if (process.isAlive()) {
-        process.destroy();
-        if (!process.waitFor(30, TimeUnit.SECONDS)) {
-          kill();
-        }
+      if (!process.waitFor(CLOSE_BOUND.toSeconds(), TimeUnit.SECONDS)) {
+        kill();
       }
       reader.join();
-    } catch (InterruptedException _) {
+    } catch (InterruptedException e) {
       process.destroyForcibly();
       Thread.currentThread().interrupt();
     }

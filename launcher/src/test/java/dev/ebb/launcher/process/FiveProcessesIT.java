@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -155,8 +156,7 @@ final class FiveProcessesIT {
 
   private static void stop(Map<String, EbbProcess> processes) throws Exception {
     for (String service : List.of("gateway", "scaler", "compute", "wal", "page")) {
-      EbbProcess process = processes.get(service);
-      assertThat(process).isNotNull();
+      EbbProcess process = Objects.requireNonNull(processes.get(service));
       process.terminate();
       assertThat(process.awaitExit(STOP)).as(service + ":\n" + process.output()).isZero();
     }

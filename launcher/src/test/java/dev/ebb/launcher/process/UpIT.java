@@ -23,8 +23,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** {@code ebb up} as a process: what it prints works, and every way to end it leads back. */
 final class UpIT {
-  private static final Duration START = Duration.ofSeconds(120);
-  private static final Duration STOP = Duration.ofSeconds(60);
+  private static final Duration START = Duration.ofMinutes(2);
+  private static final Duration STOP = Duration.ofMinutes(1);
   private static final Duration REFUSAL = Duration.ofSeconds(30);
   private static final Pattern LINE =
       Pattern.compile("psql \"postgres://(\\w+):(\\w+)@([\\d.]+):(\\d+)/(\\w+)\"");

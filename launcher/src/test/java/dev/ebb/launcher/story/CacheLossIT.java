@@ -127,7 +127,8 @@ final class CacheLossIT {
     shop.suspend();
     try (Connection app = shop.connect(Database.OWNER, "changed");
         Statement statement = app.createStatement()) {
-      statement.execute("INSERT INTO item SELECT i, 'late ' || i, 1 FROM generate_series(10001, 12000) i");
+      statement.execute(
+          "INSERT INTO item SELECT i, 'late ' || i, 1 FROM generate_series(10001, 12000) i");
       statement.execute("INSERT INTO scratch SELECT generate_series(1, 5)");
       statement.execute("ALTER ROLE reader PASSWORD 'reread'");
       statement.execute("DROP TABLE wide");

@@ -40,8 +40,7 @@ final class LookupIT {
         "INSERT INTO item SELECT i, rpad(i::text, 400, '.') FROM generate_series(1, %d) i"
             .formatted(ROWS),
         "ALTER TABLE item ADD PRIMARY KEY (id)");
-    assertThat(shop.ask("SELECT pg_relation_size('item') / 8192"))
-        .isEqualTo(String.valueOf(ROWS));
+    assertThat(shop.ask("SELECT pg_relation_size('item') / 8192")).isEqualTo(String.valueOf(ROWS));
     shop.suspend();
     assertThat(server.metric("ebb_compute_running")).isZero();
 

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 
 /** One {@code ebb up} with all its files below one directory; may be started again and again. */
 final class Server implements AutoCloseable {
-  private static final Duration START = Duration.ofSeconds(120);
+  private static final Duration START = Duration.ofMinutes(2);
   private static final Duration STOP = Duration.ofSeconds(90);
   private static final int HTTP_TIMEOUT_MS = 10_000;
 

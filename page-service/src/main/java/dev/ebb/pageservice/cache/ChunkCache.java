@@ -1,6 +1,6 @@
 package dev.ebb.pageservice.cache;
 
-import com.github.benmanes.caffeine.cache.AsyncCache;
+import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import dev.ebb.pageservice.pack.PackIndex;
 import dev.ebb.shared.error.EbbException;
@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 
 /**
@@ -30,7 +31,9 @@ public final class ChunkCache {
   private final ObjectStore store;
   private final SharedCache shared;
   private final ExecutorService threads;
-  private final AsyncCache<ChunkKey, byte[]> memory;
+  private final Cache<ChunkKey, byte[]> memory;
+  private final ConcurrentHashMap<ChunkKey, CompletableFuture<byte[]>> loading =
+      new ConcurrentHashMap<>();
   private final CacheMeters l1;
   private final CacheMeters l2;
   private final CacheMeters l3;
@@ -49,7 +52,7 @@ public final class ChunkCache {
             .maximumWeight(memoryBytes)
             .weigher((ChunkKey key, byte[] chunk) -> chunk.length + ENTRY_OVERHEAD_BYTES)
             .executor(Runnable::run)
-            .buildAsync();
+            .build();
     this.l1 = new CacheMeters(meters, "l1");
     this.l2 = new CacheMeters(meters, "l2");
     this.l3 = new CacheMeters(meters, "l3");
@@ -57,48 +60,80 @@ public final class ChunkCache {
 
   /** The chunks asked for, each with its pack's index. */
   public Map<ChunkKey, byte[]> get(Map<ChunkKey, PackIndex> wanted) {
-    Map<ChunkKey, byte[]> present = HashMap.newHashMap(wanted.size());
+    Map<ChunkKey, byte[]> found = HashMap.newHashMap(wanted.size());
+    Map<ChunkKey, PackIndex> missing = new LinkedHashMap<>();
     long bytes = 0;
-    for (ChunkKey key : wanted.keySet()) {
-      byte[] chunk = ifPresent(key);
-      if (chunk != null) {
-        present.put(key, chunk);
+    for (var entry : wanted.entrySet()) {
+      byte[] chunk = memory.getIfPresent(entry.getKey());
+      if (chunk == null) {
+        missing.put(entry.getKey(), entry.getValue());
+      } else {
+        found.put(entry.getKey(), chunk);
         bytes += chunk.length;
       }
     }
-    l1.answered(present.size(), wanted.size() - present.size(), bytes);
-    return present.size() == wanted.size() ? present : load(wanted);
+    l1.answered(found.size(), missing.size(), bytes);
+    if (!missing.isEmpty()) {
+      load(missing, found);
+    }
+    return found;
   }
 
-  private byte @org.jspecify.annotations.Nullable [] ifPresent(ChunkKey key) {
-    return memory.synchronous().getIfPresent(key);
+  /** Fetches what nobody fetches already, then waits for the rest. */
+  private void load(Map<ChunkKey, PackIndex> missing, Map<ChunkKey, byte[]> found) {
+    Map<ChunkKey, CompletableFuture<byte[]>> others = new HashMap<>();
+    Map<ChunkKey, CompletableFuture<byte[]>> mine = new HashMap<>();
+    for (ChunkKey key : missing.keySet()) {
+      var own = new CompletableFuture<byte[]>();
+      CompletableFuture<byte[]> first = loading.putIfAbsent(key, own);
+      if (first == null) {
+        mine.put(key, own);
+      } else {
+        others.put(key, first);
+      }
+    }
+    if (!mine.isEmpty()) {
+      loadMine(mine, missing, found);
+    }
+    others.forEach((key, chunk) -> found.put(key, Futures.await(chunk)));
   }
 
-  private Map<ChunkKey, byte[]> load(Map<ChunkKey, PackIndex> wanted) {
-    // a missing key's future is in the cache before the function runs: others wait for it
-    return Futures.await(
-        memory.getAll(
-            wanted.keySet(),
-            (missing, executor) -> {
-              try {
-                return CompletableFuture.completedFuture(fetch(missing, wanted));
-              } catch (RuntimeException | Error e) {
-                return CompletableFuture.failedFuture(e);
-              }
-            }));
+  private void loadMine(
+      Map<ChunkKey, CompletableFuture<byte[]>> mine,
+      Map<ChunkKey, PackIndex> missing,
+      Map<ChunkKey, byte[]> found) {
+    try {
+      Map<ChunkKey, byte[]> fetched = fetch(mine.keySet(), missing);
+      memory.putAll(fetched);
+      fetched.forEach((key, chunk) -> own(mine, key).complete(chunk));
+      found.putAll(fetched);
+    } catch (RuntimeException | Error e) {
+      mine.values().forEach(chunk -> chunk.completeExceptionally(e)); // and nothing is cached
+      throw e;
+    } finally {
+      mine.forEach(loading::remove);
+    }
+  }
+
+  private static CompletableFuture<byte[]> own(
+      Map<ChunkKey, CompletableFuture<byte[]>> mine, ChunkKey key) {
+    CompletableFuture<byte[]> future = mine.get(key);
+    if (future == null) {
+      throw new IllegalStateException("nobody asked for " + key);
+    }
+    return future;
   }
 
   /** Reads chunks from the store past all caches and forgets what the caches had of them. */
   public Map<ChunkKey, byte[]> reread(Map<ChunkKey, PackIndex> wanted) {
     for (ChunkKey key : wanted.keySet()) {
-      memory.synchronous().invalidate(key);
+      memory.invalidate(key);
       shared.remove(key);
     }
     return fetchFromStore(wanted);
   }
 
-  private Map<ChunkKey, byte[]> fetch(
-      Set<? extends ChunkKey> missing, Map<ChunkKey, PackIndex> wanted) {
+  private Map<ChunkKey, byte[]> fetch(Set<ChunkKey> missing, Map<ChunkKey, PackIndex> wanted) {
     Map<ChunkKey, byte[]> found = new HashMap<>();
     if (shared.isPresent()) {
       Timer.Sample sample = Timer.start();

@@ -1,8 +1,10 @@
 package dev.ebb.pageservice.cache;
 
-import com.github.benmanes.caffeine.cache.AsyncCache;
+import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
+import dev.ebb.pageservice.pack.Weighed;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -11,12 +13,9 @@ import org.jspecify.annotations.Nullable;
  * threads miss at the same time is made once. Blocking.
  */
 public final class ObjectCache {
-  private final AsyncCache<String, Weighed> memory;
-
-  /** Something that knows roughly how many bytes it takes. */
-  public interface Weighed {
-    int weight();
-  }
+  private final Cache<String, Weighed> memory;
+  private final ConcurrentHashMap<String, CompletableFuture<Weighed>> making =
+      new ConcurrentHashMap<>();
 
   public ObjectCache(long memoryBytes) {
     memory =
@@ -24,7 +23,7 @@ public final class ObjectCache {
             .maximumWeight(memoryBytes)
             .weigher((String key, Weighed value) -> value.weight())
             .executor(Runnable::run)
-            .buildAsync();
+            .build();
   }
 
   /** What is cached under the key, of {@code type}; else what {@code make} returns. */
@@ -34,26 +33,30 @@ public final class ObjectCache {
       return present;
     }
     var mine = new CompletableFuture<Weighed>();
-    CompletableFuture<Weighed> others = memory.asMap().putIfAbsent(key, mine);
+    CompletableFuture<Weighed> others = making.putIfAbsent(key, mine);
     if (others != null) {
       return type.cast(Futures.await(others));
     }
     try {
       V made = make.get();
+      memory.put(key, made);
       mine.complete(made);
       return made;
     } catch (RuntimeException | Error e) {
       mine.completeExceptionally(e); // and nothing stays in the cache
       throw e;
+    } finally {
+      making.remove(key, mine);
     }
   }
 
+  /** What is cached under the key, of {@code type}, or null. */
   public <V extends Weighed> @Nullable V ifPresent(String key, Class<V> type) {
-    Weighed value = memory.synchronous().getIfPresent(key);
+    Weighed value = memory.getIfPresent(key);
     return value == null ? null : type.cast(value);
   }
 
   public void put(String key, Weighed value) {
-    memory.put(key, CompletableFuture.completedFuture(value));
+    memory.put(key, value);
   }
 }

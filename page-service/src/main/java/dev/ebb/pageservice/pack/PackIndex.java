@@ -2,7 +2,6 @@ package dev.ebb.pageservice.pack;
 
 import com.github.luben.zstd.Zstd;
 import com.github.luben.zstd.ZstdException;
-import dev.ebb.pageservice.cache.ObjectCache.Weighed;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.page.BinaryReader;
 import dev.ebb.shared.page.BinaryWriter;

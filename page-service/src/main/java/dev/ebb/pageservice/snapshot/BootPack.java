@@ -1,9 +1,9 @@
 package dev.ebb.pageservice.snapshot;
 
-import dev.ebb.pageservice.cache.ObjectCache.Weighed;
 import dev.ebb.pageservice.pack.FileId;
 import dev.ebb.pageservice.pack.PackIndex;
 import dev.ebb.pageservice.pack.PageCodec;
+import dev.ebb.pageservice.pack.Weighed;
 import dev.ebb.shared.bus.PageMessage.BootPages.Run;
 import java.util.ArrayList;
 import java.util.Arrays;

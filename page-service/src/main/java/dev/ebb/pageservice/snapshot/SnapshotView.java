@@ -1,6 +1,6 @@
 package dev.ebb.pageservice.snapshot;
 
-import dev.ebb.pageservice.cache.ObjectCache.Weighed;
+import dev.ebb.pageservice.pack.Weighed;
 import dev.ebb.shared.page.FileKey;
 import dev.ebb.shared.page.Manifest;
 import dev.ebb.shared.page.Manifest.BlockFile;

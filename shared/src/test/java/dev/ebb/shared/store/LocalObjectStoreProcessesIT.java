@@ -49,6 +49,32 @@ final class LocalObjectStoreProcessesIT {
     }
   }
 
+  /** What a wake does: reads the head and writes it once. */
+  @Test
+  void headIsReadAndWrittenQuickly() {
+    try (var store = new LocalObjectStore(root)) {
+      var content = new byte[300];
+      store.put("branches/b/head", content);
+      List<Long> reads = new ArrayList<>();
+      List<Long> writes = new ArrayList<>();
+      for (int i = 0; i < 300; i++) {
+        long start = System.nanoTime();
+        ObjectStore.Stored head = store.get("branches/b/head").orElseThrow();
+        long read = System.nanoTime();
+        content[i]++;
+        assertThat(store.putIfMatch("branches/b/head", content, head.version())).isPresent();
+        reads.add((read - start) / 1_000);
+        writes.add((System.nanoTime() - read) / 1_000);
+      }
+      reads.sort(null);
+      writes.sort(null);
+      System.out.printf(
+          "local store: head read %d us, compare-and-set %d us in the median, %d us p99%n",
+          reads.get(150), writes.get(150), writes.get(297));
+      assertThat(writes.get(150)).isLessThan(1_000_000);
+    }
+  }
+
   private Process start() throws Exception {
     return new ProcessBuilder(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),

@@ -1,6 +1,7 @@
 package dev.ebb.walservice.broker;
 
 import dev.ebb.shared.error.EbbException;
+import dev.ebb.walservice.topic.TopicSync;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
@@ -25,6 +26,9 @@ import org.slf4j.LoggerFactory;
  * One Kafka node, broker and controller, on loopback only. It writes every record through to the
  * disk before it acknowledges it, because nobody else has a copy.
  *
+ * <p>Topics whose producer syncs them by {@link #sync} are the exception: they are set not to be
+ * flushed by Kafka.
+ *
  * <p>It needs no clean stop: after a {@code kill -9} the next start recovers the log. Kafka ends
  * the whole process when its data directory fails (a full disk): nothing could be acknowledged any
  * more, and the next start goes on from what is on disk.
@@ -36,10 +40,12 @@ public final class EmbeddedBroker implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(EmbeddedBroker.class);
   private static final String HOST = "127.0.0.1";
   private static final String CLUSTER_ID_FILE = "cluster.id";
+  private static final String LOGS = "data";
   private static final int NODE = 1;
 
   private final Path dataDir;
   private final int requestedPort;
+  private final TopicSync sync;
   private int port;
   private @Nullable KafkaRaftServer server;
 
@@ -55,6 +61,7 @@ public final class EmbeddedBroker implements AutoCloseable {
     }
     this.dataDir = dataDir;
     this.requestedPort = port;
+    this.sync = new SegmentSync(dataDir.resolve(LOGS));
   }
 
   /** Starts it; returns when it answers. {@code Unavailable} says what is in the way. */
@@ -79,7 +86,7 @@ public final class EmbeddedBroker implements AutoCloseable {
           e);
     }
     try {
-      Path logs = dataDir.resolve("data");
+      Path logs = dataDir.resolve(LOGS);
       Files.createDirectories(logs);
       var config = new KafkaConfig(settings(logs, port, controllerPort), false);
       format(logs, clusterId());
@@ -91,6 +98,11 @@ public final class EmbeddedBroker implements AutoCloseable {
       throw new EbbException.Unavailable(
           "the embedded Kafka did not start in " + dataDir + ": " + e.getMessage(), e);
     }
+  }
+
+  /** Writes topics of one partition through to disk; for producers in this process. */
+  public TopicSync sync() {
+    return sync;
   }
 
   /** What clients connect to; of a started broker only. */

@@ -40,8 +40,8 @@ public record KafkaConfig(
     client = Map.copyOf(client);
   }
 
-  /** For the embedded broker: one replica, on disk before it is acknowledged. */
-  public static KafkaConfig embedded(String bootstrapServers) {
+  /** For a single broker: one replica, on disk before it is acknowledged. */
+  public static KafkaConfig oneReplica(String bootstrapServers) {
     return new KafkaConfig(bootstrapServers, Map.of(), 1, 1, true);
   }
 

@@ -12,8 +12,11 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Predicate;
 import org.apache.kafka.clients.CommonClientConfigs;
 import org.apache.kafka.clients.admin.Admin;
@@ -33,6 +36,7 @@ import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -54,14 +58,25 @@ public final class KafkaTopics implements LogTopics {
   /** How long an append waits for room or for the topic's leader to be known. */
   private static final int MAX_BLOCK_MS = 30_000;
 
+  private static final Duration PROPAGATION_TIMEOUT = Duration.ofSeconds(2);
+  private static final Duration PROPAGATION_PAUSE = Duration.ofMillis(5);
+
   private final KafkaConfig config;
   private final Admin admin;
   private final KafkaProducer<byte[], byte[]> producer;
   private final TopicReaders readers;
+  private final ExecutorService syncing = Executors.newVirtualThreadPerTaskExecutor();
+  private final @Nullable SyncedAcks syncedAcks;
 
-  /** Connects when first used: no error here tells that Kafka is away. */
-  public KafkaTopics(KafkaConfig config) {
+  /**
+   * Connects when first used: no error here tells that Kafka is away.
+   *
+   * @param sync writes a topic through to disk before a record counts as appended, for the one
+   *     replica of a broker on this machine; null where Kafka's acknowledgement is enough
+   */
+  public KafkaTopics(KafkaConfig config, @Nullable TopicSync sync) {
     this.config = config;
+    this.syncedAcks = sync == null ? null : new SyncedAcks(sync, syncing);
     try {
       this.admin = Admin.create(common());
       this.producer =
@@ -113,7 +128,9 @@ public final class KafkaTopics implements LogTopics {
         TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG, Integer.toString(config.minInsyncReplicas()));
     settings.put(TopicConfig.UNCLEAN_LEADER_ELECTION_ENABLE_CONFIG, "false");
     settings.put(TopicConfig.MAX_MESSAGE_BYTES_CONFIG, Integer.toString(MAX_RECORD_BYTES));
-    if (config.flushEveryRecord()) {
+    if (syncedAcks != null) {
+      settings.put(TopicConfig.FLUSH_MESSAGES_INTERVAL_CONFIG, Long.toString(Long.MAX_VALUE));
+    } else if (config.flushEveryRecord()) {
       settings.put(TopicConfig.FLUSH_MESSAGES_INTERVAL_CONFIG, "1");
     }
     return settings;
@@ -131,16 +148,16 @@ public final class KafkaTopics implements LogTopics {
         throw e;
       }
     }
+    // Whoever opens the log next must find it.
+    var _ = describe(topic.name(), timeout);
   }
 
   @Override
   public void verify(BranchId branch, Duration timeout) {
     String topic = TopicFormat.topic(branch);
     var resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
-    var described = admin.describeTopics(List.of(topic)).allTopicNames();
+    verifyReplicas(describe(topic, timeout));
     var settings = admin.describeConfigs(List.of(resource)).all();
-    verifyReplicas(
-        Objects.requireNonNull(await(described, timeout, "looking at topic " + topic).get(topic)));
     var present = await(settings, timeout, "reading the settings of topic " + topic).get(resource);
     List<AlterConfigOp> corrections = new ArrayList<>();
     required()
@@ -163,6 +180,25 @@ public final class KafkaTopics implements LogTopics {
           admin.incrementalAlterConfigs(change).all(),
           timeout,
           "correcting the settings of topic " + topic);
+    }
+  }
+
+  /**
+   * The topic as the brokers know it. The controller confirms a new topic before every broker has
+   * heard of it, so that one that is missing is looked for again for a moment.
+   */
+  private TopicDescription describe(String topic, Duration timeout) {
+    long deadline = System.nanoTime() + Math.min(timeout.toNanos(), PROPAGATION_TIMEOUT.toNanos());
+    while (true) {
+      try {
+        var all = admin.describeTopics(List.of(topic)).allTopicNames();
+        return Objects.requireNonNull(await(all, timeout, "looking at topic " + topic).get(topic));
+      } catch (EbbException.NotFound e) {
+        if (System.nanoTime() - deadline > 0) {
+          throw e;
+        }
+        LockSupport.parkNanos(PROPAGATION_PAUSE.toNanos());
+      }
     }
   }
 
@@ -191,9 +227,15 @@ public final class KafkaTopics implements LogTopics {
       var _ =
           producer.send(
               TopicFormat.encode(branch, record),
-              (metadata, error) ->
-                  appended.done(
-                      error == null && metadata.hasOffset() ? metadata.offset() : -1, error));
+              (metadata, error) -> {
+                if (error != null || !metadata.hasOffset()) {
+                  appended.done(-1, error);
+                } else if (syncedAcks != null) {
+                  syncedAcks.acknowledged(metadata.topic(), metadata.offset(), appended);
+                } else {
+                  appended.done(metadata.offset(), null);
+                }
+              });
     } catch (KafkaException | IllegalStateException e) {
       appended.done(-1, e);
     }
@@ -232,6 +274,7 @@ public final class KafkaTopics implements LogTopics {
     producer.close(Duration.ZERO);
     readers.close();
     admin.close(Duration.ofSeconds(1));
+    syncing.shutdown();
   }
 
   private static TopicPartition partition(BranchId branch) {

@@ -31,7 +31,7 @@ class KafkaTopicsIT extends LogTopicsContract {
   void start() {
     broker = new EmbeddedBroker(dir, 0);
     broker.start();
-    topics = new KafkaTopics(KafkaConfig.embedded(broker.bootstrapServers()));
+    topics = new KafkaTopics(KafkaConfig.oneReplica(broker.bootstrapServers()), null);
   }
 
   @AfterAll

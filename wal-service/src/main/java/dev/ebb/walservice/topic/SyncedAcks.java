@@ -1,0 +1,86 @@
+package dev.ebb.walservice.topic;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Executor;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Holds acknowledgements back until their records are on disk. One sync of a topic at a time: what
+ * is acknowledged meanwhile shares the next one.
+ */
+final class SyncedAcks {
+  private static final Logger log = LoggerFactory.getLogger(SyncedAcks.class);
+
+  private record Ack(long offset, LogTopics.Appended appended) {}
+
+  private final TopicSync sync;
+  private final Executor executor;
+
+  /** What waits, by topic; a topic is in here for as long as a task of it runs. */
+  private final Map<String, List<Ack>> waiting = new HashMap<>();
+
+  /**
+   * The first failure. It stays: after a failed sync the kernel may have dropped what it could not
+   * write, and a later sync says nothing about it.
+   */
+  private volatile @Nullable IOException failure;
+
+  SyncedAcks(TopicSync sync, Executor executor) {
+    this.sync = sync;
+    this.executor = executor;
+  }
+
+  /** Kafka acknowledged a record, in order for each topic; does not block. */
+  void acknowledged(String topic, long offset, LogTopics.Appended appended) {
+    synchronized (waiting) {
+      List<Ack> present = waiting.get(topic);
+      if (present != null) {
+        present.add(new Ack(offset, appended));
+        return;
+      }
+      List<Ack> first = new ArrayList<>();
+      first.add(new Ack(offset, appended));
+      waiting.put(topic, first);
+    }
+    executor.execute(() -> syncUntilNoneWaits(topic));
+  }
+
+  private void syncUntilNoneWaits(String topic) {
+    while (true) {
+      List<Ack> acks;
+      synchronized (waiting) {
+        acks = waiting.getOrDefault(topic, List.of());
+        if (acks.isEmpty()) {
+          waiting.remove(topic);
+          return;
+        }
+        waiting.put(topic, new ArrayList<>());
+      }
+      IOException error = failure == null ? syncOnce(topic, acks) : failure;
+      for (Ack ack : acks) {
+        ack.appended().done(error == null ? ack.offset() : -1, error);
+      }
+    }
+  }
+
+  private @Nullable IOException syncOnce(String topic, List<Ack> acks) {
+    long from = Long.MAX_VALUE;
+    for (Ack ack : acks) {
+      from = Math.min(from, ack.offset());
+    }
+    try {
+      sync.sync(topic, from);
+      return null;
+    } catch (IOException e) {
+      log.error("Kafka's disk failed; nothing is acknowledged any more", e);
+      failure = e;
+      return e;
+    }
+  }
+}

@@ -1,0 +1,20 @@
+package dev.ebb.walservice.topic;
+
+import java.io.IOException;
+
+/**
+ * Writes a topic through to the disk of a broker that runs on this machine.
+ *
+ * <p>Kafka's own {@code flush.messages=1} does it too, but syncs both index files of the segment
+ * each time as well, three waits for the disk in place of one, and holds the partition's lock
+ * meanwhile. Indexes are made anew after a crash; only the records need to be on disk.
+ */
+public interface TopicSync {
+
+  /**
+   * Returns when all records of the topic that Kafka had acknowledged before the call are on disk.
+   *
+   * @param unsyncedFrom the first offset that may not be on disk yet
+   */
+  void sync(String topic, long unsyncedFrom) throws IOException;
+}
