@@ -82,7 +82,10 @@ final class BadInputIT {
       strings = {"", "Shop", "1st", "a b", "../../x", "ä", "postgres", "template1", "ebb_template"})
   void badNameIsRefused(String name) throws Exception {
     Object before = send("GET", "/v1/databases", null);
-    assertRefused(400, () -> server.create(name));
+    assertThatExceptionOfType(ApiException.Refused.class)
+        .isThrownBy(() -> server.create(name))
+        .returns(400, ApiException.Refused::status)
+        .withMessageMatching(".*(lower-case letter|reserved).*");
     assertThat(send("GET", "/v1/databases", null)).isEqualTo(before);
   }
 
