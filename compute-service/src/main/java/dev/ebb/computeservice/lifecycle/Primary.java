@@ -150,10 +150,14 @@ public final class Primary {
             .start(() -> {
               while (pause(attached ? LOOK_EVERY_MS : 0)) {
                 try {
-                  if (!attached) {
+                  if (attached) {
+                    look();
+                  } else {
+                    // The look opens a session, whose catalog is another database's: a period
+                    // later it is not in the way of the client that this start is for.
                     attach();
+                    findNames();
                   }
-                  look();
                 } catch (EbbException.Fenced e) {
                   log.warn("branch {}: {}; stopping", head.branch(), e.getMessage());
                   instance.kill();
@@ -184,11 +188,7 @@ public final class Primary {
   }
 
   private void look() {
-    if (names.database().isEmpty()) {
-      context
-          .addressOf(head.branch())
-          .ifPresent(address -> names = new Names(address.database(), address.branch()));
-    }
+    findNames();
     try {
       wal.poll();
     } catch (EbbException.Unavailable e) {
@@ -199,6 +199,14 @@ public final class Primary {
     Activity now = activity;
     if (now != null && capturer.isDue(now.flushLsn())) {
       capturer.captureRunning(sql(), wal::awaitDurable);
+    }
+  }
+
+  private void findNames() {
+    if (names.database().isEmpty()) {
+      context
+          .addressOf(head.branch())
+          .ifPresent(address -> names = new Names(address.database(), address.branch()));
     }
   }
 

@@ -7,7 +7,9 @@ import io.vertx.core.json.JsonObject;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** Says in words what is wrong with a request that the contract's validator refused by its schema. */
+/**
+ * Says in words what is wrong with a request that the contract's validator refused by its schema.
+ */
 final class NewDatabase {
   private static final int MAX_PASSWORD_CHARACTERS = 1024;
 

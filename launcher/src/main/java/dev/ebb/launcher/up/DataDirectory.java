@@ -101,7 +101,8 @@ final class DataDirectory implements AutoCloseable {
     try {
       return Files.createDirectories(directory);
     } catch (IOException e) {
-      throw new StartException("the log's directory " + directory + " cannot be made: is a file in its place?", e);
+      throw new StartException(
+          "the log's directory " + directory + " cannot be made: is a file in its place?", e);
     }
   }
 

@@ -128,13 +128,11 @@ final class BadInputIT {
     assertRefused(404, () -> send("DELETE", "/v1/databases/nothing", null));
     assertRefused(404, () -> new Database(server, "nothing", "").suspend());
     assertRefused(404, () -> new Database(server, "nothing", "").wake());
-    assertRefused(
-        404, () -> send("POST", "/v1/databases/shop/branches/nothing/suspend", null));
+    assertRefused(404, () -> send("POST", "/v1/databases/shop/branches/nothing/suspend", null));
     assertRefused(400, () -> send("POST", "/v1/databases", Map.of("name", "lonely")));
     assertRefused(
         400,
-        () ->
-            send("POST", "/v1/databases", Map.of("name", 7, "owner", "app", "password", "word")));
+        () -> send("POST", "/v1/databases", Map.of("name", 7, "owner", "app", "password", "word")));
     var stranger = new ApiClient(server.url(), "wrong");
     assertRefused(401, () -> stranger.send("GET", "/v1/databases", null));
     assertThat(shop.ask("SELECT count(*) FROM item")).isEqualTo("1");
@@ -233,7 +231,8 @@ final class BadInputIT {
       }
       long seconds = IDLE_TIMEOUT.toSeconds() * 3;
       Future<String> slept =
-          threads.submit(() -> Database.ask(sleeper, "SELECT 'slept' || pg_sleep(" + seconds + ")"));
+          threads.submit(
+              () -> Database.ask(sleeper, "SELECT 'slept' || pg_sleep(" + seconds + ")"));
       Database.ask(idler, "SELECT 1");
 
       Await.until("the idle one sleeps", BOUND, () -> idle.state().equals("suspended"));

@@ -40,7 +40,8 @@ record Database(Server server, String name, String id) {
     properties.setProperty("socketTimeout", TIMEOUT_SECONDS);
     // Nothing is sent behind the login that a suspend could cut off.
     properties.setProperty("assumeMinServerVersion", "14");
-    return DriverManager.getConnection("jdbc:postgresql://127.0.0.1:" + port + "/" + name, properties);
+    return DriverManager.getConnection(
+        "jdbc:postgresql://127.0.0.1:" + port + "/" + name, properties);
   }
 
   /** Past the gateway, as the superuser that only Ebb itself may be. */

@@ -169,9 +169,7 @@ final class Server implements AutoCloseable {
 
   /** The body of an answer with status 200. */
   String get(String path) throws IOException {
-    var connection =
-        (HttpURLConnection)
-            URI.create(url() + path).toURL().openConnection();
+    var connection = (HttpURLConnection) URI.create(url() + path).toURL().openConnection();
     connection.setConnectTimeout(HTTP_TIMEOUT_MS);
     connection.setReadTimeout(HTTP_TIMEOUT_MS);
     connection.setRequestProperty(
