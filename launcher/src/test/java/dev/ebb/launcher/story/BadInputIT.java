@@ -19,6 +19,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -61,7 +62,8 @@ final class BadInputIT {
         .withMessageNotContaining("HTTP status");
   }
 
-  private static Object send(String method, String path, Map<String, ?> body) throws Exception {
+  private static Object send(String method, String path, @Nullable Map<String, ?> body)
+      throws Exception {
     return String.valueOf(server.api().send(method, path, body));
   }
 
