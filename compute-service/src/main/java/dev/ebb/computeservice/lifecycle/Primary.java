@@ -174,10 +174,14 @@ public final class Primary {
             .start(() -> {
               while (pause(attached ? LOOK_EVERY_MS : 0)) {
                 try {
-                  if (!attached) {
+                  if (attached) {
+                    look();
+                  } else {
+                    // The look opens a session, whose catalog is another database's: a period
+                    // later it is not in the way of the client that this start is for.
                     attach();
+                    resolveNames();
                   }
-                  look();
                 } catch (EbbException.Fenced e) {
                   log.warn("branch {}: {}; stopping", head.branch(), e.getMessage());
                   instance.kill();
@@ -259,6 +263,9 @@ public final class Primary {
     headReadAtNanos = System.nanoTime();
     BranchHead present =
         context.heads().read(head.branch()).map(BranchHeads.Versioned::head).orElse(head);
+    if (present.dropped()) {
+      throw new EbbException.Fenced("the branch was dropped");
+    }
     if (present.generation().compareTo(head.generation()) > 0) {
       throw new EbbException.Fenced(
           "generation " + present.generation() + " took over from " + head.generation());
