@@ -35,7 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(value = 60, unit = TimeUnit.MINUTES)
 final class KillIT {
   private static final int SOAK_DECKS = 10;
-  private static final Duration BOUND = Duration.ofSeconds(60);
+  private static final Duration BOUND = Duration.ofMinutes(1);
   private static final int KILLS_OF_A_DECK = 20;
   private static final int WARM_WRITES = 20;
   private static final String CAPTURED = "snapshot at redo";

@@ -14,8 +14,8 @@ import java.util.concurrent.TimeUnit;
  * and stopped many times; while it is stopped the tables can be compared with what it knows.
  */
 final class Load {
-  private static final Duration STOP = Duration.ofSeconds(120);
-  private static final Duration ANSWER = Duration.ofSeconds(120);
+  private static final Duration STOP = Duration.ofMinutes(2);
+  private static final Duration ANSWER = Duration.ofMinutes(2);
   private static final long BACKOFF_MS = 50;
 
   private final Site site;

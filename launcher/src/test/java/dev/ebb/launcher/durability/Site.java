@@ -7,6 +7,7 @@ import dev.ebb.launcher.client.ApiException;
 import dev.ebb.launcher.process.EbbProcess;
 import dev.ebb.launcher.process.FreePorts;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -28,7 +29,7 @@ final class Site implements AutoCloseable {
   private static final String TOKEN = "token-of-the-durability-tests";
   private static final Map<String, String> ENVIRONMENT =
       Map.of("EBB_TOKEN", TOKEN, "EBB_CLUSTER_SECRET", "cluster-secret-of-the-durability-tests");
-  private static final Duration START = Duration.ofSeconds(120);
+  private static final Duration START = Duration.ofMinutes(2);
 
   private final Path home;
   private final Path config;
@@ -200,7 +201,8 @@ final class Site implements AutoCloseable {
                 script.toString())
             .redirectErrorStream(true)
             .start();
-    String printed = new String(psql.getInputStream().readAllBytes()).strip();
+    String printed =
+        new String(psql.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
     if (psql.waitFor() != 0) {
       throw new AssertionError("psql: " + printed);
     }
