@@ -209,9 +209,9 @@ public final class PostgresInstance implements AutoCloseable {
   }
 
   /** Connects as {@code ebb_admin} over the unix socket. */
-  Future<AdminConnection> connect(Vertx vertx, String database) {
+  Future<AdminConnection> connect(Vertx vertx) {
     return AdminConnection.connect(
-        vertx, settings.socketDirectory(), settings.port(), database, CONNECT_TIMEOUT);
+        vertx, settings.socketDirectory(), settings.port(), CONNECT_TIMEOUT);
   }
 
   /** Does what a client's first moments do, in the given database. */

@@ -65,9 +65,6 @@ public final class Primary {
   private boolean ended;
   private volatile boolean attached;
 
-  /** While the database gets its name and owner, nobody may be connected to it. */
-  private volatile boolean handing;
-
   private volatile ComputeStatus.State state = ComputeStatus.State.RUNNING;
   private volatile @Nullable AdminConnection admin;
   private volatile @Nullable AdminConnection captureAdmin;
@@ -134,15 +131,11 @@ public final class Primary {
    * waiting for the WAL service, which cannot connect before.
    */
   public void hand(String owner, Secret verifier, String database) {
-    handing = true;
     AdminConnection sql = sql();
     Secret password = context.passwords().of(head.database());
     await(sql.setAdminPassword(ScramVerifier.of(password).stored()));
     attach();
     await(sql.createOwner(owner, verifier, database));
-    handing = false;
-    admin = null;
-    await(sql.close());
   }
 
   /** Starts the WAL receiver; until it runs, commits wait. */
@@ -322,19 +315,11 @@ public final class Primary {
   }
 
   /**
-   * To the users' database where it is known and there: the maintenance database's catalog would
-   * have to be fetched for this connection alone.
+   * Never to the users' database: what its owner sets for it ({@code ALTER DATABASE … SET role})
+   * would hold for Ebb's own session, and nobody could copy or rename it.
    */
   private AdminConnection connect() {
-    resolveNames();
-    if (!names.database().isEmpty() && !handing) {
-      try {
-        return await(instance.connect(context.vertx(), names.database()));
-      } catch (EbbException e) {
-        log.debug("branch {}: not in its own database: {}", head.branch(), e.getMessage());
-      }
-    }
-    return await(instance.connect(context.vertx(), AdminConnection.MAINTENANCE_DATABASE));
+    return await(instance.connect(context.vertx()));
   }
 
   private void resolveNames() {

@@ -73,7 +73,7 @@ public final class AdminConnection {
            (SELECT coalesce(sum(pg_stat_get_db_sessions(oid)), 0)::int8 AS sessions_ever,
                    coalesce(sum(pg_stat_get_db_xact_commit(oid)), 0)::int8 AS commits
             FROM pg_catalog.pg_database
-            WHERE datname <> 'postgres') AS d
+            WHERE datname <> current_database()) AS d
       """;
 
   private final PgConnection connection;
@@ -94,28 +94,18 @@ public final class AdminConnection {
   }
 
   /**
-   * Connects to the maintenance database, as {@link #connect(Vertx, Path, int, String, Duration)}.
-   */
-  public static Future<AdminConnection> connect(
-      Vertx vertx, Path socketDirectory, int port, Duration timeout) {
-    return connect(vertx, socketDirectory, port, MAINTENANCE_DATABASE, timeout);
-  }
-
-  /**
-   * Connects to a database.
+   * Connects to the maintenance database.
    *
    * @param socketDirectory where the compute's unix socket is
    * @param port the compute's, which the socket's name carries
-   * @param database best the one that users are in: a session's first moments read much of its
-   *     database's catalog, and theirs is there already
    */
   public static Future<AdminConnection> connect(
-      Vertx vertx, Path socketDirectory, int port, String database, Duration timeout) {
+      Vertx vertx, Path socketDirectory, int port, Duration timeout) {
     PgConnectOptions options =
         new PgConnectOptions()
             .setHost(socketDirectory.toString())
             .setPort(port)
-            .setDatabase(database)
+            .setDatabase(MAINTENANCE_DATABASE)
             .setUser(ADMIN)
             .setCachePreparedStatements(true)
             .addProperty("application_name", "ebb")

@@ -125,6 +125,17 @@ final class BadInputIT {
   }
 
   @Test
+  void whatAnOwnerSetsForTheDatabaseDoesNotReachEbbsOwnSession() throws Exception {
+    Database set = server.create("settings");
+    set.execute("ALTER DATABASE settings SET role = 'app'");
+    set.suspend();
+    assertThat(set.ask("SELECT current_user")).isEqualTo("app");
+    set.execute("CREATE DATABASE copy TEMPLATE settings");
+    set.suspend();
+    send("DELETE", "/v1/databases/settings", null);
+  }
+
+  @Test
   void apiTellsWhatIsWrong() throws Exception {
     assertRefused(409, () -> server.create("shop"));
     assertRefused(404, () -> send("DELETE", "/v1/databases/nothing", null));
