@@ -12,6 +12,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Supplier;
 
 /**
@@ -24,6 +25,9 @@ public final class BootBlocks {
 
   /** Relations below this number were made by initdb: the catalog; {@code FirstNormalObjectId}. */
   private static final int FIRST_NORMAL = 16384;
+
+  /** template1, template0 and postgres ({@code pg_database.dat}): no client goes there. */
+  private static final Set<Integer> MAINTENANCE_DATABASES = Set.of(1, 4, 5);
 
   private static final Comparator<BlockRun> ORDER =
       Comparator.comparing(BlockRun::file).thenComparingInt(BlockRun::firstBlock);
@@ -90,7 +94,9 @@ public final class BootBlocks {
   }
 
   private static boolean isCatalog(FileKey file) {
-    return isRelation(file) && Integer.compareUnsigned(file.relation(), FIRST_NORMAL) < 0;
+    return isRelation(file)
+        && !MAINTENANCE_DATABASES.contains(file.database())
+        && Integer.compareUnsigned(file.relation(), FIRST_NORMAL) < 0;
   }
 
   private static boolean isRelation(FileKey file) {

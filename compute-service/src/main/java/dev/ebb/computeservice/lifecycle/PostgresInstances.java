@@ -41,9 +41,12 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Lays out and starts PostgreSQL from a snapshot. */
 public final class PostgresInstances {
+  private static final Logger log = LoggerFactory.getLogger(PostgresInstances.class);
   private static final SecureRandom RANDOM = new SecureRandom();
 
   private final ComputeServiceConfig config;
@@ -188,10 +191,15 @@ public final class PostgresInstances {
     }
   }
 
+  /** The boot pack holds copies: a damaged one makes a start slower, not impossible. */
   private static PageMessage.BootPages join(CompletableFuture<PageMessage.BootPages> boot) {
     try {
       return boot.join();
     } catch (CompletionException e) {
+      if (e.getCause() instanceof EbbException.Corrupt damaged) {
+        log.error("a compute starts without its boot pages: {}", damaged.getMessage());
+        return new PageMessage.BootPages(List.of());
+      }
       if (e.getCause() instanceof EbbException known) {
         throw known;
       }

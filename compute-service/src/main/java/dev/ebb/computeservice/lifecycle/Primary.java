@@ -36,6 +36,12 @@ public final class Primary {
   private static final long LOOK_EVERY_MS = 1_000;
 
   /**
+   * Looking at the activity takes processor time and pages of the catalog; the queries that the
+   * compute was woken for come first.
+   */
+  private static final long FIRST_LOOK_AFTER_NANOS = TimeUnit.SECONDS.toNanos(5);
+
+  /**
    * Nothing tells a primary that writes nothing of its successor. One small read of the object
    * store bounds for how long it may answer with what is no longer true (rule 12).
    */
@@ -58,6 +64,7 @@ public final class Primary {
   private final Condition ending = lock.newCondition();
   private boolean ended;
   private volatile boolean attached;
+
   private volatile ComputeStatus.State state = ComputeStatus.State.RUNNING;
   private volatile @Nullable AdminConnection admin;
   private volatile @Nullable AdminConnection captureAdmin;
@@ -160,10 +167,14 @@ public final class Primary {
             .start(() -> {
               while (pause(attached ? LOOK_EVERY_MS : 0)) {
                 try {
-                  if (!attached) {
+                  if (attached) {
+                    look();
+                  } else {
+                    // The look opens a session, whose catalog is another database's: a period
+                    // later it is not in the way of the client that this start is for.
                     attach();
+                    resolveNames();
                   }
-                  look();
                 } catch (EbbException.Fenced e) {
                   log.warn("branch {}: {}; stopping", head.branch(), e.getMessage());
                   instance.kill();
@@ -194,11 +205,7 @@ public final class Primary {
   }
 
   private void look() {
-    if (names.database().isEmpty()) {
-      context
-          .addressOf(head.branch())
-          .ifPresent(address -> names = new Names(address.database(), address.branch()));
-    }
+    resolveNames();
     try {
       wal.poll();
     } catch (EbbException.Unavailable e) {
@@ -211,6 +218,9 @@ public final class Primary {
       return;
     }
     refuseSuccessor();
+    if (System.nanoTime() - readyAtNanos < FIRST_LOOK_AFTER_NANOS) {
+      return;
+    }
     refreshActivity();
     Activity now = activity;
     Thread present = capture;
@@ -227,7 +237,7 @@ public final class Primary {
     try {
       AdminConnection open = captureAdmin;
       if (open == null || !open.isOpen()) {
-        open = await(instance.connect(context.vertx()));
+        open = connect();
         captureAdmin = open;
       }
       capturer.captureRunning(open, wal::awaitDurable);
@@ -246,6 +256,9 @@ public final class Primary {
     headReadAtNanos = System.nanoTime();
     BranchHead present =
         context.heads().read(head.branch()).map(BranchHeads.Versioned::head).orElse(head);
+    if (present.dropped()) {
+      throw new EbbException.Fenced("the branch was dropped");
+    }
     if (present.generation().compareTo(head.generation()) > 0) {
       throw new EbbException.Fenced(
           "generation " + present.generation() + " took over from " + head.generation());
@@ -292,12 +305,28 @@ public final class Primary {
     try {
       open = admin;
       if (open == null || !open.isOpen()) {
-        open = await(instance.connect(context.vertx()));
+        open = connect();
         admin = open;
       }
       return open;
     } finally {
       lock.unlock();
+    }
+  }
+
+  /**
+   * Never to the users' database: what its owner sets for it ({@code ALTER DATABASE … SET role})
+   * would hold for Ebb's own session, and nobody could copy or rename it.
+   */
+  private AdminConnection connect() {
+    return await(instance.connect(context.vertx()));
+  }
+
+  private void resolveNames() {
+    if (names.database().isEmpty()) {
+      context
+          .addressOf(head.branch())
+          .ifPresent(address -> names = new Names(address.database(), address.branch()));
     }
   }
 

@@ -107,12 +107,22 @@ public final class DatabaseProvisioner {
     } catch (RuntimeException e) {
       log.warn("database {} was not made: {}", request.name(), e.getMessage());
       try {
-        clear(database, request.name(), Map.of(BranchAddress.MAIN, branch));
+        undo(database, request.name(), branch);
       } catch (RuntimeException again) {
         e.addSuppressed(again);
       }
       throw e;
     }
+  }
+
+  /** A name leaves the catalog from DROPPING only; where a drop was faster it is gone already. */
+  private void undo(DatabaseId database, String name, BranchId branch) {
+    try {
+      catalog.markDropping(name, database);
+    } catch (EbbException.NotFound e) {
+      log.debug("database {} was dropped while it was made", name);
+    }
+    clear(database, name, Map.of(BranchAddress.MAIN, branch));
   }
 
   /** Drops a database with everything of it. May be repeated where it failed half-way. */

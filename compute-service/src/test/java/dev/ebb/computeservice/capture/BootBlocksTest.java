@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 
 class BootBlocksTest {
   private static BlockRun run(int relation, int first, int count) {
-    return new BlockRun(new FileKey(Kind.RELATION, 5, relation, 0, 0), first, count);
+    return new BlockRun(new FileKey(Kind.RELATION, 13507, relation, 0, 0), first, count);
   }
 
   @Test
@@ -55,5 +55,11 @@ class BootBlocksTest {
         .contains(now)
         .doesNotContain(before)
         .hasSizeGreaterThan(1);
+  }
+
+  @Test
+  void blocksOfTheMaintenanceDatabaseAreLeftOut() {
+    var maintenance = new BlockRun(new FileKey(Kind.RELATION, 5, 1259, 0, 0), 0, 1);
+    assertThat(BootBlocks.choose(List.of(), List.of(), List.of(maintenance))).isEmpty();
   }
 }

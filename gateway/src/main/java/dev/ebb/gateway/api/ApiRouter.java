@@ -8,6 +8,7 @@ import io.vertx.core.Handler;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpHeaders;
+import io.vertx.core.http.HttpMethod;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import io.vertx.ext.web.Router;
@@ -172,6 +173,14 @@ final class ApiRouter {
         error == null || request.statusCode() == 413
             ? Problem.ofStatus(request.statusCode(), null)
             : Problem.of(error);
+    if (problem.status() == 400 && isCreation(request)) {
+      problem = NewDatabase.problem(request.body().buffer()).orElse(problem);
+    }
     problem.send(request);
+  }
+
+  private static boolean isCreation(RoutingContext request) {
+    return request.request().method().equals(HttpMethod.POST)
+        && request.normalizedPath().equals("/v1/databases");
   }
 }

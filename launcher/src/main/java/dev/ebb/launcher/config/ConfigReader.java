@@ -15,7 +15,9 @@ import dev.ebb.shared.model.Secret;
 import java.io.IOException;
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -298,8 +300,12 @@ public final class ConfigReader {
       String where = at == null ? "" : ":" + at.getLineNr() + ":" + at.getColumnNr();
       String what = e.getOriginalMessage().lines().findFirst().orElse("");
       violations.add(file + where + ": not YAML: " + what);
+    } catch (NoSuchFileException e) {
+      violations.add(file + ": cannot be read: it does not exist");
+    } catch (CharacterCodingException e) {
+      violations.add(file + ": not YAML: it is not text in UTF-8");
     } catch (IOException e) {
-      violations.add(file + ": cannot be read: does it exist?");
+      violations.add(file + ": cannot be read: " + e.getMessage());
     }
     return empty;
   }

@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
 final class DataDirectory implements AutoCloseable {
   private static final String TOKEN = "token";
   private static final String CLUSTER_SECRET = "cluster-secret";
+  private static final int MIN_SECRET_LENGTH = 16;
   private static final String INITIALIZED = "initialized";
 
   private final Path path;
@@ -94,14 +95,28 @@ final class DataDirectory implements AutoCloseable {
     return path;
   }
 
+  /** Where the log goes; made where it is not there yet. */
+  Path logDirectory() throws StartException {
+    Path directory = path.resolve("log");
+    try {
+      return Files.createDirectories(directory);
+    } catch (IOException e) {
+      throw new StartException(
+          "the log's directory " + directory + " cannot be made: is a file in its place?", e);
+    }
+  }
+
   /** What clients of the HTTP API present; made at the first start. */
   Secret token() throws StartException {
-    return secret(TOKEN);
+    return secret(TOKEN, "delete it, and the next start makes another");
   }
 
   /** What the services log in to computes with; made at the first start. */
   Secret clusterSecret() throws StartException {
-    return secret(CLUSTER_SECRET);
+    return secret(
+        CLUSTER_SECRET,
+        "restore it, since Ebb logs in to the databases that there are with what follows from it;"
+            + " only where there are none yet, delete it");
   }
 
   /** Whether a first database has been made, ever. */
@@ -117,15 +132,23 @@ final class DataDirectory implements AutoCloseable {
     }
   }
 
-  private Secret secret(String name) throws StartException {
+  /**
+   * @param repair what to do where the file has been cut off
+   */
+  private Secret secret(String name, String repair) throws StartException {
     Path file = path.resolve(name);
     try {
       if (!Files.exists(file)) {
         write(file);
       }
       String secret = Files.readString(file).strip();
-      if (secret.isEmpty()) {
-        throw new StartException(file + " is empty: delete it, and the next start makes another");
+      if (secret.length() < MIN_SECRET_LENGTH) {
+        throw new StartException(
+            file
+                + " has been cut off (it has fewer than "
+                + MIN_SECRET_LENGTH
+                + " characters): "
+                + repair);
       }
       return new Secret(secret);
     } catch (IOException e) {

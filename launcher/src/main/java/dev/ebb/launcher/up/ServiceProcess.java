@@ -7,7 +7,6 @@ import dev.ebb.launcher.up.RunningServices.Stop;
 import dev.ebb.shared.model.Secret;
 import dev.ebb.shared.store.ObjectStore;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
@@ -30,7 +29,7 @@ public final class ServiceProcess {
     try (var directory = DataDirectory.open(config.dataDir(), "run-" + service + ".lock");
         var meters = new Meters();
         ObjectStore store = ObjectStores.open(config.store())) {
-      LogFile.start(Files.createDirectories(directory.path().resolve("log")), "ebb-" + service);
+      LogFile.start(directory.logDirectory(), "ebb-" + service);
       requirePorts(service, config);
       Secret clusterSecret =
           config.clusterSecret() == null ? directory.clusterSecret() : config.clusterSecret();

@@ -31,7 +31,7 @@ public final class Up {
       throws Exception {
     var signals = StopSignals.listen();
     try (var directory = DataDirectory.open(config.dataDir(), "lock")) {
-      LogFile.start(Files.createDirectories(directory.path().resolve("log")), "ebb");
+      LogFile.start(directory.logDirectory(), "ebb");
       var progress = new Progress(out);
       var server = new WholeServer(config, directory, progress);
       try {

@@ -117,6 +117,11 @@ final class WholeServer {
     try {
       var api = new ApiClient(location.url(), token.reveal());
       FirstDatabase first = FirstDatabase.ensure(api, directory, password);
+      if (password != null && first.password() == null) {
+        progress.say(
+            "note: --password sets the first database's password, at the first start only; it is"
+                + " left as it is");
+      }
       return new Greeting(
           location.gatewayHost(),
           location.gatewayPort(),

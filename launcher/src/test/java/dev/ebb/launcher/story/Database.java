@@ -38,6 +38,8 @@ record Database(Server server, String name, String id) {
     properties.setProperty("gssEncMode", "disable");
     properties.setProperty("loginTimeout", TIMEOUT_SECONDS);
     properties.setProperty("socketTimeout", TIMEOUT_SECONDS);
+    // Nothing is sent behind the login that a suspend could cut off.
+    properties.setProperty("assumeMinServerVersion", "14");
     return DriverManager.getConnection(
         "jdbc:postgresql://127.0.0.1:" + port + "/" + name, properties);
   }

@@ -115,9 +115,12 @@ final class Server implements AutoCloseable {
     return cache;
   }
 
+  String url() {
+    return "http://127.0.0.1:" + httpPort;
+  }
+
   ApiClient api() throws IOException {
-    return new ApiClient(
-        "http://127.0.0.1:" + httpPort, Files.readString(data().resolve("token")).strip());
+    return new ApiClient(url(), Files.readString(data().resolve("token")).strip());
   }
 
   /** Makes a database whose owner is {@code app} with the password {@code s3cret}. */
@@ -166,9 +169,7 @@ final class Server implements AutoCloseable {
 
   /** The body of an answer with status 200. */
   String get(String path) throws IOException {
-    var connection =
-        (HttpURLConnection)
-            URI.create("http://127.0.0.1:" + httpPort + path).toURL().openConnection();
+    var connection = (HttpURLConnection) URI.create(url() + path).toURL().openConnection();
     connection.setConnectTimeout(HTTP_TIMEOUT_MS);
     connection.setReadTimeout(HTTP_TIMEOUT_MS);
     connection.setRequestProperty(

@@ -61,7 +61,7 @@ final class DataDirectoryTest {
 
       assertThatThrownBy(held::token)
           .isInstanceOf(StartException.class)
-          .hasMessageContaining("is empty");
+          .hasMessageContaining("cut off");
     }
   }
 

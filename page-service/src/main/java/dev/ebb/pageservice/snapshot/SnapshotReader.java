@@ -84,8 +84,16 @@ public final class SnapshotReader {
     BootPack pack = objects.get(key, BootPack.class, () -> loadBootPack(key));
     try {
       return pack.runs(codec);
-    } catch (EbbException.Corrupt e) {
-      throw new EbbException.Corrupt("boot pack " + key + ": " + e.getMessage(), e);
+    } catch (EbbException.Corrupt damaged) {
+      // was it the cache or the store? the store decides
+      try {
+        BootPack reread = loadBootPack(key);
+        List<Run> runs = reread.runs(codec);
+        objects.put(key, reread);
+        return runs;
+      } catch (EbbException.Corrupt e) {
+        throw new EbbException.Corrupt("boot pack " + key + ": " + e.getMessage(), e);
+      }
     }
   }
 

@@ -33,6 +33,19 @@ final class SegmentSync implements TopicSync {
   @Override
   public void sync(String topic, long unsyncedFrom) throws IOException {
     Path partition = logs.resolve(topic + "-0");
+    try {
+      sync(partition, unsyncedFrom);
+    } catch (NoSuchFileException e) {
+      // A topic that is deleted is renamed first, with all that is in it.
+      if (Files.exists(partition)) {
+        throw e;
+      }
+      entered.removeIf(segment -> segment.startsWith(partition));
+      throw new GoneException(topic, e);
+    }
+  }
+
+  private void sync(Path partition, long unsyncedFrom) throws IOException {
     var segments = new TreeMap<Long, Path>();
     try (Stream<Path> files = Files.list(partition)) {
       files

@@ -62,14 +62,14 @@ final class SyncedAcks {
         }
         waiting.put(topic, new ArrayList<>());
       }
-      IOException error = failure == null ? syncOnce(topic, acks) : failure;
+      Exception error = failure == null ? syncOnce(topic, acks) : failure;
       for (Ack ack : acks) {
         ack.appended().done(error == null ? ack.offset() : -1, error);
       }
     }
   }
 
-  private @Nullable IOException syncOnce(String topic, List<Ack> acks) {
+  private @Nullable Exception syncOnce(String topic, List<Ack> acks) {
     long from = Long.MAX_VALUE;
     for (Ack ack : acks) {
       from = Math.min(from, ack.offset());
@@ -77,9 +77,16 @@ final class SyncedAcks {
     try {
       sync.sync(topic, from);
       return null;
+    } catch (TopicSync.GoneException e) {
+      log.debug("{} was deleted before all of it was on disk", topic, e);
+      return e; // of this topic alone: the disk did not fail
     } catch (IOException e) {
       log.error("Kafka's disk failed; nothing is acknowledged any more", e);
       failure = e;
+      return e;
+    } catch (RuntimeException e) {
+      // Whatever it is, whoever waits must hear of it: nobody else would tell them.
+      log.error("{} could not be synced", topic, e);
       return e;
     }
   }

@@ -15,6 +15,16 @@ public interface TopicSync {
    * Returns when all records of the topic that Kafka had acknowledged before the call are on disk.
    *
    * @param unsyncedFrom the first offset that may not be on disk yet
+   * @throws GoneException where the topic was deleted
    */
   void sync(String topic, long unsyncedFrom) throws IOException;
+
+  /** The topic does not exist any more. Says nothing about the disk. */
+  final class GoneException extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    public GoneException(String topic, IOException cause) {
+      super("topic " + topic + " was deleted", cause);
+    }
+  }
 }

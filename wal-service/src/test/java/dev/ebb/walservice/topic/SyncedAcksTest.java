@@ -51,4 +51,32 @@ class SyncedAcksTest {
     assertThat(events).containsExactly("a failed", "b failed");
     assertThat(calls[0]).isEqualTo(1);
   }
+
+  @Test
+  void aDeletedTopicFailsItsOwnRecordsOnly() {
+    var acks =
+        new SyncedAcks(
+            (topic, from) -> {
+              if (topic.equals("gone")) {
+                throw new TopicSync.GoneException(topic, new IOException("no such file"));
+              }
+            },
+            Runnable::run);
+    acks.acknowledged("gone", 1, appended("a"));
+    acks.acknowledged("t", 2, appended("b"));
+    assertThat(events).containsExactly("a failed", "b=2");
+  }
+
+  @Test
+  void anUnexpectedErrorReachesWhoeverWaits() {
+    var acks =
+        new SyncedAcks(
+            (topic, from) -> {
+              throw new IllegalStateException("a defect");
+            },
+            Runnable::run);
+    acks.acknowledged("t", 1, appended("a"));
+    acks.acknowledged("t", 2, appended("b"));
+    assertThat(events).containsExactly("a failed", "b failed");
+  }
 }

@@ -1,0 +1,173 @@
+package dev.ebb.launcher.story;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.sql.SQLException;
+import java.util.Comparator;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Objects that no longer hold what was written: told, and nobody else is the worse for it. */
+final class CorruptStoreIT {
+  private static final int ROWS = 5_000;
+  private static final String PICTURE =
+      "SELECT count(*) || ' ' || md5(string_agg(body, '' ORDER BY id)) FROM item";
+
+  private static final Pattern BRANCH = Pattern.compile("branches=\\[\\{id=(\\w+)");
+  private static final Pattern MANIFEST =
+      Pattern.compile("branches/[a-z0-9]+/manifests/[a-z0-9-]+");
+
+  @TempDir private static Path directory;
+  private static Server server;
+  private static Database manifestVictim;
+  private static Database packVictim;
+  private static Database bootVictim;
+  private static Database bystander;
+  private static String picture;
+
+  /** A byte of an object, and what it was. */
+  private record Flip(Path object, long at) {
+    static Flip inTheMiddle(Path object) throws IOException {
+      var flip = new Flip(object, Files.size(object) / 2);
+      flip.invert();
+      return flip;
+    }
+
+    /** Done twice it is as it was. */
+    void invert() throws IOException {
+      try (var channel =
+          FileChannel.open(object, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+        var one = ByteBuffer.allocate(1);
+        channel.read(one, at);
+        one.put(0, (byte) ~one.get(0));
+        channel.write(one.flip(), at);
+      }
+    }
+  }
+
+  private static Flip manifestFlip;
+  private static Flip packFlip;
+  private static Flip bootFlip;
+
+  @BeforeAll
+  static void start() throws Exception {
+    server = new Server(directory).start();
+    manifestVictim = filled("manifests");
+    packVictim = filled("packs");
+    bootVictim = filled("boots");
+    bystander = filled("bystander");
+    picture = bystander.ask(PICTURE);
+    for (Database database : List.of(manifestVictim, packVictim, bootVictim, bystander)) {
+      database.suspend();
+    }
+    Path manifest = manifest(manifestVictim);
+    Path pack = largestPack(packVictim);
+    Path boot = bootPack(bootVictim);
+    // Objects are cached while the server runs.
+    server.stop();
+    manifestFlip = Flip.inTheMiddle(manifest);
+    packFlip = Flip.inTheMiddle(pack);
+    bootFlip = Flip.inTheMiddle(boot);
+    server.start();
+  }
+
+  @AfterAll
+  static void stop() {
+    server.close();
+  }
+
+  private static Database filled(String name) throws Exception {
+    Database database = server.create(name);
+    database.execute(
+        "CREATE TABLE item (id int PRIMARY KEY, body text)",
+        "SELECT setseed(0.5)",
+        // Not compressible, so that the table is most of the pack.
+        "INSERT INTO item SELECT i, (SELECT string_agg(md5(i::text || j), '')"
+            + " FROM generate_series(1, 40) j) FROM generate_series(1, "
+            + ROWS
+            + ") i");
+    return database;
+  }
+
+  /** The newest snapshot's, which the branch's head names. */
+  private static Path manifest(Database database) throws Exception {
+    Object answer = server.api().send("GET", "/v1/databases/" + database.name(), null);
+    Matcher id = BRANCH.matcher(String.valueOf(answer));
+    assertThat(id.find()).as("%s", answer).isTrue();
+    Path head = server.store().resolve("branches").resolve(id.group(1)).resolve("head");
+    Matcher named = MANIFEST.matcher(Files.readString(head, ISO_8859_1));
+    assertThat(named.find()).as("%s", head).isTrue();
+    return server.store().resolve(named.group());
+  }
+
+  private static Path packs(Path manifest) {
+    return manifest.resolveSibling("../packs").normalize();
+  }
+
+  private static Path bootPack(Database database) throws Exception {
+    Path manifest = manifest(database);
+    return packs(manifest).resolve(manifest.getFileName() + "-boot");
+  }
+
+  private static Path largestPack(Database database) throws Exception {
+    try (Stream<Path> packs = Files.list(packs(manifest(database)))) {
+      return packs.max(Comparator.comparingLong(pack -> pack.toFile().length())).orElseThrow();
+    }
+  }
+
+  @Test
+  void damagedManifestFailsTheWakeAndItsRepairHeals() throws Exception {
+    assertThatExceptionOfType(SQLException.class)
+        .isThrownBy(() -> manifestVictim.ask(PICTURE))
+        .returns("57P03", SQLException::getSQLState)
+        .withMessageContaining("manifests/");
+    assertBystanderIsFine();
+
+    manifestFlip.invert();
+    assertThat(manifestVictim.ask(PICTURE)).isEqualTo(picture);
+  }
+
+  @Test
+  void damagedPackFailsTheReadAndItsRepairHeals() throws Exception {
+    assertThatExceptionOfType(SQLException.class)
+        .isThrownBy(() -> packVictim.ask(PICTURE))
+        .as("an I/O error of the statement")
+        .returns("58030", SQLException::getSQLState);
+    assertThat(server.log()).contains(packFlip.object().getFileName().toString());
+    assertBystanderIsFine();
+
+    packFlip.invert();
+    assertThat(packVictim.ask(PICTURE)).isEqualTo(picture);
+    Amcheck.assertSound(packVictim);
+  }
+
+  @Test
+  void damagedBootPackIsDoneWithout() throws Exception {
+    assertThat(bootVictim.ask(PICTURE)).isEqualTo(picture);
+    assertThat(server.log()).contains("starts without its boot pages");
+
+    bootFlip.invert();
+    bootVictim.suspend();
+    assertThat(bootVictim.ask(PICTURE)).isEqualTo(picture);
+    Amcheck.assertSound(bootVictim);
+  }
+
+  private static void assertBystanderIsFine() throws Exception {
+    assertThat(bystander.ask(PICTURE)).isEqualTo(picture);
+    assertThat(server.get("/healthz/ready")).isNotEmpty();
+  }
+}
