@@ -7,19 +7,19 @@ import java.nio.ByteOrder;
 import java.util.zip.CRC32C;
 
 /** Writes WAL as PostgreSQL 18 does, record by record, for tests. */
-final class WalPages {
-  static final int SEGMENT = 1 << 20;
+public final class WalPages {
+  public static final int SEGMENT = 1 << 20;
 
   private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
   private final Lsn first;
   private Lsn previous = Lsn.INVALID;
 
   /** WAL that starts at a segment's start. */
-  WalPages(Lsn first) {
+  public WalPages(Lsn first) {
     this.first = first;
   }
 
-  Lsn end() {
+  public Lsn end() {
     return first.plus(bytes.size());
   }
 
@@ -31,12 +31,12 @@ final class WalPages {
     return previous;
   }
 
-  byte[] bytes() {
+  public byte[] bytes() {
     return bytes.toByteArray();
   }
 
   /** Adds a record of so many bytes, header included. */
-  Lsn add(int length) {
+  public Lsn add(int length) {
     return add(length, 10, 0);
   }
 
