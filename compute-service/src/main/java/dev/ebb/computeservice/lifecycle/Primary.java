@@ -39,7 +39,7 @@ public final class Primary {
    * Looking at the activity takes processor time and pages of the catalog; the queries that the
    * compute was woken for come first.
    */
-  private static final long FIRST_LOOK_AFTER_NANOS = TimeUnit.SECONDS.toNanos(5);
+  private static final long FIRST_LOOK_AFTER_NANOS = TimeUnit.SECONDS.toNanos(2);
 
   /**
    * Nothing tells a primary that writes nothing of its successor. One small read of the object
