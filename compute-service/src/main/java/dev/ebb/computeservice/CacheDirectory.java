@@ -3,6 +3,7 @@ package dev.ebb.computeservice;
 import dev.ebb.computeservice.blockmap.NativeFiles;
 import dev.ebb.computeservice.blockmap.ShimSymbols;
 import dev.ebb.computeservice.postgres.OsUser;
+import dev.ebb.computeservice.postgres.Trees;
 import dev.ebb.shared.error.EbbException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -11,7 +12,6 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -83,7 +83,7 @@ final class CacheDirectory {
         if (Files.exists(pidFile)) {
           end(pidFile, child.resolve("data"));
         }
-        deleteTree(child);
+        Trees.delete(child);
       }
     }
   }
@@ -109,14 +109,6 @@ final class CacheDirectory {
           process.destroyForcibly();
           process.onExit().orTimeout(10, java.util.concurrent.TimeUnit.SECONDS).join();
         });
-  }
-
-  private static void deleteTree(Path directory) throws IOException {
-    try (Stream<Path> paths = Files.walk(directory)) {
-      for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
-        Files.deleteIfExists(path);
-      }
-    }
   }
 
   static NativeFiles unpackNatives(ComputeServiceConfig config, OsUser user) {

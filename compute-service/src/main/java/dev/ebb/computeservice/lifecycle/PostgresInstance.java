@@ -6,6 +6,7 @@ import dev.ebb.computeservice.hydrate.AgentSocket;
 import dev.ebb.computeservice.hydrate.PageHydrator;
 import dev.ebb.computeservice.postgres.PostgresProcess;
 import dev.ebb.computeservice.postgres.PostgresSettings;
+import dev.ebb.computeservice.postgres.Trees;
 import dev.ebb.computeservice.sql.AdminConnection;
 import dev.ebb.computeservice.template.TemplateMaker;
 import dev.ebb.shared.bus.BlockingBus;
@@ -16,14 +17,11 @@ import dev.ebb.shared.page.Manifest;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -89,13 +87,8 @@ public final class PostgresInstance implements AutoCloseable {
     }
 
     private static void deleteTree(Path directory) {
-      if (!Files.exists(directory)) {
-        return;
-      }
-      try (Stream<Path> paths = Files.walk(directory)) {
-        for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
-          Files.deleteIfExists(path);
-        }
+      try {
+        Trees.delete(directory);
       } catch (IOException e) {
         log.warn("{} could not be deleted: {}", directory, e.toString());
       }

@@ -8,6 +8,7 @@ import dev.ebb.computeservice.pages.PageClient;
 import dev.ebb.computeservice.postgres.OsUser;
 import dev.ebb.computeservice.postgres.PostgresBinaries;
 import dev.ebb.computeservice.postgres.ProcessLauncher;
+import dev.ebb.computeservice.postgres.Trees;
 import dev.ebb.computeservice.template.SkeletonCheck;
 import dev.ebb.computeservice.template.StoppedCluster;
 import dev.ebb.computeservice.template.TemplateMaker;
@@ -21,12 +22,9 @@ import dev.ebb.shared.store.ObjectStore;
 import io.vertx.core.Vertx;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -188,13 +186,8 @@ public final class TemplateProvisioner {
   }
 
   private static void deleteTree(Path directory) {
-    if (!Files.exists(directory)) {
-      return;
-    }
-    try (Stream<Path> paths = Files.walk(directory)) {
-      for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(path);
-      }
+    try {
+      Trees.delete(directory);
     } catch (IOException e) {
       log.warn("{} could not be deleted: {}", directory, e.toString());
     }
