@@ -1,5 +1,6 @@
 package dev.ebb.walservice;
 
+import dev.ebb.shared.bus.WalMessage;
 import dev.ebb.shared.bus.WalMessage.DurableLsn;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
@@ -28,8 +29,27 @@ final class BranchLog implements Receiver.Log {
     LogSession reopen(LogSession uncertain);
   }
 
+  /**
+   * How a generation began: what a repeated request to open it must agree with, and is answered.
+   *
+   * @param request null where it was taken over while its primary ran
+   * @param start the position that was answered
+   */
+  record Beginning(WalMessage.@Nullable OpenLog request, Lsn start) {
+
+    /** What tells how to read the log may differ: a repetition does not read it. */
+    boolean agreesWith(WalMessage.OpenLog again) {
+      return request == null
+          || (request.redoLsn().equals(again.redoLsn())
+              && request.floorLsn().equals(again.floorLsn())
+              && request.walSegmentBytes() == again.walSegmentBytes());
+    }
+  }
+
   private final BranchId branch;
   private final Generation generation;
+  private final Beginning beginning;
+  private final Receiver.Connector connector;
   private final Executor executor;
   private final WalMetrics metrics;
   private final Reopening reopening;
@@ -43,13 +63,17 @@ final class BranchLog implements Receiver.Log {
   BranchLog(
       BranchId branch,
       Generation generation,
+      Beginning beginning,
       LogSession opened,
       StreamStart streamStart,
+      Receiver.Connector connector,
       Executor executor,
       WalMetrics metrics,
       Reopening reopening) {
     this.branch = branch;
     this.generation = generation;
+    this.beginning = beginning;
+    this.connector = connector;
     this.session = opened;
     this.streamStart = streamStart;
     this.executor = executor;
@@ -61,9 +85,35 @@ final class BranchLog implements Receiver.Log {
     return generation;
   }
 
-  /** Where the generation started, when nothing was received yet and it can still be used. */
-  synchronized @Nullable Lsn unusedStart() {
-    return receiver == null && !stopped && session.end() == null ? session.durable() : null;
+  /**
+   * Answers a repeated request to open this generation without touching what it has: the bus
+   * delivers late, and callers ask again.
+   *
+   * @return where it started; null where nothing here goes on, so that it may be opened anew
+   */
+  synchronized @Nullable Lsn openAgain(WalMessage.OpenLog again) {
+    if (!beginning.agreesWith(again)) {
+      throw new EbbException.Conflict(
+          "generation " + generation + " of " + branch + " was opened for another snapshot");
+    }
+    if (stopped) {
+      throw new EbbException.Conflict("generation " + generation + " of " + branch + " has ended");
+    }
+    EbbException failed = failure;
+    if (failed instanceof EbbException.Unavailable) {
+      return null;
+    }
+    if (failed != null) {
+      throw failed;
+    }
+    return switch (session.end()) {
+      case null -> beginning.start();
+      // The receiver opens it again by itself.
+      case Command.Uncertain uncertain -> receiver == null ? null : beginning.start();
+      case Command.Displaced displaced -> null;
+      case Command.Fenced fenced -> throw LogSession.toException(fenced);
+      case Command.Corrupted corrupted -> throw LogSession.toException(corrupted);
+    };
   }
 
   /** Starts the receiver; does nothing where it runs for the same primary. */
@@ -71,6 +121,10 @@ final class BranchLog implements Receiver.Log {
     if (stopped) {
       throw new EbbException.Conflict(
           "the receiver of generation " + generation + " of " + branch + " was stopped");
+    }
+    EbbException failed = failure;
+    if (failed != null) {
+      throw failed;
     }
     Receiver present = receiver;
     if (present != null) {
@@ -81,7 +135,8 @@ final class BranchLog implements Receiver.Log {
       return;
     }
     var starting =
-        new Receiver(branch.toString(), primary, this, executor, metrics, e -> failure = e);
+        new Receiver(
+            branch.toString(), primary, this, connector, executor, metrics, e -> failure = e);
     receiver = starting;
     starting.start();
   }

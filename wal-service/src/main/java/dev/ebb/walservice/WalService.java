@@ -8,6 +8,7 @@ import dev.ebb.shared.bus.WalMessage;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.HostId;
 import dev.ebb.walservice.history.Histories;
+import dev.ebb.walservice.receive.Receiver;
 import dev.ebb.walservice.session.WalMetrics;
 import dev.ebb.walservice.topic.KafkaTopics;
 import dev.ebb.walservice.topic.LogTopics;
@@ -56,7 +57,14 @@ public final class WalService extends VerticleBase {
               var kafka = new KafkaTopics(config.kafka(), config.sync());
               topics = kafka;
               var histories = new Histories(kafka, config.spoolDirectory(), Clock.systemUTC());
-              logs = new Logs(kafka, histories, config, new WalMetrics(meters), executor);
+              logs =
+                  new Logs(
+                      kafka,
+                      histories,
+                      config,
+                      Receiver.Connector.real(),
+                      new WalMetrics(meters),
+                      executor);
               return new Ok();
             })
         .onSuccess(ok -> {

@@ -32,6 +32,21 @@ public final class Receiver {
   private static final long FIRST_BACKOFF_MS = 2;
   private static final long MAX_BACKOFF_MS = 500;
 
+  /** How a primary is reached. */
+  public interface Connector {
+    /**
+     * Connects and starts to stream from {@code start}.
+     *
+     * @throws EbbException.Corrupt when it is another database or another timeline
+     */
+    PrimaryConnection open(Primary primary, Lsn start) throws SQLException, IOException;
+
+    /** Over the network. */
+    static Connector real() {
+      return PrimaryConnection::open;
+    }
+  }
+
   /** Where a receiver's log is. */
   public interface Log {
     /** The present session. */
@@ -50,6 +65,7 @@ public final class Receiver {
   private final String name;
   private final Primary primary;
   private final Log target;
+  private final Connector connector;
   private final Executor executor;
   private final WalMetrics metrics;
   private final Consumer<EbbException> failed;
@@ -68,12 +84,14 @@ public final class Receiver {
       String name,
       Primary primary,
       Log target,
+      Connector connector,
       Executor executor,
       WalMetrics metrics,
       Consumer<EbbException> failed) {
     this.name = name;
     this.primary = primary;
     this.target = target;
+    this.connector = connector;
     this.executor = executor;
     this.metrics = metrics;
     this.failed = failed;
@@ -141,7 +159,7 @@ public final class Receiver {
       }
     }
     StreamStart start = target.streamStart();
-    try (PrimaryConnection opened = PrimaryConnection.open(primary, start.overlapFrom())) {
+    try (PrimaryConnection opened = connector.open(primary, start.overlapFrom())) {
       connection = opened;
       heardNanos = System.nanoTime();
       if (stopping) {
