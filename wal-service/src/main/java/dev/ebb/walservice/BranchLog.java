@@ -7,8 +7,10 @@ import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.walservice.log.Command;
+import dev.ebb.walservice.receive.Backoff;
 import dev.ebb.walservice.receive.Primary;
 import dev.ebb.walservice.receive.Receiver;
+import dev.ebb.walservice.receive.Sighting;
 import dev.ebb.walservice.receive.StreamStart;
 import dev.ebb.walservice.session.LogSession;
 import dev.ebb.walservice.session.WalMetrics;
@@ -21,12 +23,18 @@ import org.slf4j.LoggerFactory;
 /** The log of one generation of a branch that this instance writes. Thread-safe. */
 final class BranchLog implements Receiver.Log {
   private static final Logger log = LoggerFactory.getLogger(BranchLog.class);
-  private static final Duration REOPEN_PAUSE = Duration.ofMillis(100);
+  private static final long FIRST_REOPEN_PAUSE_MS = 100;
+  private static final long MAX_REOPEN_PAUSE_MS = 5_000;
   private static final Duration LOOK_AGAIN = Duration.ofMillis(50);
 
   /** Opens a further session of the same generation, behind one that cannot go on. */
   interface Reopening {
     LogSession reopen(LogSession uncertain);
+  }
+
+  /** What is heard of this generation's primary. */
+  interface Hearsay {
+    Sighting of(BranchId branch, Generation generation);
   }
 
   /**
@@ -53,10 +61,13 @@ final class BranchLog implements Receiver.Log {
   private final Executor executor;
   private final WalMetrics metrics;
   private final Reopening reopening;
+  private final Hearsay hearsay;
+  private final Backoff reopenPauses = new Backoff(FIRST_REOPEN_PAUSE_MS, MAX_REOPEN_PAUSE_MS);
+  private boolean reopenFails;
   private volatile LogSession session;
   private volatile StreamStart streamStart;
   private volatile boolean stopped;
-  private volatile long stoppedNanos;
+  private volatile long overNanos;
   private volatile @Nullable EbbException failure;
   private @Nullable Receiver receiver;
 
@@ -69,7 +80,8 @@ final class BranchLog implements Receiver.Log {
       Receiver.Connector connector,
       Executor executor,
       WalMetrics metrics,
-      Reopening reopening) {
+      Reopening reopening,
+      Hearsay hearsay) {
     this.branch = branch;
     this.generation = generation;
     this.beginning = beginning;
@@ -79,6 +91,7 @@ final class BranchLog implements Receiver.Log {
     this.executor = executor;
     this.metrics = metrics;
     this.reopening = reopening;
+    this.hearsay = hearsay;
   }
 
   Generation generation() {
@@ -135,10 +148,15 @@ final class BranchLog implements Receiver.Log {
       return;
     }
     var starting =
-        new Receiver(
-            branch.toString(), primary, this, connector, executor, metrics, e -> failure = e);
+        new Receiver(branch.toString(), primary, this, connector, executor, metrics, this::ended);
     receiver = starting;
     starting.start();
+  }
+
+  /** The receiver ended by itself. */
+  private void ended(EbbException why) {
+    overNanos = System.nanoTime();
+    failure = why;
   }
 
   /** Waits for what was received to be durable, but no longer than told, and stops. */
@@ -147,7 +165,7 @@ final class BranchLog implements Receiver.Log {
     Receiver running;
     synchronized (this) {
       stopped = true;
-      stoppedNanos = System.nanoTime();
+      overNanos = System.nanoTime();
       running = receiver;
       receiver = null;
     }
@@ -162,9 +180,9 @@ final class BranchLog implements Receiver.Log {
     return new DurableLsn(present.durable(), present.provenOffset());
   }
 
-  /** Whether it was stopped so long ago that nobody will ask for it any more. */
+  /** Whether it is over for so long that nobody will ask for it any more. */
   boolean isForgettable(Duration after) {
-    return stopped && System.nanoTime() - stoppedNanos > after.toNanos();
+    return (stopped || failure != null) && System.nanoTime() - overNanos > after.toNanos();
   }
 
   /**
@@ -211,6 +229,10 @@ final class BranchLog implements Receiver.Log {
     if (session != uncertain) {
       return;
     }
+    if (sighting() == Sighting.REPLACED) {
+      throw new EbbException.Fenced(
+          "generation " + generation + " of " + branch + " is over: a later one runs");
+    }
     try {
       LogSession next = reopening.reopen(uncertain);
       Lsn before = uncertain.durable();
@@ -228,10 +250,28 @@ final class BranchLog implements Receiver.Log {
       streamStart = last.end().equals(now) ? last : StreamStart.at(now);
       session = next;
       metrics.sessionReopened();
+      reopenPauses.reset();
+      if (reopenFails) {
+        reopenFails = false;
+        log.info("the log of branch {} is open again, durable up to {}", branch, now);
+      }
     } catch (EbbException.Unavailable e) {
-      log.warn("the log of branch {} cannot be opened again yet: {}", branch, e.getMessage());
-      Thread.sleep(REOPEN_PAUSE);
+      if (reopenFails) {
+        log.debug("the log of branch {} still cannot be opened again", branch, e);
+      } else {
+        reopenFails = true;
+        log.warn(
+            "the log of branch {} cannot be opened again yet, trying on: {}",
+            branch,
+            e.getMessage());
+      }
+      Thread.sleep(reopenPauses.nextMs());
     }
+  }
+
+  @Override
+  public Sighting sighting() {
+    return hearsay.of(branch, generation);
   }
 
   @Override

@@ -50,6 +50,7 @@ final class Logs {
   private final Histories histories;
   private final WalServiceConfig config;
   private final Receiver.Connector connector;
+  private final BranchLog.Hearsay hearsay;
   private final WalMetrics metrics;
   private final Executor executor;
   private final SecureRandom random = new SecureRandom();
@@ -62,12 +63,14 @@ final class Logs {
       Histories histories,
       WalServiceConfig config,
       Receiver.Connector connector,
+      BranchLog.Hearsay hearsay,
       WalMetrics metrics,
       Executor executor) {
     this.topics = topics;
     this.histories = histories;
     this.config = config;
     this.connector = connector;
+    this.hearsay = hearsay;
     this.metrics = metrics;
     this.executor = executor;
     for (int i = 0; i < LOCKS; i++) {
@@ -263,6 +266,8 @@ final class Logs {
         executor,
         metrics,
         uncertain -> {
+          // Looked at again: a topic that was deleted meanwhile is never opened.
+          verified.remove(branch);
           Opening opening = Opening.takeover(uncertain.durable(), uncertain.startOffset());
           LogSession next = takeOverSession(branch, generation, opening);
           try {
@@ -272,7 +277,8 @@ final class Logs {
             throw new EbbException.Unavailable("interrupted", e);
           }
           return next;
-        });
+        },
+        hearsay);
   }
 
   private LogSession session(

@@ -3,12 +3,15 @@ package dev.ebb.walservice;
 import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.Bus;
 import dev.ebb.shared.bus.BusMessage;
+import dev.ebb.shared.bus.ComputeMessage;
 import dev.ebb.shared.bus.Ok;
 import dev.ebb.shared.bus.WalMessage;
 import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.fleet.FleetView;
 import dev.ebb.shared.model.HostId;
 import dev.ebb.walservice.history.Histories;
 import dev.ebb.walservice.receive.Receiver;
+import dev.ebb.walservice.receive.Sighting;
 import dev.ebb.walservice.session.WalMetrics;
 import dev.ebb.walservice.topic.KafkaTopics;
 import dev.ebb.walservice.topic.LogTopics;
@@ -42,6 +45,7 @@ public final class WalService extends VerticleBase {
   private final ExecutorService executor = Executors.newVirtualThreadPerTaskExecutor();
   private final Semaphore requests = new Semaphore(MAX_REQUESTS);
   private final List<MessageConsumer<BusMessage>> consumers = new ArrayList<>();
+  private final FleetView fleet = new FleetView(Clock.systemUTC());
   private @Nullable LogTopics topics;
   private @Nullable Logs logs;
 
@@ -63,6 +67,7 @@ public final class WalService extends VerticleBase {
                       histories,
                       config,
                       Receiver.Connector.real(),
+                      (branch, generation) -> Sighting.of(fleet, branch, generation),
                       new WalMetrics(meters),
                       executor);
               return new Ok();
@@ -71,6 +76,7 @@ public final class WalService extends VerticleBase {
           var bus = new Bus(vertx);
           consumers.add(bus.answer(Addresses.WAL, this::answer));
           consumers.add(bus.answer(address, this::answer));
+          consumers.add(bus.subscribe(Addresses.HOSTS, this::heard));
           vertx.setPeriodic(SWEEP_MS, id -> executor.execute(() -> logs().sweep()));
         });
   }
@@ -89,6 +95,12 @@ public final class WalService extends VerticleBase {
               return new Ok();
             }))
         .onComplete(done -> executor.shutdownNow());
+  }
+
+  private void heard(BusMessage message) {
+    if (message instanceof ComputeMessage.HostAnnouncement announcement) {
+      fleet.accept(announcement);
+    }
   }
 
   private Logs logs() {

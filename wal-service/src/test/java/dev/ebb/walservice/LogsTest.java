@@ -10,6 +10,7 @@ import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.Secret;
 import dev.ebb.walservice.history.Histories;
+import dev.ebb.walservice.receive.Sighting;
 import dev.ebb.walservice.session.WalMetrics;
 import dev.ebb.walservice.topic.KafkaConfig;
 import dev.ebb.walservice.topic.MemoryTopics;
@@ -43,6 +44,9 @@ final class LogsTest {
   /** Attempts of receivers to reach their primaries, all of which are refused. */
   private final AtomicInteger attempts = new AtomicInteger();
 
+  /** What is heard of every primary. */
+  private volatile Sighting sighting = Sighting.ANNOUNCED;
+
   private Instance one;
 
   /** One wal-service. */
@@ -61,6 +65,7 @@ final class LogsTest {
                 attempts.incrementAndGet();
                 throw new SQLException("refused", "08001", new ConnectException("refused"));
               },
+              (asked, generation) -> sighting,
               new WalMetrics(meters),
               executor);
     }
@@ -191,5 +196,19 @@ final class LogsTest {
 
     Await.until("the end of the receiver", () -> one.receivers() == 0);
     assertThatThrownBy(() -> one.durable(3)).isInstanceOf(EbbException.Fenced.class);
+  }
+
+  @Test
+  void receiverOfAnUnreachablePrimaryThatWasReplacedEndsAsFenced() throws Exception {
+    one.logs.open(openLog(3, REDO, true));
+    one.startReceiver(3);
+    assertThatTheReceiverGoesOn(one);
+
+    sighting = Sighting.REPLACED;
+
+    Await.until("the end of the receiver", () -> one.receivers() == 0);
+    assertThatThrownBy(() -> one.durable(3)).isInstanceOf(EbbException.Fenced.class);
+    assertThatThrownBy(() -> one.logs.open(openLog(3, REDO, false)))
+        .isInstanceOf(EbbException.Fenced.class);
   }
 }
