@@ -375,16 +375,21 @@ final class Logs {
   }
 
   void delete(WalMessage.DeleteLog request) throws InterruptedException {
-    ReentrantLock lock = lock(request.branch());
+    letGo(request.branch());
+    topics.delete(request.branch(), TOPIC_TIMEOUT);
+  }
+
+  /** Ends what is held of a branch whose topic is deleted, here or elsewhere. */
+  void letGo(BranchId branch) throws InterruptedException {
+    ReentrantLock lock = lock(branch);
     lock.lockInterruptibly();
     try {
-      BranchLog present = logs.remove(request.branch());
+      BranchLog present = logs.remove(branch);
       if (present != null) {
         present.stop(Duration.ZERO);
       }
-      histories.forget(request.branch());
-      verified.remove(request.branch());
-      topics.delete(request.branch(), TOPIC_TIMEOUT);
+      histories.forget(branch);
+      verified.remove(branch);
     } finally {
       lock.unlock();
     }
