@@ -15,7 +15,6 @@ import dev.ebb.walservice.receive.StreamStart;
 import dev.ebb.walservice.session.LogSession;
 import dev.ebb.walservice.session.WalMetrics;
 import java.time.Duration;
-import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -58,7 +57,6 @@ final class BranchLog implements Receiver.Log {
   private final Generation generation;
   private final Beginning beginning;
   private final Receiver.Connector connector;
-  private final Executor executor;
   private final WalMetrics metrics;
   private final Reopening reopening;
   private final Hearsay hearsay;
@@ -78,7 +76,6 @@ final class BranchLog implements Receiver.Log {
       LogSession opened,
       StreamStart streamStart,
       Receiver.Connector connector,
-      Executor executor,
       WalMetrics metrics,
       Reopening reopening,
       Hearsay hearsay) {
@@ -88,7 +85,6 @@ final class BranchLog implements Receiver.Log {
     this.connector = connector;
     this.session = opened;
     this.streamStart = streamStart;
-    this.executor = executor;
     this.metrics = metrics;
     this.reopening = reopening;
     this.hearsay = hearsay;
@@ -147,8 +143,7 @@ final class BranchLog implements Receiver.Log {
       }
       return;
     }
-    var starting =
-        new Receiver(branch.toString(), primary, this, connector, executor, metrics, this::ended);
+    var starting = new Receiver(branch.toString(), primary, this, connector, metrics, this::ended);
     receiver = starting;
     starting.start();
   }

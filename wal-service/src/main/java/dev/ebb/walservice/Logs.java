@@ -263,7 +263,6 @@ final class Logs {
         session,
         start,
         connector,
-        executor,
         metrics,
         uncertain -> {
           // Looked at again: a topic that was deleted meanwhile is never opened.

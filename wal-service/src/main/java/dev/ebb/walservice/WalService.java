@@ -62,7 +62,7 @@ public final class WalService extends VerticleBase {
     this(
         config,
         new Outside(
-            () -> new KafkaTopics(config.kafka(), config.sync()), Receiver.Connector.real()),
+            () -> new KafkaTopics(config.kafka(), config.local()), Receiver.Connector.real()),
         meters);
   }
 

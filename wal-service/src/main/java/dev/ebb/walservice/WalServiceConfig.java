@@ -2,7 +2,7 @@ package dev.ebb.walservice;
 
 import dev.ebb.walservice.broker.EmbeddedBroker;
 import dev.ebb.walservice.topic.KafkaConfig;
-import dev.ebb.walservice.topic.TopicSync;
+import dev.ebb.walservice.topic.LocalBroker;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -13,14 +13,14 @@ import org.jspecify.annotations.Nullable;
  * What the WAL service is told at start.
  *
  * @param kafka where the logs are
- * @param sync writes a topic through to the disk of a broker in this process; null for any other
+ * @param local the broker, where it is in this process; null for any other
  * @param spoolDirectory for temporary files with WAL that a recovery reads
  * @param maxInFlightBytes WAL of one branch that may be on its way into Kafka
  * @param openTimeout how long opening a log may take
  */
 public record WalServiceConfig(
     KafkaConfig kafka,
-    @Nullable TopicSync sync,
+    @Nullable LocalBroker local,
     Path spoolDirectory,
     int maxInFlightBytes,
     Duration openTimeout) {
@@ -50,7 +50,7 @@ public record WalServiceConfig(
   public static WalServiceConfig embedded(EmbeddedBroker broker, Path spoolDirectory) {
     return new WalServiceConfig(
         KafkaConfig.oneReplica(broker.bootstrapServers()),
-        broker.sync(),
+        broker.local(),
         spoolDirectory,
         DEFAULT_IN_FLIGHT_BYTES,
         DEFAULT_OPEN_TIMEOUT);

@@ -73,7 +73,6 @@ final class BranchLogTest {
         (primary, start) -> {
           throw new SQLException("not used");
         },
-        Runnable::run,
         metrics,
         uncertain -> {
           reopenedAtNanos.add(System.nanoTime());

@@ -1,7 +1,7 @@
 package dev.ebb.walservice.broker;
 
 import dev.ebb.shared.error.EbbException;
-import dev.ebb.walservice.topic.TopicSync;
+import dev.ebb.walservice.topic.LocalBroker;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
@@ -15,6 +15,8 @@ import java.util.HashMap;
 import java.util.Map;
 import kafka.server.KafkaConfig;
 import kafka.server.KafkaRaftServer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.utils.Time;
 import org.apache.kafka.metadata.storage.Formatter;
 import org.jspecify.annotations.Nullable;
@@ -25,7 +27,7 @@ import org.slf4j.LoggerFactory;
  * One Kafka node, broker and controller, on loopback only. It writes every record through to the
  * disk before it acknowledges it, because nobody else has a copy.
  *
- * <p>Topics whose producer syncs them by {@link #sync} are the exception: they are set not to be
+ * <p>Topics whose producer syncs them by {@link #local} are the exception: they are set not to be
  * flushed by Kafka.
  *
  * <p>It needs no clean stop: after a {@code kill -9} the next start recovers the log. Kafka ends
@@ -43,15 +45,17 @@ public final class EmbeddedBroker implements AutoCloseable {
 
   private final Path dataDir;
   private final int requestedPort;
-  private final TopicSync sync;
+  private final LocalBroker local = new Local();
+  private final SegmentSync segments;
   private int port;
   private @Nullable KafkaRaftServer server;
+  private volatile @Nullable LogAppender appender;
 
   /**
    * A broker that is not started yet.
    *
    * @param dataDir holds everything of it; made where it is missing
-   * @param port to listen on, 0 for any that is free
+   * @param port to listen on, 0 for any that is free, which it then keeps when started again
    */
   public EmbeddedBroker(Path dataDir, int port) {
     if (port < 0 || port > 65_535) {
@@ -59,7 +63,7 @@ public final class EmbeddedBroker implements AutoCloseable {
     }
     this.dataDir = dataDir;
     this.requestedPort = port;
-    this.sync = new SegmentSync(dataDir.resolve(LOGS));
+    this.segments = new SegmentSync(dataDir.resolve(LOGS));
   }
 
   /** Starts it; returns when it answers. {@code Unavailable} says what is in the way. */
@@ -68,7 +72,7 @@ public final class EmbeddedBroker implements AutoCloseable {
       throw new IllegalStateException("started already");
     }
     int controllerPort;
-    try (ServerSocket broker = bind(requestedPort);
+    try (ServerSocket broker = bind(port == 0 ? requestedPort : port);
         ServerSocket controller = bind(0)) {
       port = broker.getLocalPort();
       controllerPort = controller.getLocalPort();
@@ -91,6 +95,7 @@ public final class EmbeddedBroker implements AutoCloseable {
       var starting = new KafkaRaftServer(config, Time.SYSTEM);
       server = starting;
       starting.startup();
+      appender = LogAppender.of(starting);
     } catch (Exception e) {
       stop();
       throw new EbbException.Unavailable(
@@ -98,9 +103,9 @@ public final class EmbeddedBroker implements AutoCloseable {
     }
   }
 
-  /** Writes topics of one partition through to disk; for producers in this process. */
-  public TopicSync sync() {
-    return sync;
+  /** Takes records of topics of one partition, and writes them through to disk. */
+  public LocalBroker local() {
+    return local;
   }
 
   /** What clients connect to; of a started broker only. */
@@ -120,6 +125,7 @@ public final class EmbeddedBroker implements AutoCloseable {
   public synchronized void stop() {
     KafkaRaftServer running = server;
     server = null;
+    appender = null;
     if (running != null) {
       try {
         running.shutdown();
@@ -201,5 +207,26 @@ public final class EmbeddedBroker implements AutoCloseable {
     settings.put("log.segment.bytes", 64 << 20);
     settings.put("log.index.size.max.bytes", 256 << 10);
     return settings;
+  }
+
+  private final class Local implements LocalBroker {
+    @Override
+    public long append(ProducerRecord<byte[], byte[]> record) {
+      LogAppender present = appender;
+      if (present == null) {
+        throw new KafkaException("the embedded Kafka does not run");
+      }
+      return present.append(record);
+    }
+
+    @Override
+    public void sync(String topic, long unsyncedFrom, long unsyncedTo) throws IOException {
+      segments.sync(topic, unsyncedFrom, unsyncedTo);
+    }
+
+    @Override
+    public void forget(String topic) {
+      segments.forget(topic);
+    }
   }
 }

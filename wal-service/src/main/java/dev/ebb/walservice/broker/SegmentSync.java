@@ -8,11 +8,14 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -26,13 +29,25 @@ import org.slf4j.LoggerFactory;
  * records that nobody was ever told of, and builds on them. So each sync begins where the last one
  * that succeeded ended, whatever failed in between; the first one of a process begins at Kafka's
  * recovery point, for what an earlier process wrote.
+ *
+ * <p>The newest segment of the topics that were synced last is kept open: to list the partition and
+ * to open the file takes longer than to write it through.
  */
 final class SegmentSync implements TopicSync {
   private static final Logger log = LoggerFactory.getLogger(SegmentSync.class);
   private static final String SUFFIX = ".log";
+  private static final int OFFSET_DIGITS = 20;
 
   /** Lines of topic, partition and offset behind two of a head: Kafka's OffsetCheckpointFile. */
   private static final String RECOVERY_POINTS = "recovery-point-offset-checkpoint";
+
+  private static final int MAX_OPEN = 64;
+
+  /** With more records to look at than that, listing the partition is no slower. */
+  private static final long MAX_LOOKED_AT = 64;
+
+  /** The segment that began with record {@code base}, open. */
+  private record Newest(long base, Path file, FileChannel channel) {}
 
   /** Writes a file's content through to the disk; a test replaces it. */
   interface Forcing {
@@ -48,6 +63,12 @@ final class SegmentSync implements TopicSync {
   /** By topic: every record below this offset is on disk. */
   private final Map<String, Long> onDiskBelow = new ConcurrentHashMap<>();
 
+  /**
+   * Kept open, by topic, the one used longest ago first. In here while nobody uses it: who syncs
+   * takes it out.
+   */
+  private final LinkedHashMap<String, Newest> open = new LinkedHashMap<>();
+
   SegmentSync(Path logs) {
     this(logs, (file, channel) -> channel.force(false));
   }
@@ -58,10 +79,22 @@ final class SegmentSync implements TopicSync {
   }
 
   @Override
-  public void sync(String topic, long unsyncedFrom) throws IOException {
+  public void sync(String topic, long unsyncedFrom, long unsyncedTo) throws IOException {
     Path partition = logs.resolve(topic + "-0");
     try {
-      sync(topic, partition, unsyncedFrom);
+      Long known = onDiskBelow.get(topic);
+      Newest newest = take(topic);
+      if (known == null
+          || newest == null
+          || unsyncedFrom < known
+          || !isAllIn(newest, partition, known, unsyncedTo)) {
+        close(newest);
+        newest = syncListed(topic, partition, unsyncedFrom);
+      } else {
+        forceOrClose(newest);
+      }
+      onDiskBelow.merge(topic, unsyncedTo + 1, Math::max);
+      keep(topic, newest);
     } catch (NoSuchFileException e) {
       // A topic that is deleted is renamed first, with all that is in it.
       if (Files.exists(partition)) {
@@ -73,19 +106,80 @@ final class SegmentSync implements TopicSync {
     }
   }
 
-  private void sync(String topic, Path partition, long unsyncedFrom) throws IOException {
+  /** Closes what is kept open of a topic. */
+  void forget(String topic) {
+    close(take(topic));
+  }
+
+  /**
+   * Whether no segment was begun with one of the records [{@code from}, {@code to}]: a segment is
+   * named after its first record, which is the next one at the time when it is begun.
+   */
+  private static boolean isAllIn(Newest newest, Path partition, long from, long to) {
+    if (from < newest.base() || to - from >= MAX_LOOKED_AT || Files.notExists(newest.file())) {
+      return false;
+    }
+    for (long offset = Math.max(from, newest.base() + 1); offset <= to; offset++) {
+      if (!Files.notExists(partition.resolve(fileName(offset)))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private Newest syncListed(String topic, Path partition, long unsyncedFrom) throws IOException {
     Long known = onDiskBelow.get(topic);
     long from = Math.min(known == null ? recoveryPoint(topic) : known, unsyncedFrom);
     Collection<Path> segments = segments(partition, from, unsyncedFrom);
-    for (Path segment : segments) {
-      force(segment, StandardOpenOption.WRITE);
+    Newest newest = null;
+    try {
+      for (Path segment : segments) {
+        close(newest);
+        newest = open(segment);
+        force(segment, newest.channel());
+      }
+      if (!entered.containsAll(segments)) {
+        forceDirectory(partition);
+        forceDirectory(logs);
+        entered.addAll(segments);
+      }
+      return Objects.requireNonNull(newest);
+    } catch (IOException | RuntimeException e) {
+      close(newest);
+      throw e;
     }
-    if (!entered.containsAll(segments)) {
-      force(partition, StandardOpenOption.READ);
-      force(logs, StandardOpenOption.READ);
-      entered.addAll(segments);
+  }
+
+  private @Nullable Newest take(String topic) {
+    synchronized (open) {
+      return open.remove(topic);
     }
-    onDiskBelow.merge(topic, unsyncedFrom + 1, Math::max);
+  }
+
+  private void keep(String topic, Newest newest) {
+    Newest tooMuch = newest;
+    synchronized (open) {
+      Newest before = open.putLast(topic, newest);
+      if (before != null) {
+        tooMuch = before;
+      } else if (open.size() > MAX_OPEN) {
+        tooMuch = Objects.requireNonNull(open.pollFirstEntry()).getValue();
+      } else {
+        return;
+      }
+    }
+    close(tooMuch);
+  }
+
+  /** What is forced is on disk; that the file does not close says nothing. */
+  private static void close(@Nullable Newest newest) {
+    if (newest != null) {
+      try {
+        newest.channel().close();
+      } catch (IOException e) {
+        log.debug("{} did not close", newest.file(), e);
+      }
+    }
   }
 
   /** The files with the records from {@code from} on; the one with {@code needed} is there. */
@@ -120,23 +214,46 @@ final class SegmentSync implements TopicSync {
     return 0;
   }
 
+  private static Newest open(Path segment) throws IOException {
+    return new Newest(
+        firstOffset(segment), segment, FileChannel.open(segment, StandardOpenOption.WRITE));
+  }
+
+  private void forceDirectory(Path directory) throws IOException {
+    try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+      force(directory, channel);
+    }
+  }
+
+  private void forceOrClose(Newest newest) throws IOException {
+    try {
+      force(newest.file(), newest.channel());
+    } catch (IOException | RuntimeException e) {
+      close(newest);
+      throw e;
+    }
+  }
+
   /**
    * Only what goes wrong in the forcing itself says anything about the disk. An interrupt would
    * close the channel and hide how that went; it waits until afterwards.
    */
-  private void force(Path file, StandardOpenOption option) throws IOException {
+  private void force(Path file, FileChannel channel) throws IOException {
     boolean interrupted = Thread.interrupted();
-    try (FileChannel channel = FileChannel.open(file, option)) {
-      try {
-        forcing.force(file, channel);
-      } catch (IOException e) {
-        throw new DiskFailedException(file + " could not be written through to disk", e);
-      }
+    try {
+      forcing.force(file, channel);
+    } catch (IOException e) {
+      throw new DiskFailedException(file + " could not be written through to disk", e);
     } finally {
       if (interrupted) {
         Thread.currentThread().interrupt();
       }
     }
+  }
+
+  private static String fileName(long firstOffset) {
+    String digits = Long.toString(firstOffset);
+    return "0".repeat(OFFSET_DIGITS - digits.length()) + digits + SUFFIX;
   }
 
   private static long firstOffset(Path segment) {

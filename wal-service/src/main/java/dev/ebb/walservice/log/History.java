@@ -12,7 +12,7 @@ public interface History {
       new History() {
         @Override
         public Lsn keptFrom() {
-          return new Lsn(-1);
+          return new Lsn(Long.MAX_VALUE);
         }
 
         @Override

@@ -186,6 +186,13 @@ public final class PrimaryConnection implements AutoCloseable {
     return message == null ? null : StreamMessage.parse(message);
   }
 
+  /**
+   * Whether the next message has begun to arrive, so that reading it does not wait for the primary.
+   */
+  boolean hasMore() throws IOException {
+    return socket.hasMore();
+  }
+
   /** Confirms everything up to {@code durable}. Past pgjdbc, which writes nothing in copy mode. */
   void sendStatus(Lsn durable, boolean replyRequested) throws IOException {
     out.write(StreamMessage.status(durable, replyRequested, Instant.now()));

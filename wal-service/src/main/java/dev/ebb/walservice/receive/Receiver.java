@@ -5,11 +5,13 @@ import dev.ebb.shared.model.Lsn;
 import dev.ebb.walservice.log.Command;
 import dev.ebb.walservice.session.LogSession;
 import dev.ebb.walservice.session.WalMetrics;
+import dev.ebb.walservice.topic.GuardedThread;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Arrays;
-import java.util.concurrent.Executor;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -70,19 +72,21 @@ public final class Receiver {
   private final Primary primary;
   private final Log target;
   private final Connector connector;
-  private final Executor executor;
   private final WalMetrics metrics;
   private final Consumer<EbbException> failed;
   private volatile boolean stopping;
   private volatile @Nullable PrimaryConnection connection;
   private volatile long heardNanos;
+
+  /** What was confirmed last; may be confirmed twice, by both threads, which does no harm. */
+  private volatile Lsn confirmed = Lsn.INVALID;
+
   private final Attempts attempts = new Attempts(GONE_AFTER);
   private final Thread thread;
 
   /**
    * A receiver that is not started yet.
    *
-   * @param executor for the thread that confirms: virtual threads
    * @param failed told once where it ends by itself
    */
   public Receiver(
@@ -90,17 +94,15 @@ public final class Receiver {
       Primary primary,
       Log target,
       Connector connector,
-      Executor executor,
       WalMetrics metrics,
       Consumer<EbbException> failed) {
     this.name = name;
     this.primary = primary;
     this.target = target;
     this.connector = connector;
-    this.executor = executor;
     this.metrics = metrics;
     this.failed = failed;
-    this.thread = Thread.ofVirtual().name("wal-receiver-" + name).unstarted(this::run);
+    this.thread = new GuardedThread("wal-receiver-" + name, this::run);
   }
 
   public Primary primary() {
@@ -182,6 +184,7 @@ public final class Receiver {
     StreamStart start = target.streamStart();
     try (PrimaryConnection opened = connector.open(primary, start.overlapFrom())) {
       connection = opened;
+      confirmed = Lsn.INVALID;
       heardNanos = System.nanoTime();
       if (stopping) {
         return "it is stopped";
@@ -190,7 +193,9 @@ public final class Receiver {
         log.info("the primary of {} is received again", name);
       }
       opened.sendStatus(session.durable(), false);
-      executor.execute(() -> confirm(session, opened));
+      Thread confirming = confirming(session, opened);
+      session.onProgress(() -> wakeUnlessHere(confirming));
+      confirming.start();
       stream(session, opened, start.check());
       return "the stream ended";
     } catch (SQLException | IOException | EbbException.Unavailable e) {
@@ -201,32 +206,44 @@ public final class Receiver {
     }
   }
 
+  /**
+   * Reads what there is, appends it as one record, confirms it, and so on: the busier the primary,
+   * the more commits share a record, an acknowledgement, and a wait for the disk.
+   */
   private void stream(LogSession session, PrimaryConnection opened, StreamStart.Check check)
       throws SQLException, IOException, InterruptedException {
+    var gathered = new ByteArrayOutputStream();
     while (!stopping && session.end() == null) {
       StreamMessage message = opened.read();
       heardNanos = System.nanoTime();
       switch (message) {
-        case StreamMessage.WalData data -> {
-          byte[] bytes =
-              check.accept(data.start(), data.bytes(), StreamMessage.WalData.HEADER_BYTES);
-          if (!append(session, bytes)) {
-            return;
-          }
-        }
+        case StreamMessage.WalData data ->
+            gathered.writeBytes(
+                check.accept(data.start(), data.bytes(), StreamMessage.WalData.HEADER_BYTES));
         case StreamMessage.Keepalive keepalive -> {
           if (keepalive.replyRequested()) {
             opened.sendStatus(session.durable(), false);
           }
         }
         case null -> {
+          var _ = append(session, gathered);
           return;
         }
+      }
+      if (gathered.size() >= MAX_RECORD_BYTES || !opened.hasMore()) {
+        if (!append(session, gathered)) {
+          return;
+        }
+        confirmHere(session, opened);
       }
     }
   }
 
-  private boolean append(LogSession session, byte[] bytes) throws InterruptedException {
+  /** Appends what is gathered and empties it; false where the session has ended. */
+  private boolean append(LogSession session, ByteArrayOutputStream gathered)
+      throws InterruptedException {
+    byte[] bytes = gathered.toByteArray();
+    gathered.reset();
     for (int from = 0; from < bytes.length; from += MAX_RECORD_BYTES) {
       int to = Math.min(from + MAX_RECORD_BYTES, bytes.length);
       byte[] piece = from == 0 && to == bytes.length ? bytes : Arrays.copyOfRange(bytes, from, to);
@@ -239,28 +256,52 @@ public final class Receiver {
     return true;
   }
 
+  /** Where the append waited for the disk itself, nobody else need be woken to confirm it. */
+  private void confirmHere(LogSession session, PrimaryConnection opened) throws IOException {
+    Lsn durable = session.durable();
+    if (durable.isAfter(confirmed)) {
+      confirmed = durable;
+      opened.sendStatus(durable, false);
+    }
+  }
+
+  private void wakeUnlessHere(Thread confirming) {
+    if (Thread.currentThread() != thread) {
+      LockSupport.unpark(confirming);
+    }
+  }
+
+  private Thread confirming(LogSession session, PrimaryConnection opened) {
+    return Thread.ofPlatform()
+        .daemon()
+        .name("wal-confirm-" + name)
+        .unstarted(() -> confirm(session, opened));
+  }
+
   /**
    * Confirms whatever became durable, the moment that it did, and says that we live. A thread of
-   * its own: the reading one may be waiting for room, and the primary must hear from us all the
-   * same.
+   * its own: the reading one may be waiting for room or for the disk, and the primary must hear
+   * from us all the same.
    */
   private void confirm(LogSession session, PrimaryConnection opened) {
     long began = System.nanoTime();
-    Lsn confirmed = Lsn.INVALID;
+    long saidNanos = began;
     try {
       while (connection == opened) {
-        Lsn durable = session.awaitChange(confirmed, HEARTBEAT);
+        LockSupport.parkNanos(HEARTBEAT.toNanos());
         long now = System.nanoTime();
-        opened.sendStatus(durable, now - heardNanos > ASK_AFTER_NANOS);
+        Lsn durable = session.durable();
+        if (durable.isAfter(confirmed) || now - saidNanos >= HEARTBEAT.toNanos()) {
+          confirmed = durable;
+          saidNanos = now;
+          opened.sendStatus(durable, now - heardNanos > ASK_AFTER_NANOS);
+        }
         if (session.end() != null
             || (!opened.withSlot() && now - began > WITHOUT_SLOT_FOR.toNanos())) {
           opened.close();
           return;
         }
-        confirmed = durable;
       }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
     } catch (IOException e) {
       opened.close();
     }

@@ -2,6 +2,7 @@ package dev.ebb.walservice.receive;
 
 import java.io.FilterOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.Socket;
@@ -56,10 +57,11 @@ public final class TapSocketFactory extends SocketFactory {
     throw new UnsupportedOperationException();
   }
 
-  /** A socket whose writes do not mix. */
+  /** A socket whose writes do not mix, and which tells whether another message is there. */
   static final class TapSocket extends Socket {
     private final ReentrantLock writing = new ReentrantLock();
     private @Nullable OutputStream out;
+    private @Nullable MessageInput in;
 
     @Override
     public OutputStream getOutputStream() throws IOException {
@@ -72,6 +74,25 @@ public final class TapSocketFactory extends SocketFactory {
       } finally {
         writing.unlock();
       }
+    }
+
+    @Override
+    public InputStream getInputStream() throws IOException {
+      return messages();
+    }
+
+    /** Whether a further message has begun to arrive; by the reading thread. */
+    boolean hasMore() throws IOException {
+      return messages().hasMore();
+    }
+
+    private MessageInput messages() throws IOException {
+      MessageInput present = in;
+      if (present == null) {
+        present = new MessageInput(super.getInputStream());
+        in = present;
+      }
+      return present;
     }
 
     private final class Whole extends FilterOutputStream {

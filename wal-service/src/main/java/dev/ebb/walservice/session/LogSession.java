@@ -43,6 +43,7 @@ public final class LogSession {
   private final ArrayDeque<InFlight> inFlight = new ArrayDeque<>();
   private long inFlightBytes;
   private Command.@Nullable End end;
+  private volatile Runnable progress = () -> {};
 
   /**
    * A session that has done nothing yet.
@@ -194,19 +195,11 @@ public final class LogSession {
   }
 
   /**
-   * Waits until the durable LSN is not {@code known} any more, or for the time; says what it is.
+   * Sets who is told that {@link #durable} or {@link #end} may have changed: under a lock, on any
+   * thread, so that it must neither block nor call this session. One at a time, the last one set.
    */
-  public Lsn awaitChange(Lsn known, Duration timeout) throws InterruptedException {
-    long left = timeout.toNanos();
-    lock.lockInterruptibly();
-    try {
-      while (end == null && left > 0 && writer.durable().equals(known)) {
-        left = changed.awaitNanos(left);
-      }
-      return writer.durable();
-    } finally {
-      lock.unlock();
-    }
+  public void onProgress(Runnable listener) {
+    progress = listener;
   }
 
   private void send(Command.Append append) {
@@ -239,6 +232,7 @@ public final class LogSession {
     }
     if (!commands.isEmpty()) {
       changed.signalAll();
+      progress.run();
     }
   }
 

@@ -12,8 +12,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
@@ -27,6 +25,7 @@ import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
@@ -65,18 +64,18 @@ public final class KafkaTopics implements LogTopics {
   private final Admin admin;
   private final KafkaProducer<byte[], byte[]> producer;
   private final TopicReaders readers;
-  private final ExecutorService syncing = Executors.newVirtualThreadPerTaskExecutor();
-  private final @Nullable SyncedAcks syncedAcks;
+  private final @Nullable LocalAppends local;
 
   /**
    * Connects when first used: no error here tells that Kafka is away.
    *
-   * @param sync writes a topic through to disk before a record counts as appended, for the one
-   *     replica of a broker on this machine; null where Kafka's acknowledgement is enough
+   * @param local the broker, where it is in this process and the only one: records go to it
+   *     directly, and are on disk before they count as appended; null where Kafka's acknowledgement
+   *     is enough
    */
-  public KafkaTopics(KafkaConfig config, @Nullable TopicSync sync) {
+  public KafkaTopics(KafkaConfig config, @Nullable LocalBroker local) {
     this.config = config;
-    this.syncedAcks = sync == null ? null : new SyncedAcks(sync, syncing);
+    this.local = local == null ? null : new LocalAppends(local);
     try {
       this.admin = Admin.create(common());
       this.producer =
@@ -128,7 +127,7 @@ public final class KafkaTopics implements LogTopics {
         TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG, Integer.toString(config.minInsyncReplicas()));
     settings.put(TopicConfig.UNCLEAN_LEADER_ELECTION_ENABLE_CONFIG, "false");
     settings.put(TopicConfig.MAX_MESSAGE_BYTES_CONFIG, Integer.toString(MAX_RECORD_BYTES));
-    if (syncedAcks != null) {
+    if (local != null) {
       settings.put(TopicConfig.FLUSH_MESSAGES_INTERVAL_CONFIG, Long.toString(Long.MAX_VALUE));
     } else if (config.flushEveryRecord()) {
       settings.put(TopicConfig.FLUSH_MESSAGES_INTERVAL_CONFIG, "1");
@@ -222,16 +221,23 @@ public final class KafkaTopics implements LogTopics {
 
   @Override
   public void append(BranchId branch, LogRecord record, Appended appended) {
+    ProducerRecord<byte[], byte[]> encoded = TopicFormat.encode(branch, record);
+    if (local == null) {
+      send(encoded, appended);
+    } else {
+      local.append(encoded, appended);
+    }
+  }
+
+  private void send(ProducerRecord<byte[], byte[]> record, Appended appended) {
     try {
       // The callback tells all that the future would.
       var _ =
           producer.send(
-              TopicFormat.encode(branch, record),
+              record,
               (metadata, error) -> {
                 if (error != null || !metadata.hasOffset()) {
                   appended.done(-1, error);
-                } else if (syncedAcks != null) {
-                  syncedAcks.acknowledged(metadata.topic(), metadata.offset(), appended);
                 } else {
                   appended.done(metadata.offset(), null);
                 }
@@ -266,6 +272,9 @@ public final class KafkaTopics implements LogTopics {
     } catch (EbbException.NotFound e) {
       log.debug("topic {} is gone already", topic);
     }
+    if (local != null) {
+      local.forget(topic);
+    }
   }
 
   @Override
@@ -274,7 +283,9 @@ public final class KafkaTopics implements LogTopics {
     producer.close(Duration.ZERO);
     readers.close();
     admin.close(Duration.ofSeconds(1));
-    syncing.shutdown();
+    if (local != null) {
+      local.close();
+    }
   }
 
   private static TopicPartition partition(BranchId branch) {

@@ -7,9 +7,9 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The topics of all branches. Methods block, but for {@code append}; errors are {@code
- * EbbException}s: {@code NotFound} where the branch has no topic, {@code Unavailable} where the
- * topic cannot be reached in time, {@code Corrupt} where a record cannot be read.
+ * The topics of all branches. Methods block; errors are {@code EbbException}s: {@code NotFound}
+ * where the branch has no topic, {@code Unavailable} where the topic cannot be reached in time,
+ * {@code Corrupt} where a record cannot be read.
  */
 public interface LogTopics extends AutoCloseable {
 
@@ -35,7 +35,8 @@ public interface LogTopics extends AutoCloseable {
 
   /**
    * Appends behind all that was appended here before. Records reach the topic in order, for as long
-   * as none fails. Does not wait for the topic; may wait for room in the producer's buffer.
+   * as none fails. May wait for room in the producer's buffer; where the broker is in this process
+   * it waits for its disk, and tells {@code appended} before it returns.
    */
   void append(BranchId branch, LogRecord record, Appended appended);
 

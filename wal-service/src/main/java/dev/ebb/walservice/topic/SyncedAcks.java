@@ -5,14 +5,13 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Holds acknowledgements back until their records are on disk. One sync of a topic at a time: what
- * is acknowledged meanwhile shares the next one.
+ * Holds acknowledgements back until their records are on disk. One sync of a topic at a time, by
+ * the thread that found none under way: what others append meanwhile shares its next one.
  */
 final class SyncedAcks {
   private static final Logger log = LoggerFactory.getLogger(SyncedAcks.class);
@@ -20,9 +19,8 @@ final class SyncedAcks {
   private record Ack(long offset, LogTopics.Appended appended) {}
 
   private final TopicSync sync;
-  private final Executor executor;
 
-  /** What waits, by topic; a topic is in here for as long as a task of it runs. */
+  /** What waits, by topic; a topic is in here for as long as a thread syncs it. */
   private final Map<String, List<Ack>> waiting = new HashMap<>();
 
   /**
@@ -31,12 +29,11 @@ final class SyncedAcks {
    */
   private volatile TopicSync.@Nullable DiskFailedException failure;
 
-  SyncedAcks(TopicSync sync, Executor executor) {
+  SyncedAcks(TopicSync sync) {
     this.sync = sync;
-    this.executor = executor;
   }
 
-  /** Kafka acknowledged a record, in order for each topic; does not block. */
+  /** Kafka acknowledged a record. Waits for the disk, unless another thread does that. */
   void acknowledged(String topic, long offset, LogTopics.Appended appended) {
     synchronized (waiting) {
       List<Ack> present = waiting.get(topic);
@@ -48,7 +45,7 @@ final class SyncedAcks {
       first.add(new Ack(offset, appended));
       waiting.put(topic, first);
     }
-    executor.execute(() -> syncUntilNoneWaits(topic));
+    syncUntilNoneWaits(topic);
   }
 
   private void syncUntilNoneWaits(String topic) {
@@ -80,11 +77,13 @@ final class SyncedAcks {
 
   private @Nullable Exception syncOnce(String topic, List<Ack> acks) {
     long from = Long.MAX_VALUE;
+    long to = -1;
     for (Ack ack : acks) {
       from = Math.min(from, ack.offset());
+      to = Math.max(to, ack.offset());
     }
     try {
-      sync.sync(topic, from);
+      sync.sync(topic, from, to);
       return null;
     } catch (TopicSync.GoneException e) {
       log.debug("{} was deleted before all of it was on disk", topic, e);

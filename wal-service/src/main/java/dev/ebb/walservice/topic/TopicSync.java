@@ -16,13 +16,14 @@ public interface TopicSync {
    * and all records before them.
    *
    * @param unsyncedFrom the lowest offset of those that were acknowledged since the last call
+   * @param unsyncedTo the highest offset of those
    * @throws GoneException where the topic was deleted
    * @throws DiskFailedException where the disk did not take what was written: nothing may count as
    *     on disk any more
    * @throws IOException where it could not be tried: says nothing about the disk, and a later call
    *     covers these records again
    */
-  void sync(String topic, long unsyncedFrom) throws IOException;
+  void sync(String topic, long unsyncedFrom, long unsyncedTo) throws IOException;
 
   /**
    * The disk refused, or it is not known whether it did. The kernel may have dropped what it could

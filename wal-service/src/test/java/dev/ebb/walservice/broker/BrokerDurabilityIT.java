@@ -5,10 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.walservice.Await;
 import dev.ebb.walservice.log.LogRecord;
 import dev.ebb.walservice.log.Term;
+import dev.ebb.walservice.topic.GuardedThread;
 import dev.ebb.walservice.topic.KafkaConfig;
 import dev.ebb.walservice.topic.KafkaTopics;
+import dev.ebb.walservice.topic.LocalBroker;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -19,8 +22,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -42,11 +47,10 @@ class BrokerDurabilityIT {
       try (var topics =
           new KafkaTopics(
               KafkaConfig.oneReplica(broker.bootstrapServers()),
-              (topic, from) -> {
-                // The bytes that the sync is about to write through include the record.
-                syncing.set(segmentsContain(topic, marker));
-                broker.sync().sync(topic, from);
-              })) {
+              new Observed(
+                  broker.local(),
+                  // The bytes that the sync is about to write through include the record.
+                  topic -> syncing.set(segmentsContain(topic, marker))))) {
         topics.create(branch, TIMEOUT);
         topics.append(
             branch,
@@ -54,6 +58,28 @@ class BrokerDurabilityIT {
             (offset, error) -> found.complete(error == null && syncing.get()));
         assertThat(found.get(20, TimeUnit.SECONDS)).isTrue();
       }
+    }
+  }
+
+  private interface BeforeSync {
+    void about(String topic) throws IOException;
+  }
+
+  private record Observed(LocalBroker broker, BeforeSync before) implements LocalBroker {
+    @Override
+    public long append(ProducerRecord<byte[], byte[]> record) {
+      return broker.append(record);
+    }
+
+    @Override
+    public void sync(String topic, long unsyncedFrom, long unsyncedTo) throws IOException {
+      before.about(topic);
+      broker.sync(topic, unsyncedFrom, unsyncedTo);
+    }
+
+    @Override
+    public void forget(String topic) {
+      broker.forget(topic);
     }
   }
 
@@ -67,6 +93,45 @@ class BrokerDurabilityIT {
       }
     }
     return false;
+  }
+
+  @Test
+  void interruptsOfWhoeverAppendsDoNotReachKafkasFiles() throws Exception {
+    BranchId branch = BranchId.random();
+    try (var broker = new EmbeddedBroker(dir, 0)) {
+      broker.start();
+      try (var topics =
+          new KafkaTopics(KafkaConfig.oneReplica(broker.bootstrapServers()), broker.local())) {
+        topics.create(branch, TIMEOUT);
+        var acknowledged = new AtomicInteger();
+        Runnable appends =
+            () -> {
+              for (int i = 0; i < 500; i++) {
+                topics.append(
+                    branch,
+                    LogRecord.wal(TERM, new Lsn(i + 1), new byte[300]),
+                    (offset, error) -> {
+                      if (error == null) {
+                        acknowledged.incrementAndGet();
+                      }
+                    });
+                var _ = Thread.interrupted();
+              }
+            };
+        List<Thread> threads =
+            List.of(
+                new GuardedThread("guarded", appends),
+                new Thread(appends, "ordinary"),
+                Thread.ofVirtual().unstarted(appends));
+        threads.forEach(Thread::start);
+        while (threads.stream().anyMatch(Thread::isAlive)) {
+          threads.forEach(Thread::interrupt);
+          Thread.onSpinWait();
+        }
+        Await.until("all are acknowledged", () -> acknowledged.get() == 1_500);
+        assertThat(topics.endOffset(branch, TIMEOUT)).isEqualTo(1_500);
+      }
+    }
   }
 
   @Test
@@ -99,7 +164,7 @@ class BrokerDurabilityIT {
     try (var broker = new EmbeddedBroker(dir, 0)) {
       broker.start();
       try (var topics =
-          new KafkaTopics(KafkaConfig.oneReplica(broker.bootstrapServers()), broker.sync())) {
+          new KafkaTopics(KafkaConfig.oneReplica(broker.bootstrapServers()), broker.local())) {
         List<LogRecord.Stored> read = new ArrayList<>();
         topics.read(branch, 0, acknowledged + 1, read::add, TIMEOUT);
         assertThat(read).hasSize((int) acknowledged + 1);
@@ -118,7 +183,7 @@ class BrokerDurabilityIT {
       var broker = new EmbeddedBroker(Path.of(arguments[0]), 0);
       broker.start();
       var topics =
-          new KafkaTopics(KafkaConfig.oneReplica(broker.bootstrapServers()), broker.sync());
+          new KafkaTopics(KafkaConfig.oneReplica(broker.bootstrapServers()), broker.local());
       var branch = new BranchId(arguments[1]);
       topics.create(branch, TIMEOUT);
       for (int i = 0; i < 100_000; i++) {

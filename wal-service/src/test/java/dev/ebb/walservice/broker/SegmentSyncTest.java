@@ -58,9 +58,13 @@ final class SegmentSyncTest {
     return Files.writeString(partition.resolve(segment(firstOffset)), "records");
   }
 
-  private List<String> forcedBySync(long unsyncedFrom) throws IOException {
+  private List<String> forcedBySync(long offset) throws IOException {
+    return forcedBySync(offset, offset);
+  }
+
+  private List<String> forcedBySync(long unsyncedFrom, long unsyncedTo) throws IOException {
     forced.clear();
-    sync.sync("t", unsyncedFrom);
+    sync.sync("t", unsyncedFrom, unsyncedTo);
     return List.copyOf(forced);
   }
 
@@ -74,16 +78,59 @@ final class SegmentSyncTest {
   @Test
   void recordsOnBothSidesOfARollAreForced() throws Exception {
     makeSegment(0);
-    sync.sync("t", 0);
+    sync.sync("t", 0, 0);
     makeSegment(5);
-    assertThat(forcedBySync(4)).startsWith(segment(0), segment(5)).contains("t-0");
+    assertThat(forcedBySync(4, 6)).startsWith(segment(0), segment(5)).contains("t-0");
     assertThat(forcedBySync(7)).containsExactly(segment(5));
+  }
+
+  @Test
+  void rollAtAnyRecordSinceTheLastSyncIsNoticed() throws Exception {
+    makeSegment(0);
+    sync.sync("t", 0, 3);
+    makeSegment(4);
+    assertThat(forcedBySync(4)).startsWith(segment(4)).contains("t-0");
+    makeSegment(9);
+    assertThat(forcedBySync(5, 9)).startsWith(segment(4), segment(9)).contains("t-0");
+    assertThat(forcedBySync(10)).containsExactly(segment(9));
+    makeSegment(500);
+    assertThat(forcedBySync(11, 600)).startsWith(segment(9), segment(500)).contains("t-0");
+  }
+
+  @Test
+  void manyTopicsAreSyncedWithFewFilesKeptOpen() throws Exception {
+    for (int round = 0; round < 2; round++) {
+      for (int i = 0; i < 200; i++) {
+        Path other = Files.createDirectories(logs.resolve("many" + i + "-0"));
+        Files.writeString(other.resolve(segment(0)), "records");
+        forced.clear();
+        sync.sync("many" + i, round, round);
+        assertThat(forced).contains(segment(0));
+      }
+    }
+    try (var open = Files.list(Path.of("/proc/self/fd"))) {
+      assertThat(open.filter(fd -> isIn(fd, logs)).count()).isBetween(1L, 64L);
+    }
+    for (int i = 0; i < 200; i++) {
+      sync.forget("many" + i);
+    }
+    try (var open = Files.list(Path.of("/proc/self/fd"))) {
+      assertThat(open.filter(fd -> isIn(fd, logs)).count()).isZero();
+    }
+  }
+
+  private static boolean isIn(Path fd, Path directory) {
+    try {
+      return Files.readSymbolicLink(fd).startsWith(directory);
+    } catch (IOException e) {
+      return false; // closed meanwhile
+    }
   }
 
   @Test
   void recordThatNobodyWasToldOfIsForcedBeforeALaterOneBehindARoll() throws Exception {
     makeSegment(0);
-    sync.sync("t", 0);
+    sync.sync("t", 0, 0);
     // Records 1 to 4 are in the log, but their acknowledgements were lost; then the log rolled.
     makeSegment(5);
     assertThat(forcedBySync(5)).startsWith(segment(0), segment(5));
@@ -92,11 +139,11 @@ final class SegmentSyncTest {
   @Test
   void recordsOfASyncThatCouldNotBeTriedAreForcedByTheNextOne() throws Exception {
     makeSegment(0);
-    sync.sync("t", 0);
+    sync.sync("t", 0, 0);
     Path hidden = partition.resolve("hidden");
     Files.move(partition.resolve(segment(0)), hidden);
     Files.createSymbolicLink(partition.resolve(segment(0)), logs.resolve("nothing"));
-    assertThatThrownBy(() -> sync.sync("t", 3))
+    assertThatThrownBy(() -> sync.sync("t", 3, 3))
         .isInstanceOf(IOException.class)
         .isNotInstanceOf(TopicSync.DiskFailedException.class)
         .isNotInstanceOf(TopicSync.GoneException.class);
@@ -138,10 +185,10 @@ final class SegmentSyncTest {
               forced.add(file.getFileName().toString());
             });
     trouble = new IOException("EIO");
-    assertThatThrownBy(() -> failing.sync("t", 0))
+    assertThatThrownBy(() -> failing.sync("t", 0, 0))
         .isInstanceOf(TopicSync.DiskFailedException.class);
     forced.clear();
-    failing.sync("t", 0);
+    failing.sync("t", 0, 0);
     assertThat(forced).contains(segment(0), "t-0");
   }
 
@@ -151,7 +198,7 @@ final class SegmentSyncTest {
     for (IOException one :
         List.of(new IOException("Input/output error"), new ClosedByInterruptException())) {
       trouble = one;
-      assertThatThrownBy(() -> sync.sync("t", 0))
+      assertThatThrownBy(() -> sync.sync("t", 0, 0))
           .isInstanceOf(TopicSync.DiskFailedException.class)
           .hasCause(one);
     }
@@ -161,27 +208,27 @@ final class SegmentSyncTest {
   void interruptDoesNotReachTheForcingAndIsNotLost() throws Exception {
     makeSegment(0);
     Thread.currentThread().interrupt();
-    sync.sync("t", 0);
+    sync.sync("t", 0, 0);
     assertThat(Thread.interrupted()).isTrue();
     assertThat(forced).contains(segment(0));
   }
 
   @Test
   void segmentThatIsMissingIsAnErrorButNotTheDisks() {
-    assertThatThrownBy(() -> sync.sync("t", 0)).isInstanceOf(NoSuchFileException.class);
+    assertThatThrownBy(() -> sync.sync("t", 0, 0)).isInstanceOf(NoSuchFileException.class);
   }
 
   @Test
   void deletedTopicIsGone() throws Exception {
     makeSegment(0);
-    sync.sync("t", 0);
+    sync.sync("t", 0, 0);
     Files.move(partition, logs.resolve("t-0.abc-delete"));
-    assertThatThrownBy(() -> sync.sync("t", 1)).isInstanceOf(TopicSync.GoneException.class);
+    assertThatThrownBy(() -> sync.sync("t", 1, 1)).isInstanceOf(TopicSync.GoneException.class);
   }
 
   @Test
   void realForceWorksOnFilesAndDirectories() throws Exception {
     makeSegment(0);
-    assertThatCode(() -> new SegmentSync(logs).sync("t", 0)).doesNotThrowAnyException();
+    assertThatCode(() -> new SegmentSync(logs).sync("t", 0, 0)).doesNotThrowAnyException();
   }
 }

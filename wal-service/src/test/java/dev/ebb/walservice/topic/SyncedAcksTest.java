@@ -16,36 +16,28 @@ class SyncedAcksTest {
 
   @Test
   void recordsAcknowledgedDuringASyncShareTheNextOne() {
-    List<Runnable> tasks = new ArrayList<>();
     SyncedAcks[] acks = new SyncedAcks[1];
     acks[0] =
-        new SyncedAcks(
-            (topic, from) -> {
-              events.add("sync " + from);
-              if (from == 1) {
-                acks[0].acknowledged(topic, 2, appended("b"));
-                acks[0].acknowledged(topic, 3, appended("c"));
-              }
-            },
-            tasks::add);
+        new SyncedAcks((topic, from, to) -> {
+          events.add("sync " + from + " to " + to);
+          if (from == 1) {
+            acks[0].acknowledged(topic, 2, appended("b"));
+            acks[0].acknowledged(topic, 3, appended("c"));
+          }
+        });
     acks[0].acknowledged("t", 1, appended("a"));
-    assertThat(events).isEmpty();
-    tasks.removeFirst().run();
-    assertThat(events).containsExactly("sync 1", "a=1", "sync 2", "b=2", "c=3");
-    assertThat(tasks).isEmpty();
+    assertThat(events).containsExactly("sync 1 to 1", "a=1", "sync 2 to 3", "b=2", "c=3");
   }
 
   @Test
   void afterTheDiskFailedNothingIsAcknowledgedAgain() {
     int[] calls = {0};
     var acks =
-        new SyncedAcks(
-            (topic, from) -> {
-              if (calls[0]++ == 0) {
-                throw new TopicSync.DiskFailedException("no disk", new IOException("EIO"));
-              }
-            },
-            Runnable::run);
+        new SyncedAcks((topic, from, to) -> {
+          if (calls[0]++ == 0) {
+            throw new TopicSync.DiskFailedException("no disk", new IOException("EIO"));
+          }
+        });
     acks.acknowledged("t", 1, appended("a"));
     acks.acknowledged("t", 2, appended("b"));
     acks.acknowledged("other", 1, appended("c"));
@@ -62,17 +54,15 @@ class SyncedAcksTest {
                 new java.nio.channels.ClosedByInterruptException(),
                 new IllegalStateException("a defect")));
     var acks =
-        new SyncedAcks(
-            (topic, from) -> {
-              if (!trouble.isEmpty()) {
-                switch (trouble.removeFirst()) {
-                  case IOException e -> throw e;
-                  case RuntimeException e -> throw e;
-                  default -> throw new AssertionError();
-                }
-              }
-            },
-            Runnable::run);
+        new SyncedAcks((topic, from, to) -> {
+          if (!trouble.isEmpty()) {
+            switch (trouble.removeFirst()) {
+              case IOException e -> throw e;
+              case RuntimeException e -> throw e;
+              default -> throw new AssertionError();
+            }
+          }
+        });
     acks.acknowledged("t", 1, appended("a"));
     acks.acknowledged("t", 2, appended("b"));
     acks.acknowledged("t", 3, appended("c"));
@@ -82,8 +72,7 @@ class SyncedAcksTest {
 
   @Test
   void listenerThatFailsDoesNotKeepTheOthersFromHearing() {
-    List<Runnable> tasks = new ArrayList<>();
-    var acks = new SyncedAcks((topic, from) -> {}, tasks::add);
+    var acks = new SyncedAcks((topic, from, to) -> {});
     acks.acknowledged(
         "t",
         1,
@@ -91,22 +80,18 @@ class SyncedAcksTest {
           throw new IllegalStateException("a defect");
         });
     acks.acknowledged("t", 2, appended("b"));
-    tasks.removeFirst().run();
     acks.acknowledged("t", 3, appended("c"));
-    tasks.removeFirst().run();
     assertThat(events).containsExactly("b=2", "c=3");
   }
 
   @Test
   void aDeletedTopicFailsItsOwnRecordsOnly() {
     var acks =
-        new SyncedAcks(
-            (topic, from) -> {
-              if (topic.equals("gone")) {
-                throw new TopicSync.GoneException(topic, new IOException("no such file"));
-              }
-            },
-            Runnable::run);
+        new SyncedAcks((topic, from, to) -> {
+          if (topic.equals("gone")) {
+            throw new TopicSync.GoneException(topic, new IOException("no such file"));
+          }
+        });
     acks.acknowledged("gone", 1, appended("a"));
     acks.acknowledged("t", 2, appended("b"));
     assertThat(events).containsExactly("a failed", "b=2");
@@ -115,11 +100,9 @@ class SyncedAcksTest {
   @Test
   void anUnexpectedErrorReachesWhoeverWaits() {
     var acks =
-        new SyncedAcks(
-            (topic, from) -> {
-              throw new IllegalStateException("a defect");
-            },
-            Runnable::run);
+        new SyncedAcks((topic, from, to) -> {
+          throw new IllegalStateException("a defect");
+        });
     acks.acknowledged("t", 1, appended("a"));
     acks.acknowledged("t", 2, appended("b"));
     assertThat(events).containsExactly("a failed", "b failed");

@@ -1,0 +1,62 @@
+package dev.ebb.walservice.topic;
+
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.apache.kafka.clients.producer.ProducerRecord;
+
+/**
+ * Appends to the broker in this process and holds each acknowledgement back until the record is on
+ * disk. A {@link GuardedThread} does all of it itself; any other thread, which somebody might
+ * interrupt, has it done.
+ */
+final class LocalAppends implements AutoCloseable {
+  private final LocalBroker broker;
+  private final SyncedAcks acks;
+
+  /** For those who are no guarded threads. Never interrupted: closed by {@code shutdown}. */
+  private final ExecutorService others = Executors.newVirtualThreadPerTaskExecutor();
+
+  LocalAppends(LocalBroker broker) {
+    this.broker = broker;
+    this.acks = new SyncedAcks(broker);
+  }
+
+  void append(ProducerRecord<byte[], byte[]> record, LogTopics.Appended appended) {
+    if (Thread.currentThread() instanceof GuardedThread thread) {
+      thread.guard(() -> appendHere(record, appended));
+      return;
+    }
+    // Waits, so that records of one thread stay in order.
+    var task = CompletableFuture.runAsync(() -> appendHere(record, appended), others);
+    try {
+      task.get();
+    } catch (InterruptedException e) {
+      // It goes on all the same, and tells of its end.
+      Thread.currentThread().interrupt();
+    } catch (ExecutionException e) {
+      throw new IllegalStateException("an append broke off", e.getCause());
+    }
+  }
+
+  void forget(String topic) {
+    broker.forget(topic);
+  }
+
+  private void appendHere(ProducerRecord<byte[], byte[]> record, LogTopics.Appended appended) {
+    long offset;
+    try {
+      offset = broker.append(record);
+    } catch (RuntimeException e) {
+      appended.done(-1, e);
+      return;
+    }
+    acks.acknowledged(record.topic(), offset, appended);
+  }
+
+  @Override
+  public void close() {
+    others.shutdown();
+  }
+}
