@@ -240,7 +240,7 @@ public final class Primary {
         open = connect();
         captureAdmin = open;
       }
-      capturer.captureRunning(open, wal::awaitDurable);
+      capturer.captureRunning(open, wal::awaitDurable).ifPresent(wal::snapshotCommitted);
     } catch (EbbException.Fenced e) {
       log.warn("branch {}: {}; stopping", head.branch(), e.getMessage());
       instance.kill();
