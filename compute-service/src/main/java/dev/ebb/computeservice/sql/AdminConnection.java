@@ -54,7 +54,7 @@ public final class AdminConnection {
       FROM pg_catalog.pg_authid
       """;
 
-  /** 10 is the bootstrap superuser: Ebb itself. */
+  /** 10 is the bootstrap superuser: Ebb itself. Who is still logging in is nobody yet: a use. */
   private static final String ACTIVITY =
       """
       SELECT s.sessions, s.active, s.in_transaction, s.walsenders, s.idle_ms,
@@ -69,7 +69,7 @@ public final class AdminConnection {
                          - max(greatest(state_change, backend_start))
                            FILTER (WHERE backend_type = 'client backend')) * 1000)::int8 AS idle_ms
             FROM pg_stat_get_activity(NULL)
-            WHERE usesysid <> 10) AS s,
+            WHERE usesysid IS DISTINCT FROM 10) AS s,
            (SELECT coalesce(sum(pg_stat_get_db_sessions(oid)), 0)::int8 AS sessions_ever,
                    coalesce(sum(pg_stat_get_db_xact_commit(oid)), 0)::int8 AS commits
             FROM pg_catalog.pg_database
