@@ -16,6 +16,7 @@ import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.RoleState;
 import dev.ebb.shared.model.Secret;
 import dev.ebb.shared.scram.ScramVerifier;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
@@ -399,14 +400,13 @@ public final class Primary {
   }
 
   /**
-   * Lets nobody in any more, ends every session and then reads the roles, so that what a session
-   * changed last is in them. SIGTERM is PostgreSQL's smart shutdown: present sessions, this one
-   * among them, stay.
+   * Ends every session and then reads the roles, so that what a session changed last is in them.
+   * Where sessions do not end, nobody knows what the roles are going to be: the suspend fails, and
+   * the branch recovers at its next start.
    */
   private List<RoleState> quiesce() {
     AdminConnection sql = sql();
-    instance.refuseConnections();
-    await(sql.terminateClients());
+    instance.endSessions(sql, Duration.ofMillis(context.config().stopTimeoutMs()));
     return await(sql.roles());
   }
 
