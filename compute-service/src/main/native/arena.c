@@ -143,8 +143,41 @@ hash(const struct ebb_key *key)
 	return (uint32_t) h;
 }
 
+bool
+ebb_has_key(const struct ebb_entry *entry, const struct ebb_key *key)
+{
+	/* Part by part: it may be given another one meanwhile. */
+	return ebb_load(&entry->key.relation) == key->relation && ebb_load(&entry->key.segment) == key->segment &&
+		ebb_load(&entry->key.fork) == key->fork && ebb_load(&entry->key.database) == key->database &&
+		ebb_load(&entry->key.kind) == key->kind;
+}
+
+bool
+ebb_is(const struct ebb_entry *entry, const struct ebb_key *key, uint32_t incarnation)
+{
+	return ebb_has_key(entry, key) && ebb_load(&entry->incarnation) == incarnation;
+}
+
+/* Takes the entry from one phase to another, keeping the sticky flags; false if it is in another phase. */
+bool
+ebb_move(struct ebb_entry *entry, enum ebb_phase from, enum ebb_phase to)
+{
+	for (;;)
+	{
+		uint32_t state = ebb_load(&entry->state);
+		if ((state & EBB_PHASE_MASK) != from)
+			return false;
+		if (ebb_cas(&entry->state, state, (state & ~EBB_PHASE_MASK) | to))
+			return true;
+	}
+}
+
+/*
+ * Looks along the key's chain, without a lock. May find an entry that is just being given another key: the caller
+ * makes sure (arena.h).
+ */
 static struct ebb_entry *
-find_new(const struct ebb_key *key, struct ebb_entry **empty_slot)
+find_new(const struct ebb_key *key)
 {
 	uint32_t mask = ebb_header->new_capacity - 1;
 	uint32_t at = hash(key) & mask;
@@ -152,12 +185,8 @@ find_new(const struct ebb_key *key, struct ebb_entry **empty_slot)
 	{
 		struct ebb_entry *entry = new_table + at;
 		if (ebb_load(&entry->slot) == EBB_SLOT_EMPTY)
-		{
-			if (empty_slot != NULL)
-				*empty_slot = entry;
 			return NULL;
-		}
-		if (compare(&entry->key, key) == 0)
+		if (ebb_has_key(entry, key))
 			return entry;
 	}
 	return NULL;
@@ -167,42 +196,118 @@ struct ebb_entry *
 ebb_find(const struct ebb_key *key)
 {
 	struct ebb_entry *entry = ebb_find_base(key);
-	return entry != NULL ? entry : find_new(key, NULL);
+	return entry != NULL ? entry : find_new(key);
+}
+
+/* Under the insert lock, with the entry in phase CREATING. Leaves it UNLINKED. */
+static void
+give_key(struct ebb_entry *entry, const struct ebb_key *key)
+{
+	/* First: whoever reads the key between two looks at the incarnation then knows that it changed. */
+	ebb_store(&entry->incarnation, ebb_next_incarnation());
+	ebb_store(&entry->key.kind, key->kind);
+	ebb_store(&entry->key.database, key->database);
+	ebb_store(&entry->key.relation, key->relation);
+	ebb_store(&entry->key.fork, key->fork);
+	ebb_store(&entry->key.segment, key->segment);
+	ebb_store(&entry->lazy_blocks, 0);
+	ebb_store(&entry->size_blocks, 0);
+	ebb_move(entry, EBB_CREATING, EBB_UNLINKED);
+}
+
+/* Makes an empty entry ready to be given a key. Late processes may hold its phase for a moment. */
+static bool
+claim_empty(struct ebb_entry *entry)
+{
+	struct ebb_wait wait;
+	if (ebb_load(&entry->incarnation) == 0)
+	{
+		ebb_store(&entry->state, EBB_CREATING); /* never used: nobody else knows of it */
+		return true;
+	}
+	ebb_wait_start(&wait);
+	while (!ebb_move(entry, EBB_UNLINKED, EBB_CREATING))
+	{
+		if (!ebb_wait_pause(&wait))
+			return false;
+	}
+	return true;
 }
 
 /*
- * The entry of this key, inserted as UNLINKED if there is none; NULL if the table is full or the lock is stuck.
- * Insertions take turns under a lock that covers memory operations only; lookups take none.
+ * Entries of dropped files at the end of a chain become empty, from `end`, which is empty, backwards: no chain goes
+ * through them. Otherwise chains would only ever grow.
+ */
+static void
+trim_chain(uint32_t end, const struct ebb_entry *keep)
+{
+	static const struct ebb_key none = {.kind = EBB_NO_KIND};
+	uint32_t mask = ebb_header->new_capacity - 1;
+	for (uint32_t at = (end - 1) & mask; at != end; at = (at - 1) & mask)
+	{
+		struct ebb_entry *entry = new_table + at;
+		if (entry == keep || ebb_load(&entry->slot) == EBB_SLOT_EMPTY ||
+		    !ebb_move(entry, EBB_UNLINKED, EBB_CREATING))
+			return;
+		ebb_store(&entry->slot, EBB_SLOT_EMPTY);
+		ebb_add(&ebb_header->new_count, UINT32_MAX);
+		give_key(entry, &none);
+	}
+}
+
+/* Under the insert lock: the key's entry in the new table, made of one that is free if there is none. */
+static struct ebb_entry *
+find_or_place(const struct ebb_key *key)
+{
+	uint32_t mask = ebb_header->new_capacity - 1;
+	uint32_t at = hash(key) & mask;
+	struct ebb_entry *dropped = NULL;
+	for (uint32_t probes = 0; probes <= mask; probes++, at = (at + 1) & mask)
+	{
+		struct ebb_entry *entry = new_table + at;
+		if (ebb_load(&entry->slot) == EBB_SLOT_EMPTY)
+		{
+			trim_chain(at, dropped);
+			if (dropped != NULL)
+				break;
+			if (!claim_empty(entry))
+				return NULL;
+			give_key(entry, key);
+			ebb_store(&entry->slot, EBB_SLOT_USED);
+			ebb_add(&ebb_header->new_count, 1);
+			return entry;
+		}
+		if (ebb_has_key(entry, key))
+		{
+			if (dropped != NULL)
+				ebb_move(dropped, EBB_CREATING, EBB_UNLINKED);
+			return entry;
+		}
+		if (dropped == NULL && ebb_move(entry, EBB_UNLINKED, EBB_CREATING))
+			dropped = entry;
+	}
+	if (dropped != NULL)
+		give_key(dropped, key);
+	return dropped;
+}
+
+/*
+ * The entry of this key, inserted as UNLINKED if there is none; NULL if the table is full of files that exist, or the
+ * lock is stuck. Insertions take turns under a lock that covers memory operations only; lookups take none.
  */
 struct ebb_entry *
 ebb_insert(const struct ebb_key *key)
 {
 	struct ebb_wait wait;
-	struct ebb_entry *entry;
-	struct ebb_entry *empty_slot = NULL;
 	ebb_wait_start(&wait);
 	while (!ebb_cas(&ebb_header->insert_lock, 0, (uint32_t) getpid()))
 	{
 		if (!ebb_wait_pause(&wait))
 			return NULL;
 	}
-	entry = ebb_find_base(key);
+	struct ebb_entry *entry = ebb_find_base(key);
 	if (entry == NULL)
-		entry = find_new(key, &empty_slot);
-	if (entry == NULL && empty_slot != NULL)
-	{
-		entry = empty_slot;
-		entry->key = *key;
-		entry->base_blocks = 0;
-		ebb_store(&entry->incarnation, ebb_next_incarnation());
-		ebb_store(&entry->lazy_blocks, 0);
-		ebb_store(&entry->size_blocks, 0);
-		ebb_store(&entry->dirty_chunks[0], 0);
-		ebb_store(&entry->dirty_chunks[1], 0);
-		ebb_store(&entry->state, EBB_UNLINKED);
-		ebb_store(&entry->slot, EBB_SLOT_USED);
-		ebb_add(&ebb_header->new_count, 1);
-	}
+		entry = find_or_place(key);
 	ebb_store(&ebb_header->insert_lock, 0);
 	return entry;
 }

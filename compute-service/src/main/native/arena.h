@@ -9,7 +9,14 @@
  *   new_offset       new_capacity (a power of two) entries: an open-addressing table of files created since
  *   words_offset     (base_count + new_capacity) x 131072 words of 4 bytes, sparse; a word of zero needs no initialising
  *
- * An entry's index is its place in the base table, or base_count + its slot in the new table. It never moves.
+ * An entry's index is its place in the base table, or base_count + its slot in the new table. It never moves, but in
+ * the new table it is used again: an UNLINKED entry there may be given another name, by ebb_insert, which claims it
+ * (CREATING) for as long as that takes and gives it a new incarnation before it changes the key. Hence
+ *   - a key may be trusted while its phase is held, or between two looks at the incarnation that are equal;
+ *   - who found an entry by name looks at the key again once it holds the phase, and searches again if it differs;
+ *   - what belongs to an incarnation (a descriptor, a fill, a captured block) is checked against it, never the index.
+ * The words of an entry are never reset, only changed by compare-and-set: what is late finds words that it may change
+ * without harm. An entry at the end of a chain of the table may also become empty again; then it has no key.
  *
  * Entry state: a phase in the low byte and sticky flags above it. A phase named ...ING is a lock: the process that
  * set it is the only one to change the entry; everybody else waits, bounded. If that process dies the whole cluster
@@ -54,7 +61,7 @@
 #include <stdint.h>
 
 #define EBB_ARENA_MAGIC UINT64_C(0x414E455241424245) /* "EBBARENA" */
-#define EBB_ARENA_VERSION 1u
+#define EBB_ARENA_VERSION 2u
 #define EBB_BLOCK_SIZE 8192u
 #define EBB_WORDS_PER_ENTRY 131072u
 #define EBB_CHUNK_BLOCKS 1024u
@@ -88,7 +95,7 @@ struct ebb_header
 	uint64_t generation;            /* 56 */
 	uint32_t first_new_incarnation; /* 64 */
 	uint32_t next_incarnation;      /* 68, atomic */
-	uint32_t new_count;             /* 72, atomic: slots of the new table in use */
+	uint32_t new_count;             /* 72, atomic: slots of the new table that are not empty */
 	uint32_t insert_lock;           /* 76, atomic: 0 or the pid that inserts */
 	uint32_t postmaster_pid;        /* 80 */
 	uint32_t flags;                 /* 84, atomic: EBB_FLAG_* */
@@ -132,7 +139,9 @@ enum ebb_phase
 #define EBB_SIZE_CHANGED 0x100u
 
 #define EBB_SLOT_EMPTY 0u
-#define EBB_SLOT_USED 1u /* published after its key; a name keeps its slot for the life of the compute */
+#define EBB_SLOT_USED 1u /* published after its key */
+
+#define EBB_NO_KIND UINT32_MAX /* the kind of an entry that has no key any more */
 
 struct ebb_entry
 {

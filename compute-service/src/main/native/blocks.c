@@ -118,12 +118,13 @@ ebb_mark_dirty(struct ebb_entry *entry, uint32_t first, uint32_t end)
  * Marked before the size rises, so that a capture that sees the new size sees them as dirty.
  */
 int
-ebb_note_extension(struct ebb_entry *entry, uint32_t end)
+ebb_note_extension(struct ebb_entry *entry, uint32_t incarnation, uint32_t end)
 {
 	for (;;)
 	{
 		uint32_t size = ebb_load(&entry->size_blocks);
-		if (end <= size)
+		/* Of another incarnation: the caller's file has been unlinked, and its size is nobody's business. */
+		if (end <= size || ebb_load(&entry->incarnation) != incarnation)
 			return 0;
 		if (ebb_mark_dirty(entry, size, end) != 0)
 			return -1;
@@ -165,7 +166,7 @@ ebb_write_begin(struct ebb_entry *entry, uint32_t incarnation, uint64_t offset, 
 	uint32_t *words = ebb_words_of(entry);
 	uint32_t first = (uint32_t) (offset / EBB_BLOCK_SIZE);
 	uint32_t end = (uint32_t) ((offset + length + EBB_BLOCK_SIZE - 1) / EBB_BLOCK_SIZE);
-	if (end > ebb_load(&entry->size_blocks) && ebb_note_extension(entry, end) != 0)
+	if (end > ebb_load(&entry->size_blocks) && ebb_note_extension(entry, incarnation, end) != 0)
 		return -1;
 	uint32_t lazy_blocks = ebb_load(&entry->lazy_blocks);
 	for (uint32_t block = first; block < end; block++)

@@ -20,6 +20,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The agent's side of the arena, the one memory-mapped file in which shim and agent keep a word for
@@ -40,13 +42,13 @@ import java.util.OptionalInt;
 public final class BlockMap implements AutoCloseable {
 
   static final long MAGIC = 0x414E455241424245L; // "EBBARENA"
-  static final int VERSION = 1;
+  static final int VERSION = 2;
   static final int WORDS_PER_ENTRY = FileKey.BLOCKS_PER_SEGMENT;
   static final int CHUNK_BLOCKS = 1024;
   static final int HEADER_BYTES = 4096;
   static final int ENTRY_BYTES = 64;
 
-  /** Room for files created while one compute runs: 64 Ki names, 4 MB plus what is touched. */
+  /** Room for files made since the snapshot that exist at one time: 64 Ki. */
   public static final int DEFAULT_NEW_CAPACITY = 1 << 16;
 
   private static final int H_MAGIC = 0;
@@ -84,6 +86,7 @@ public final class BlockMap implements AutoCloseable {
   private static final int PHASE_MASK = 0xff;
   private static final int SIZE_CHANGED = 0x100;
   private static final int SLOT_USED = 1;
+  private static final int NO_KIND = -1;
 
   static final int UNTOUCHED = 0;
   static final int FILLING = 1;
@@ -122,7 +125,8 @@ public final class BlockMap implements AutoCloseable {
    * @param generation the primary's generation, for whoever looks at the file later
    * @param nextIncarnation larger than every incarnation in {@code files}
    * @param files the files of the snapshot, sorted by key, without duplicates
-   * @param newCapacity how many new names this compute may create: a power of two
+   * @param newCapacity how many files that are not in {@code files} may exist at one time: a power
+   *     of two
    */
   public static BlockMap create(
       Path file, long generation, int nextIncarnation, List<BlockFile> files, int newCapacity)
@@ -233,7 +237,10 @@ public final class BlockMap implements AutoCloseable {
     return (long) LONG.getVolatile(memory, (long) H_STATS + 8L * index);
   }
 
-  /** The entry of a file of the snapshot, or of one created since; also when it is unlinked. */
+  /**
+   * The entry of a file of the snapshot, or of one created since; also when it is unlinked. One
+   * that was created since may be another file's by the time that it is looked at.
+   */
   public OptionalInt find(FileKey key) {
     int low = 0;
     int high = baseCount - 1;
@@ -257,11 +264,11 @@ public final class BlockMap implements AutoCloseable {
     for (int probes = 0; probes < newCapacity; probes++) {
       int entry = baseCount + at;
       int slot = intAt(entry, E_SLOT);
-      if (slot == SLOT_USED && key(entry).equals(key)) {
-        return OptionalInt.of(entry);
-      }
       if (slot == 0) {
         break;
+      }
+      if (RawKey.of(this, entry).is(key)) {
+        return OptionalInt.of(entry);
       }
       at = (at + 1) & (newCapacity - 1);
     }
@@ -282,19 +289,38 @@ public final class BlockMap implements AutoCloseable {
     return (int) h;
   }
 
-  /** One entry as it is now. */
+  /** One entry as it is now: all of it of one incarnation. It must have a name. */
   public FileStatus status(int entry) {
-    int incarnation = incarnation(entry);
-    int state = intAt(entry, E_STATE);
-    return new FileStatus(
-        entry,
-        key(entry),
-        incarnation,
-        Phase.ofCode(state & PHASE_MASK),
-        sizeBlocks(entry),
-        Integer.compareUnsigned(incarnation, intAt0(H_FIRST_NEW_INCARNATION)) < 0,
-        touched(entry),
-        (state & SIZE_CHANGED) != 0);
+    FileStatus status = find(entry);
+    if (status == null) {
+      throw new IllegalArgumentException("entry " + entry + " has no name any more");
+    }
+    return status;
+  }
+
+  /** One entry as it is now; null where it has no name any more, or is just being given one. */
+  @Nullable FileStatus find(int entry) {
+    while (true) {
+      int incarnation = incarnation(entry);
+      int state = intAt(entry, E_STATE);
+      int blocks = sizeBlocks(entry);
+      boolean touched = touched(entry);
+      RawKey key = RawKey.of(this, entry);
+      if (key.kind() == NO_KIND) {
+        return null;
+      }
+      if (incarnation(entry) == incarnation) {
+        return new FileStatus(
+            entry,
+            key.toKey(),
+            incarnation,
+            Phase.ofCode(state & PHASE_MASK),
+            blocks,
+            Integer.compareUnsigned(incarnation, intAt0(H_FIRST_NEW_INCARNATION)) < 0,
+            touched,
+            (state & SIZE_CHANGED) != 0);
+      }
+    }
   }
 
   /** Every file that exists, on the local disk or only in the snapshot. In no order. */
@@ -321,29 +347,33 @@ public final class BlockMap implements AutoCloseable {
   private List<FileStatus> select(Selection selection) {
     List<FileStatus> found = new ArrayList<>();
     for (int entry : entries()) {
-      boolean gone = phase(entry) == Phase.UNLINKED;
+      FileStatus file = find(entry);
+      if (file == null) {
+        continue;
+      }
+      boolean gone = file.phase() == Phase.UNLINKED;
       boolean wanted =
           switch (selection) {
             case EXISTING -> !gone;
-            case DIRTY -> !gone && touched(entry);
+            case DIRTY -> !gone && file.touched();
             case REMOVED -> gone && entry < baseCount;
           };
       if (wanted) {
-        found.add(status(entry));
+        found.add(file);
       }
     }
     return found;
   }
 
-  /** Every entry in use: those of the snapshot, then those of names created since. */
+  /**
+   * Every entry that has a name: those of the snapshot, then those of files created since. A file
+   * that exists all the while is among them, whatever is made and dropped meanwhile.
+   */
   int[] entries() {
-    int[] entries = new int[baseCount + intAt0(H_NEW_COUNT) + 1024];
-    int n = 0;
-    for (; n < baseCount; n++) {
-      entries[n] = n;
-    }
+    int[] entries = Arrays.copyOf(IntStream.range(0, baseCount).toArray(), baseCount + newCapacity);
+    int n = baseCount;
     if (intAt0(H_NEW_COUNT) > 0) {
-      for (int slot = 0; slot < newCapacity && n < entries.length; slot++) {
+      for (int slot = 0; slot < newCapacity; slot++) {
         if (intAt(baseCount + slot, E_SLOT) == SLOT_USED) {
           entries[n++] = baseCount + slot;
         }
@@ -498,15 +528,43 @@ public final class BlockMap implements AutoCloseable {
     return intAt(entry, E_SIZE_BLOCKS);
   }
 
-  /** The file's name. */
+  /**
+   * The file's name: of the incarnation that the entry has now, unless its fill is claimed, or its
+   * phase held, by the caller.
+   */
   public FileKey key(int entry) {
-    long at = entryAt(entry);
-    return new FileKey(
-        Kind.ofCode(memory.get(ValueLayout.JAVA_INT, at + E_KIND)),
-        memory.get(ValueLayout.JAVA_INT, at + E_DATABASE),
-        memory.get(ValueLayout.JAVA_INT, at + E_RELATION),
-        memory.get(ValueLayout.JAVA_INT, at + E_FORK),
-        memory.get(ValueLayout.JAVA_INT, at + E_SEGMENT));
+    while (true) {
+      int incarnation = incarnation(entry);
+      RawKey key = RawKey.of(this, entry);
+      if (incarnation(entry) == incarnation) {
+        return key.toKey();
+      }
+    }
+  }
+
+  /** A key as it was read, part by part: it may be none, where it was changed meanwhile. */
+  private record RawKey(int kind, int database, int relation, int fork, int segment) {
+
+    static RawKey of(BlockMap map, int entry) {
+      return new RawKey(
+          map.intAt(entry, E_KIND),
+          map.intAt(entry, E_DATABASE),
+          map.intAt(entry, E_RELATION),
+          map.intAt(entry, E_FORK),
+          map.intAt(entry, E_SEGMENT));
+    }
+
+    boolean is(FileKey key) {
+      return relation == key.relation()
+          && segment == key.segment()
+          && fork == key.fork()
+          && database == key.database()
+          && kind == key.kind().code();
+    }
+
+    FileKey toKey() {
+      return new FileKey(Kind.ofCode(kind), database, relation, fork, segment);
+    }
   }
 
   private boolean touched(int entry) {
