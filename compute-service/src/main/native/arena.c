@@ -18,6 +18,64 @@ int64_t ebb_timeout_nanos = INT64_C(30000000000);
 static struct ebb_entry *base_table;
 static struct ebb_entry *new_table;
 static uint32_t *words;
+static int arena_fd = -1;
+
+/* Out of the way of PostgreSQL's own descriptors. */
+#define LOWEST_FD 512
+
+/* Allocates a part of the arena's file. */
+static int
+back(uint64_t offset, uint64_t length)
+{
+	long rc;
+	do
+		rc = syscall(SYS_fallocate, arena_fd, 0, (off_t) offset, (off_t) length);
+	while (rc != 0 && errno == EINTR);
+	/* A file system that cannot: then a full one is a SIGBUS, as with any file that is mapped there. */
+	return rc == 0 || errno == EOPNOTSUPP || errno == ENOSYS ? 0 : -1;
+}
+
+int
+ebb_back_words(struct ebb_entry *entry, uint32_t end)
+{
+	uint32_t backed = ebb_load(&entry->backed_blocks);
+	if (end <= backed)
+		return 0;
+	uint32_t wanted = (end + EBB_CHUNK_BLOCKS - 1) / EBB_CHUNK_BLOCKS * EBB_CHUNK_BLOCKS;
+	uint64_t at = (uint64_t) ebb_index_of(entry) * EBB_WORDS_PER_ENTRY + backed;
+	if (back(ebb_header->words_offset + at * sizeof(uint32_t), (uint64_t) (wanted - backed) * sizeof(uint32_t)) != 0)
+		return -1;
+	while (backed < wanted && !ebb_cas(&entry->backed_blocks, backed, wanted))
+		backed = ebb_load(&entry->backed_blocks);
+	return 0;
+}
+
+/* Whether the entry at this place of the new table may be touched. */
+static bool
+is_backed(uint32_t at)
+{
+	uint32_t page = at / EBB_ENTRIES_PER_PAGE;
+	return (ebb_load(&ebb_header->table_backed[page >> 6]) & (UINT64_C(1) << (page & 63))) != 0;
+}
+
+static bool
+is_empty(uint32_t at)
+{
+	return !is_backed(at) || ebb_load(&new_table[at].slot) == EBB_SLOT_EMPTY;
+}
+
+/* Under the insert lock. */
+static bool
+back_entry(uint32_t at)
+{
+	uint32_t page = at / EBB_ENTRIES_PER_PAGE;
+	if (is_backed(at))
+		return true;
+	if (back(ebb_header->new_offset + (uint64_t) page * EBB_PAGE_BYTES, EBB_PAGE_BYTES) != 0)
+		return false;
+	ebb_or(&ebb_header->table_backed[page >> 6], UINT64_C(1) << (page & 63));
+	return true;
+}
 
 bool
 ebb_arena_map(const char *path, char *error, size_t error_size)
@@ -33,7 +91,10 @@ ebb_arena_map(const char *path, char *error, size_t error_size)
 		? MAP_FAILED
 		: mmap(NULL, (size_t) size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
 	int map_errno = errno;
-	syscall(SYS_close, fd);
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, LOWEST_FD);
+	if (high >= 0)
+		syscall(SYS_close, fd);
+	arena_fd = high >= 0 ? high : fd;
 	if (mapped == MAP_FAILED)
 	{
 		snprintf(error, error_size, "cannot map the arena %s of %lld bytes: %s", path, (long long) size,
@@ -44,7 +105,7 @@ ebb_arena_map(const char *path, char *error, size_t error_size)
 	uint64_t entries = (uint64_t) header->base_count + header->new_capacity;
 	if (header->magic != EBB_ARENA_MAGIC || header->version != EBB_ARENA_VERSION ||
 	    header->block_size != EBB_BLOCK_SIZE || header->new_capacity == 0 ||
-	    (header->new_capacity & (header->new_capacity - 1)) != 0 || header->total_bytes != (uint64_t) size ||
+	    header->new_capacity > EBB_MAX_NEW_CAPACITY || (header->new_capacity & (header->new_capacity - 1)) != 0 || header->total_bytes != (uint64_t) size ||
 	    header->words_offset + entries * EBB_WORDS_PER_ENTRY * 4 > (uint64_t) size)
 	{
 		snprintf(error, error_size, "%s is not an arena of version %u: the page shim and the agent differ", path,
@@ -184,7 +245,7 @@ find_new(const struct ebb_key *key)
 	for (uint32_t probes = 0; probes <= mask; probes++, at = (at + 1) & mask)
 	{
 		struct ebb_entry *entry = new_table + at;
-		if (ebb_load(&entry->slot) == EBB_SLOT_EMPTY)
+		if (is_empty(at))
 			return NULL;
 		if (ebb_has_key(entry, key))
 			return entry;
@@ -246,8 +307,7 @@ trim_chain(uint32_t end, const struct ebb_entry *keep)
 	for (uint32_t at = (end - 1) & mask; at != end; at = (at - 1) & mask)
 	{
 		struct ebb_entry *entry = new_table + at;
-		if (entry == keep || ebb_load(&entry->slot) == EBB_SLOT_EMPTY ||
-		    !ebb_move(entry, EBB_UNLINKED, EBB_CREATING))
+		if (entry == keep || is_empty(at) || !ebb_move(entry, EBB_UNLINKED, EBB_CREATING))
 			return;
 		ebb_store(&entry->slot, EBB_SLOT_EMPTY);
 		ebb_add(&ebb_header->new_count, UINT32_MAX);
@@ -265,12 +325,12 @@ find_or_place(const struct ebb_key *key)
 	for (uint32_t probes = 0; probes <= mask; probes++, at = (at + 1) & mask)
 	{
 		struct ebb_entry *entry = new_table + at;
-		if (ebb_load(&entry->slot) == EBB_SLOT_EMPTY)
+		if (is_empty(at))
 		{
 			trim_chain(at, dropped);
 			if (dropped != NULL)
 				break;
-			if (!claim_empty(entry))
+			if (!back_entry(at) || !claim_empty(entry))
 				return NULL;
 			give_key(entry, key);
 			ebb_store(&entry->slot, EBB_SLOT_USED);
@@ -292,8 +352,8 @@ find_or_place(const struct ebb_key *key)
 }
 
 /*
- * The entry of this key, inserted as UNLINKED if there is none; NULL if the table is full of files that exist, or the
- * lock is stuck. Insertions take turns under a lock that covers memory operations only; lookups take none.
+ * The entry of this key, inserted as UNLINKED if there is none; NULL if the table, or the memory that it is in, is
+ * full, or the lock is stuck. Insertions take turns under a lock that covers memory operations only; lookups take none.
  */
 struct ebb_entry *
 ebb_insert(const struct ebb_key *key)

@@ -9,6 +9,10 @@
  *   new_offset       new_capacity (a power of two) entries: an open-addressing table of files created since
  *   words_offset     (base_count + new_capacity) x 131072 words of 4 bytes, sparse; a word of zero needs no initialising
  *
+ * A hole of the file that is touched through a mapping is a SIGBUS where the file system is full. So none is: pages of
+ * the new table (header.table_backed) and words (entry.backed_blocks) are allocated before they are first touched, by
+ * a call that can fail, and what is not backed is not looked at: it is empty, and untouched.
+ *
  * An entry's index is its place in the base table, or base_count + its slot in the new table. It never moves, but in
  * the new table it is used again: an UNLINKED entry there may be given another name, by ebb_insert, which claims it
  * (CREATING) for as long as that takes and gives it a new incarnation before it changes the key. Hence
@@ -61,11 +65,14 @@
 #include <stdint.h>
 
 #define EBB_ARENA_MAGIC UINT64_C(0x414E455241424245) /* "EBBARENA" */
-#define EBB_ARENA_VERSION 2u
+#define EBB_ARENA_VERSION 3u
 #define EBB_BLOCK_SIZE 8192u
 #define EBB_WORDS_PER_ENTRY 131072u
 #define EBB_CHUNK_BLOCKS 1024u
 #define EBB_HEADER_BYTES 4096u
+#define EBB_PAGE_BYTES 4096u
+#define EBB_ENTRIES_PER_PAGE 64u /* of the new table */
+#define EBB_MAX_NEW_CAPACITY 65536u
 
 enum ebb_stat
 {
@@ -101,6 +108,7 @@ struct ebb_header
 	uint32_t flags;                 /* 84, atomic: EBB_FLAG_* */
 	uint64_t appended;              /* 88, atomic: blocks by which files were extended */
 	uint64_t stats[EBB_STAT_COUNT]; /* 96, atomic */
+	uint64_t table_backed[16];      /* 168, atomic: bit n set = page n of the new table is allocated */
 };
 
 #define EBB_FLAG_CLOSED 1u /* the agent has given this compute up: every miss fails at once */
@@ -146,7 +154,7 @@ enum ebb_phase
 struct ebb_entry
 {
 	struct ebb_key key;        /* 0 */
-	uint32_t reserved;         /* 20 */
+	uint32_t backed_blocks;    /* 20, atomic, never falls: the words below are allocated; at least lazy_blocks if LIVE */
 	uint32_t incarnation;      /* 24, atomic */
 	uint32_t base_blocks;      /* 28 */
 	uint32_t state;            /* 32, atomic */
@@ -168,6 +176,8 @@ struct ebb_entry
 #define EBB_VERSION 0x100u
 
 _Static_assert(offsetof(struct ebb_header, stats) == 96, "header layout");
+_Static_assert(offsetof(struct ebb_header, table_backed) == 168, "header layout");
+_Static_assert(EBB_PAGE_BYTES == EBB_CHUNK_BLOCKS * sizeof(uint32_t), "a chunk's words are a page");
 _Static_assert(sizeof(struct ebb_header) <= EBB_HEADER_BYTES, "header size");
 _Static_assert(sizeof(struct ebb_entry) == 64, "entry layout");
 

@@ -45,9 +45,18 @@ ebb_materialise(struct ebb_entry *entry, int dirfd, const char *path)
 {
 	if (!ebb_move(entry, EBB_VIRTUAL, EBB_MATERIALISING))
 		return ebb_settled_phase(entry) < 0 ? -1 : 0;
+	uint32_t size = ebb_load(&entry->size_blocks);
+	if (ebb_back_words(entry, size) != 0)
+	{
+		int saved = errno;
+		ebb_move(entry, EBB_MATERIALISING, EBB_VIRTUAL);
+		fail();
+		errno = saved;
+		return -1;
+	}
 	int fd = (int) syscall(SYS_openat, dirfd, path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	bool made = fd >= 0 &&
-		syscall(SYS_ftruncate, fd, (off_t) ebb_load(&entry->size_blocks) * (off_t) EBB_BLOCK_SIZE) == 0;
+		syscall(SYS_ftruncate, fd, (off_t) size * (off_t) EBB_BLOCK_SIZE) == 0;
 	if (fd >= 0)
 		syscall(SYS_close, fd);
 	ebb_move(entry, EBB_MATERIALISING, made ? EBB_LIVE : EBB_VIRTUAL);
@@ -62,7 +71,7 @@ static int
 born(struct ebb_entry *entry, uint32_t blocks, uint32_t incarnation)
 {
 	ebb_store(&entry->lazy_blocks, 0);
-	if (ebb_mark_dirty(entry, 0, blocks) != 0)
+	if (ebb_back_words(entry, blocks) != 0 || ebb_mark_dirty(entry, 0, blocks) != 0)
 	{
 		ebb_move(entry, EBB_CREATING, EBB_UNLINKED);
 		return -1;
@@ -319,7 +328,8 @@ ebb_resize(struct ebb_entry *entry, uint32_t incarnation, int fd, const char *pa
 	}
 	uint32_t size = ebb_load(&entry->size_blocks);
 	/* The blocks that come in are zeroes, whatever was there before; those that go must not be in filling. */
-	if (ebb_mark_dirty(entry, size, blocks) != 0 || ebb_wait_fillers(entry, blocks, size) != 0 ||
+	if (ebb_back_words(entry, blocks) != 0 || ebb_mark_dirty(entry, size, blocks) != 0 ||
+	    ebb_wait_fillers(entry, blocks, size) != 0 ||
 	    real_truncate(fd, path, length) != 0)
 	{
 		int saved = errno;

@@ -21,6 +21,8 @@ bool ebb_has_key(const struct ebb_entry *entry, const struct ebb_key *key);
 /* Whether it had this key and this incarnation, at one moment since the incarnation was read from it. */
 bool ebb_is(const struct ebb_entry *entry, const struct ebb_key *key, uint32_t incarnation);
 bool ebb_move(struct ebb_entry *entry, enum ebb_phase from, enum ebb_phase to);
+/* Makes sure that the words of the blocks below `end` may be touched; -1 with errno, ENOSPC as a rule. */
+int ebb_back_words(struct ebb_entry *entry, uint32_t end);
 void ebb_base_range(const struct ebb_key *directory, uint32_t *low, uint32_t *high);
 uint32_t ebb_next_incarnation(void);
 void ebb_count(enum ebb_stat stat, uint64_t n);

@@ -1,5 +1,6 @@
 package dev.ebb.computeservice;
 
+import dev.ebb.computeservice.blockmap.ArenaDirectory;
 import dev.ebb.computeservice.blockmap.NativeFiles;
 import dev.ebb.computeservice.blockmap.ShimSymbols;
 import dev.ebb.computeservice.postgres.OsUser;
@@ -43,7 +44,7 @@ final class CacheDirectory {
                 + (MAX_RUN_PATH - 10)
                 + " characters");
       }
-      for (Path leftovers : List.of(config.computesDir(), config.runDir(), config.arenasDir())) {
+      for (Path leftovers : List.of(config.computesDir(), config.runDir())) {
         clear(leftovers);
       }
     } catch (IOException e) {
@@ -109,6 +110,15 @@ final class CacheDirectory {
           process.destroyForcibly();
           process.onExit().orTimeout(10, java.util.concurrent.TimeUnit.SECONDS).join();
         });
+  }
+
+  /** After {@link #prepare}: the computes that used the block maps of a predecessor have ended. */
+  static ArenaDirectory openArenas(ComputeServiceConfig config) {
+    try {
+      return ArenaDirectory.open(config.arenasDir());
+    } catch (IOException e) {
+      throw new EbbException.Unavailable("there is no place for block maps: " + e, e);
+    }
   }
 
   static NativeFiles unpackNatives(ComputeServiceConfig config, OsUser user) {
