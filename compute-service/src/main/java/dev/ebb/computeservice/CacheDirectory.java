@@ -8,13 +8,9 @@ import dev.ebb.computeservice.postgres.Trees;
 import dev.ebb.shared.error.EbbException;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFileAttributes;
-import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
-import java.util.Set;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,7 +30,7 @@ final class CacheDirectory {
         Files.createDirectories(directory);
         Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
       }
-      requireReachable(config.cacheDir(), user);
+      user.requireReach(config.cacheDir());
       if (config.runDir().toString().length() > MAX_RUN_PATH) {
         throw new EbbException.Invalid(
             "the path "
@@ -50,27 +46,6 @@ final class CacheDirectory {
     } catch (IOException e) {
       throw new EbbException.Unavailable(
           "the cache directory " + config.cacheDir() + " cannot be used: " + e, e);
-    }
-  }
-
-  /** PostgreSQL's user must be able to pass every directory above. */
-  private static void requireReachable(Path directory, OsUser user) throws IOException {
-    if (!user.switched()) {
-      return;
-    }
-    for (Path at = directory; at != null; at = at.getParent()) {
-      var attributes =
-          Files.readAttributes(at, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-      Set<PosixFilePermission> permissions = attributes.permissions();
-      boolean owns = attributes.owner().getName().equals(user.name());
-      if (!owns && !permissions.contains(PosixFilePermission.OTHERS_EXECUTE)) {
-        throw new EbbException.Invalid(
-            "PostgreSQL runs as the user \""
-                + user.name()
-                + "\", who may not enter "
-                + at
-                + ": use a cache directory elsewhere, such as /var/tmp/ebb");
-      }
     }
   }
 
