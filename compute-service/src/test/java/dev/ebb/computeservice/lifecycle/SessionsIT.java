@@ -120,8 +120,6 @@ final class SessionsIT {
 
   @Test
   void sessionThatDoesNotEndInTimeIsAnError() {
-    List<String> pid = server.sql("postgres", "SELECT 1");
-    assertThat(pid).hasSize(1);
     PgConnection stubborn = server.connect("postgres");
     String backend =
         PostgresFixture.await(stubborn.query("SELECT pg_backend_pid()").execute())
@@ -137,6 +135,22 @@ final class SessionsIT {
     } finally {
       signal("CONT", backend);
     }
+  }
+
+  /** Until it hears of it, it lets in whoever comes. */
+  @Test
+  void postmasterThatHasNotHeardYetIsWaitedFor() {
+    String postmaster = Long.toString(server.process.pid());
+    signal("STOP", postmaster);
+    try {
+      assertThatThrownBy(() -> Sessions.endAll(server.process, admin, Duration.ofMillis(300)))
+          .isInstanceOf(EbbException.Unavailable.class)
+          .hasMessageContaining("did not begin to refuse");
+    } finally {
+      signal("CONT", postmaster);
+    }
+    Sessions.endAll(server.process, admin, BOUND);
+    assertThatThrownBy(() -> server.connect("postgres")).hasMessageContaining("shutting down");
   }
 
   private static void signal(String name, String pid) {
