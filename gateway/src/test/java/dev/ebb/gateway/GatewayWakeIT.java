@@ -36,19 +36,21 @@ class GatewayWakeIT {
   @Test
   void failedWakeIs57P03WithTheReason() {
     gateway.computes.onWake =
-        n -> Future.failedFuture(new EbbException.Unavailable("the disk under the cache is full"));
+        n ->
+            Future.failedFuture(
+                new EbbException.Unavailable("/var/cache/x: No space left on device"));
     assertThat(refusal().getSQLState()).isEqualTo("57P03");
-    assertThat(refusal().getMessage()).contains("the disk under the cache is full");
+    assertThat(refusal().getMessage()).contains("disk is full").doesNotContain("/var");
     assertThat(gateway.psql("SELECT 1").output())
-        .contains("cannot wake \"shop@main\": the disk under the cache is full");
+        .contains("cannot wake \"shop@main\": the server's disk is full");
   }
 
   @Test
   void corruptManifestIs57P03WithTheReason() {
     gateway.computes.onWake =
-        n -> Future.failedFuture(new EbbException.Corrupt("manifest m1 fails its checksum"));
+        n -> Future.failedFuture(new EbbException.Corrupt("branches/b1/manifests/m1: damaged"));
     assertThat(refusal().getSQLState()).isEqualTo("57P03");
-    assertThat(refusal().getMessage()).contains("manifest m1 fails its checksum");
+    assertThat(refusal().getMessage()).contains("branches/b1/manifests/m1");
     assertThat(gateway.computes.wakes).hasValue(2);
   }
 

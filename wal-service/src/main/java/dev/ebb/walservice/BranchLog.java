@@ -1,13 +1,16 @@
 package dev.ebb.walservice;
 
+import dev.ebb.shared.bus.WalMessage;
 import dev.ebb.shared.bus.WalMessage.DurableLsn;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.walservice.log.Command;
+import dev.ebb.walservice.receive.Backoff;
 import dev.ebb.walservice.receive.Primary;
 import dev.ebb.walservice.receive.Receiver;
+import dev.ebb.walservice.receive.Sighting;
 import dev.ebb.walservice.receive.StreamStart;
 import dev.ebb.walservice.session.LogSession;
 import dev.ebb.walservice.session.WalMetrics;
@@ -20,7 +23,8 @@ import org.slf4j.LoggerFactory;
 /** The log of one generation of a branch that this instance writes. Thread-safe. */
 final class BranchLog implements Receiver.Log {
   private static final Logger log = LoggerFactory.getLogger(BranchLog.class);
-  private static final Duration REOPEN_PAUSE = Duration.ofMillis(100);
+  private static final long FIRST_REOPEN_PAUSE_MS = 100;
+  private static final long MAX_REOPEN_PAUSE_MS = 5_000;
   private static final Duration LOOK_AGAIN = Duration.ofMillis(50);
 
   /** Opens a further session of the same generation, behind one that cannot go on. */
@@ -28,42 +32,101 @@ final class BranchLog implements Receiver.Log {
     LogSession reopen(LogSession uncertain);
   }
 
+  /** What is heard of this generation's primary. */
+  interface Hearsay {
+    Sighting of(BranchId branch, Generation generation);
+  }
+
+  /**
+   * How a generation began: what a repeated request to open it must agree with, and is answered.
+   *
+   * @param request null where it was taken over while its primary ran
+   * @param start the position that was answered
+   */
+  record Beginning(WalMessage.@Nullable OpenLog request, Lsn start) {
+
+    /** What tells how to read the log may differ: a repetition does not read it. */
+    boolean agreesWith(WalMessage.OpenLog again) {
+      return request == null
+          || (request.redoLsn().equals(again.redoLsn())
+              && request.floorLsn().equals(again.floorLsn())
+              && request.walSegmentBytes() == again.walSegmentBytes());
+    }
+  }
+
   private final BranchId branch;
   private final Generation generation;
+  private final Beginning beginning;
+  private final Receiver.Connector connector;
   private final Executor executor;
   private final WalMetrics metrics;
   private final Reopening reopening;
+  private final Hearsay hearsay;
+  private final Backoff reopenPauses = new Backoff(FIRST_REOPEN_PAUSE_MS, MAX_REOPEN_PAUSE_MS);
+  private boolean reopenFails;
   private volatile LogSession session;
   private volatile StreamStart streamStart;
   private volatile boolean stopped;
-  private volatile long stoppedNanos;
+  private volatile long overNanos;
   private volatile @Nullable EbbException failure;
   private @Nullable Receiver receiver;
 
   BranchLog(
       BranchId branch,
       Generation generation,
+      Beginning beginning,
       LogSession opened,
       StreamStart streamStart,
+      Receiver.Connector connector,
       Executor executor,
       WalMetrics metrics,
-      Reopening reopening) {
+      Reopening reopening,
+      Hearsay hearsay) {
     this.branch = branch;
     this.generation = generation;
+    this.beginning = beginning;
+    this.connector = connector;
     this.session = opened;
     this.streamStart = streamStart;
     this.executor = executor;
     this.metrics = metrics;
     this.reopening = reopening;
+    this.hearsay = hearsay;
   }
 
   Generation generation() {
     return generation;
   }
 
-  /** Where the generation started, when nothing was received yet and it can still be used. */
-  synchronized @Nullable Lsn unusedStart() {
-    return receiver == null && !stopped && session.end() == null ? session.durable() : null;
+  /**
+   * Answers a repeated request to open this generation without touching what it has: the bus
+   * delivers late, and callers ask again.
+   *
+   * @return where it started; null where nothing here goes on, so that it may be opened anew
+   */
+  synchronized @Nullable Lsn openAgain(WalMessage.OpenLog again) {
+    if (!beginning.agreesWith(again)) {
+      throw new EbbException.Conflict(
+          "generation " + generation + " of " + branch + " was opened for another snapshot");
+    }
+    if (stopped) {
+      throw new EbbException.Conflict("generation " + generation + " of " + branch + " has ended");
+    }
+    EbbException failed = failure;
+    if (failed instanceof EbbException.Unavailable) {
+      return null;
+    }
+    if (failed != null) {
+      throw failed;
+    }
+    return switch (session.end()) {
+      case null -> beginning.start();
+      // The receiver opens it again by itself.
+      case Command.Uncertain uncertain -> receiver == null ? null : beginning.start();
+      case Command.Displaced displaced -> null;
+      case Command.Fenced fenced -> throw LogSession.toException(fenced);
+      case Command.Corrupted corrupted -> throw LogSession.toException(corrupted);
+    };
   }
 
   /** Starts the receiver; does nothing where it runs for the same primary. */
@@ -71,6 +134,10 @@ final class BranchLog implements Receiver.Log {
     if (stopped) {
       throw new EbbException.Conflict(
           "the receiver of generation " + generation + " of " + branch + " was stopped");
+    }
+    EbbException failed = failure;
+    if (failed != null) {
+      throw failed;
     }
     Receiver present = receiver;
     if (present != null) {
@@ -81,9 +148,15 @@ final class BranchLog implements Receiver.Log {
       return;
     }
     var starting =
-        new Receiver(branch.toString(), primary, this, executor, metrics, e -> failure = e);
+        new Receiver(branch.toString(), primary, this, connector, executor, metrics, this::ended);
     receiver = starting;
     starting.start();
+  }
+
+  /** The receiver ended by itself. */
+  private void ended(EbbException why) {
+    overNanos = System.nanoTime();
+    failure = why;
   }
 
   /** Waits for what was received to be durable, but no longer than told, and stops. */
@@ -92,7 +165,7 @@ final class BranchLog implements Receiver.Log {
     Receiver running;
     synchronized (this) {
       stopped = true;
-      stoppedNanos = System.nanoTime();
+      overNanos = System.nanoTime();
       running = receiver;
       receiver = null;
     }
@@ -107,9 +180,9 @@ final class BranchLog implements Receiver.Log {
     return new DurableLsn(present.durable(), present.provenOffset());
   }
 
-  /** Whether it was stopped so long ago that nobody will ask for it any more. */
+  /** Whether it is over for so long that nobody will ask for it any more. */
   boolean isForgettable(Duration after) {
-    return stopped && System.nanoTime() - stoppedNanos > after.toNanos();
+    return (stopped || failure != null) && System.nanoTime() - overNanos > after.toNanos();
   }
 
   /**
@@ -156,6 +229,10 @@ final class BranchLog implements Receiver.Log {
     if (session != uncertain) {
       return;
     }
+    if (sighting() == Sighting.REPLACED) {
+      throw new EbbException.Fenced(
+          "generation " + generation + " of " + branch + " is over: a later one runs");
+    }
     try {
       LogSession next = reopening.reopen(uncertain);
       Lsn before = uncertain.durable();
@@ -173,10 +250,28 @@ final class BranchLog implements Receiver.Log {
       streamStart = last.end().equals(now) ? last : StreamStart.at(now);
       session = next;
       metrics.sessionReopened();
+      reopenPauses.reset();
+      if (reopenFails) {
+        reopenFails = false;
+        log.info("the log of branch {} is open again, durable up to {}", branch, now);
+      }
     } catch (EbbException.Unavailable e) {
-      log.warn("the log of branch {} cannot be opened again yet: {}", branch, e.getMessage());
-      Thread.sleep(REOPEN_PAUSE);
+      if (reopenFails) {
+        log.debug("the log of branch {} still cannot be opened again", branch, e);
+      } else {
+        reopenFails = true;
+        log.warn(
+            "the log of branch {} cannot be opened again yet, trying on: {}",
+            branch,
+            e.getMessage());
+      }
+      Thread.sleep(reopenPauses.nextMs());
     }
+  }
+
+  @Override
+  public Sighting sighting() {
+    return hearsay.of(branch, generation);
   }
 
   @Override

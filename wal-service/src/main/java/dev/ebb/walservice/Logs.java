@@ -14,6 +14,7 @@ import dev.ebb.walservice.log.LogWriter;
 import dev.ebb.walservice.log.Opening;
 import dev.ebb.walservice.log.Term;
 import dev.ebb.walservice.receive.Primary;
+import dev.ebb.walservice.receive.Receiver;
 import dev.ebb.walservice.receive.StreamStart;
 import dev.ebb.walservice.session.LogSession;
 import dev.ebb.walservice.session.WalMetrics;
@@ -48,6 +49,8 @@ final class Logs {
   private final LogTopics topics;
   private final Histories histories;
   private final WalServiceConfig config;
+  private final Receiver.Connector connector;
+  private final BranchLog.Hearsay hearsay;
   private final WalMetrics metrics;
   private final Executor executor;
   private final SecureRandom random = new SecureRandom();
@@ -59,11 +62,15 @@ final class Logs {
       LogTopics topics,
       Histories histories,
       WalServiceConfig config,
+      Receiver.Connector connector,
+      BranchLog.Hearsay hearsay,
       WalMetrics metrics,
       Executor executor) {
     this.topics = topics;
     this.histories = histories;
     this.config = config;
+    this.connector = connector;
+    this.hearsay = hearsay;
     this.metrics = metrics;
     this.executor = executor;
     for (int i = 0; i < LOCKS; i++) {
@@ -79,6 +86,9 @@ final class Logs {
   /**
    * Opens a generation's log.
    *
+   * <p>A repeated request changes nothing: requests may come late, and their callers may have given
+   * up on them and asked again.
+   *
    * <p>A log that was closed is not read. What makes that safe: the fence's offset tells how many
    * records came behind the last one that the closing generation knew (the hint). Where there is
    * none, the log ends where it was closed, and nobody else has fenced it; where there are some,
@@ -91,11 +101,16 @@ final class Logs {
       BranchLog present = logs.get(request.branch());
       if (present != null) {
         refuseOlder(present, request.branch(), request.generation());
-        Lsn start = present.unusedStart();
-        if (present.generation().equals(request.generation()) && start != null) {
+        boolean again = present.generation().equals(request.generation());
+        Lsn start = again ? present.openAgain(request) : null;
+        if (start != null) {
           return start;
         }
         present.stop(Duration.ZERO);
+        if (again) {
+          // Should the opening fail, the next attempt must not find one that was stopped.
+          logs.remove(request.branch(), present);
+        }
       }
       var opened = new Opened(request);
       Lsn end = await(request.branch(), opened.session);
@@ -104,8 +119,10 @@ final class Logs {
         histories.keep(request.branch(), history);
       }
       StreamStart start = opened.streamStart(end);
+      var beginning = new BranchLog.Beginning(request, end);
       logs.put(
-          request.branch(), log(request.branch(), request.generation(), opened.session, start));
+          request.branch(),
+          log(request.branch(), request.generation(), beginning, opened.session, start));
       return end;
     } finally {
       lock.unlock();
@@ -208,7 +225,8 @@ final class Logs {
       throws InterruptedException {
     LogSession session = takeOverSession(branch, generation, Opening.takeover(start, -1));
     Lsn end = await(branch, session);
-    BranchLog taken = log(branch, generation, session, StreamStart.at(end));
+    var beginning = new BranchLog.Beginning(null, start);
+    BranchLog taken = log(branch, generation, beginning, session, StreamStart.at(end));
     logs.put(branch, taken);
     return taken;
   }
@@ -233,15 +251,23 @@ final class Logs {
   }
 
   private BranchLog log(
-      BranchId branch, Generation generation, LogSession session, StreamStart start) {
+      BranchId branch,
+      Generation generation,
+      BranchLog.Beginning beginning,
+      LogSession session,
+      StreamStart start) {
     return new BranchLog(
         branch,
         generation,
+        beginning,
         session,
         start,
+        connector,
         executor,
         metrics,
         uncertain -> {
+          // Looked at again: a topic that was deleted meanwhile is never opened.
+          verified.remove(branch);
           Opening opening = Opening.takeover(uncertain.durable(), uncertain.startOffset());
           LogSession next = takeOverSession(branch, generation, opening);
           try {
@@ -251,7 +277,8 @@ final class Logs {
             throw new EbbException.Unavailable("interrupted", e);
           }
           return next;
-        });
+        },
+        hearsay);
   }
 
   private LogSession session(
@@ -348,16 +375,21 @@ final class Logs {
   }
 
   void delete(WalMessage.DeleteLog request) throws InterruptedException {
-    ReentrantLock lock = lock(request.branch());
+    letGo(request.branch());
+    topics.delete(request.branch(), TOPIC_TIMEOUT);
+  }
+
+  /** Ends what is held of a branch whose topic is deleted, here or elsewhere. */
+  void letGo(BranchId branch) throws InterruptedException {
+    ReentrantLock lock = lock(branch);
     lock.lockInterruptibly();
     try {
-      BranchLog present = logs.remove(request.branch());
+      BranchLog present = logs.remove(branch);
       if (present != null) {
         present.stop(Duration.ZERO);
       }
-      histories.forget(request.branch());
-      verified.remove(request.branch());
-      topics.delete(request.branch(), TOPIC_TIMEOUT);
+      histories.forget(branch);
+      verified.remove(branch);
     } finally {
       lock.unlock();
     }

@@ -3,11 +3,15 @@ package dev.ebb.walservice;
 import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.Bus;
 import dev.ebb.shared.bus.BusMessage;
+import dev.ebb.shared.bus.ComputeMessage;
 import dev.ebb.shared.bus.Ok;
 import dev.ebb.shared.bus.WalMessage;
 import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.fleet.FleetView;
 import dev.ebb.shared.model.HostId;
 import dev.ebb.walservice.history.Histories;
+import dev.ebb.walservice.receive.Receiver;
+import dev.ebb.walservice.receive.Sighting;
 import dev.ebb.walservice.session.WalMetrics;
 import dev.ebb.walservice.topic.KafkaTopics;
 import dev.ebb.walservice.topic.LogTopics;
@@ -23,29 +27,48 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The WAL service: answers {@code WalMessage}s. Any instance opens a log; the one that did holds it
  * and is reached for it at its own address. Each request runs on a virtual thread.
  */
 public final class WalService extends VerticleBase {
+  private static final Logger log = LoggerFactory.getLogger(WalService.class);
+
   /** More requests at once are refused: their callers would time out. */
   private static final int MAX_REQUESTS = 1024;
 
   private static final long SWEEP_MS = 15_000;
 
+  /** Where logs are and primaries are found. */
+  record Outside(Supplier<LogTopics> topics, Receiver.Connector connector) {}
+
   private final WalServiceConfig config;
+  private final Outside outside;
   private final MeterRegistry meters;
   private final String address = Addresses.WAL + "." + HostId.random();
   private final ExecutorService executor = Executors.newVirtualThreadPerTaskExecutor();
   private final Semaphore requests = new Semaphore(MAX_REQUESTS);
   private final List<MessageConsumer<BusMessage>> consumers = new ArrayList<>();
+  private final FleetView fleet = new FleetView(Clock.systemUTC());
   private @Nullable LogTopics topics;
   private @Nullable Logs logs;
 
   public WalService(WalServiceConfig config, MeterRegistry meters) {
+    this(
+        config,
+        new Outside(
+            () -> new KafkaTopics(config.kafka(), config.sync()), Receiver.Connector.real()),
+        meters);
+  }
+
+  WalService(WalServiceConfig config, Outside outside, MeterRegistry meters) {
     this.config = config;
+    this.outside = outside;
     this.meters = meters;
   }
 
@@ -53,16 +76,26 @@ public final class WalService extends VerticleBase {
   public Future<?> start() {
     return run(
             () -> {
-              var kafka = new KafkaTopics(config.kafka(), config.sync());
-              topics = kafka;
-              var histories = new Histories(kafka, config.spoolDirectory(), Clock.systemUTC());
-              logs = new Logs(kafka, histories, config, new WalMetrics(meters), executor);
+              LogTopics opened = outside.topics().get();
+              topics = opened;
+              var histories = new Histories(opened, config.spoolDirectory(), Clock.systemUTC());
+              logs =
+                  new Logs(
+                      opened,
+                      histories,
+                      config,
+                      outside.connector(),
+                      (branch, generation) -> Sighting.of(fleet, branch, generation),
+                      new WalMetrics(meters),
+                      executor);
               return new Ok();
             })
         .onSuccess(ok -> {
           var bus = new Bus(vertx);
           consumers.add(bus.answer(Addresses.WAL, this::answer));
           consumers.add(bus.answer(address, this::answer));
+          consumers.add(bus.subscribe(Addresses.HOSTS, this::heard));
+          consumers.add(bus.subscribe(Addresses.WAL_DELETIONS, this::heard));
           vertx.setPeriodic(SWEEP_MS, id -> executor.execute(() -> logs().sweep()));
         });
   }
@@ -81,6 +114,20 @@ public final class WalService extends VerticleBase {
               return new Ok();
             }))
         .onComplete(done -> executor.shutdownNow());
+  }
+
+  private void heard(BusMessage message) {
+    switch (message) {
+      case ComputeMessage.HostAnnouncement announcement -> fleet.accept(announcement);
+      case WalMessage.LogDeleted deleted ->
+          run(
+                  () -> {
+                    logs().letGo(deleted.branch());
+                    return new Ok();
+                  })
+              .onFailure(e -> log.warn("the log of {} is still held", deleted.branch(), e));
+      default -> log.debug("not for the WAL service: {}", message.getClass());
+    }
   }
 
   private Logs logs() {
@@ -117,12 +164,16 @@ public final class WalService extends VerticleBase {
       case WalMessage.StopReceiver request -> held.stopReceiver(request);
       case WalMessage.AwaitDurable request -> held.awaitDurable(request);
       case WalMessage.DeleteLog request -> {
+        // Another instance may hold it.
+        new Bus(vertx)
+            .publish(Addresses.WAL_DELETIONS, new WalMessage.LogDeleted(request.branch()));
         held.delete(request);
         yield new Ok();
       }
       case WalMessage.LogOpened answer -> throw notARequest(answer);
       case WalMessage.WalBytes answer -> throw notARequest(answer);
       case WalMessage.DurableLsn answer -> throw notARequest(answer);
+      case WalMessage.LogDeleted news -> throw notARequest(news);
     };
   }
 

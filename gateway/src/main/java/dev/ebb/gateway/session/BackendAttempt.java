@@ -96,9 +96,8 @@ final class BackendAttempt {
     }
     return client
         .connect(compute.port(), compute.address())
-        .recover(error ->
-            Future.failedFuture(
-                new ConnectFailed("cannot connect to the compute: " + error.getMessage())))
+        .recover(
+            error -> Future.failedFuture(new ConnectFailed(String.valueOf(error.getMessage()))))
         .compose(opened -> {
           socket = (NetSocketInternal) opened;
           if (abandoned) {
@@ -144,11 +143,11 @@ final class BackendAttempt {
       pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS);
       return;
     }
-    Throwable cause =
+    String what = "\"" + login.address() + "\"";
+    done.tryFail(
         error instanceof ConnectFailed failed && failed.getCause() != null
-            ? failed.getCause()
-            : error;
-    done.tryFail(Refusal.of("cannot wake \"" + login.address() + "\"", cause));
+            ? Refusal.of("cannot connect to the compute of " + what, failed.getCause())
+            : Refusal.of("cannot wake " + what, error));
   }
 
   private long leftMs() {

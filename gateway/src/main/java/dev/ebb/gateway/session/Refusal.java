@@ -4,9 +4,14 @@ import dev.ebb.gateway.protocol.ErrorResponse;
 import dev.ebb.gateway.protocol.ProtocolViolation;
 import dev.ebb.gateway.protocol.SqlState;
 import dev.ebb.shared.error.EbbException;
+import java.util.HexFormat;
+import java.util.concurrent.ThreadLocalRandom;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Why a client cannot connect, as it will be told. */
 final class Refusal extends RuntimeException {
+  private static final Logger log = LoggerFactory.getLogger(Refusal.class);
   private static final long serialVersionUID = 1L;
 
   private final transient ErrorResponse error;
@@ -24,24 +29,37 @@ final class Refusal extends RuntimeException {
     return error;
   }
 
-  /** The one mapping of errors to SQLSTATE. */
+  /**
+   * The one mapping of errors to SQLSTATE. What a service said goes to the log; the client is told
+   * the kind of failure, what to do, and the word under which the log has the rest.
+   */
   static Refusal of(String doing, Throwable error) {
-    String message = doing + ": " + error.getMessage();
     return switch (error) {
       case Refusal refusal -> refusal;
       case ProtocolViolation violation ->
           new Refusal(SqlState.PROTOCOL_VIOLATION, String.valueOf(violation.getMessage()));
-      case EbbException known ->
-          switch (known) {
-            case EbbException.Exhausted e -> new Refusal(SqlState.TOO_MANY_CONNECTIONS, message);
-            case EbbException.NotFound e -> new Refusal(SqlState.UNKNOWN_DATABASE, message);
-            case EbbException.Invalid e -> new Refusal(SqlState.CANNOT_CONNECT_NOW, message);
-            case EbbException.Conflict e -> new Refusal(SqlState.CANNOT_CONNECT_NOW, message);
-            case EbbException.Fenced e -> new Refusal(SqlState.CANNOT_CONNECT_NOW, message);
-            case EbbException.Unavailable e -> new Refusal(SqlState.CANNOT_CONNECT_NOW, message);
-            case EbbException.Corrupt e -> new Refusal(SqlState.CANNOT_CONNECT_NOW, message);
-          };
-      default -> new Refusal(SqlState.CANNOT_CONNECT_NOW, message);
+      default -> {
+        String reference = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextInt());
+        tell(doing, error, reference);
+        yield new Refusal(
+            sqlState(error), doing + ": " + ClientReason.of(error).text() + " [" + reference + "]");
+      }
+    };
+  }
+
+  private static void tell(String doing, Throwable error, String reference) {
+    if (error instanceof EbbException && !(error instanceof EbbException.Corrupt)) {
+      log.info("[{}] {}: {}", reference, doing, error.getMessage());
+    } else {
+      log.warn("[{}] {}: {}", reference, doing, error.toString(), error);
+    }
+  }
+
+  private static String sqlState(Throwable error) {
+    return switch (error) {
+      case EbbException.Exhausted e -> SqlState.TOO_MANY_CONNECTIONS;
+      case EbbException.NotFound e -> SqlState.UNKNOWN_DATABASE;
+      default -> SqlState.CANNOT_CONNECT_NOW;
     };
   }
 }

@@ -119,6 +119,11 @@ final class DataDirectory implements AutoCloseable {
             + " only where there are none yet, delete it");
   }
 
+  /** Where it is kept, unless it is configured. */
+  Path clusterSecretFile() {
+    return path.resolve(CLUSTER_SECRET);
+  }
+
   /** Whether a first database has been made, ever. */
   boolean isInitialized() {
     return Files.exists(path.resolve(INITIALIZED));

@@ -31,8 +31,11 @@ public final class ServiceProcess {
         ObjectStore store = ObjectStores.open(config.store())) {
       LogFile.start(directory.logDirectory(), "ebb-" + service);
       requirePorts(service, config);
-      Secret clusterSecret =
-          config.clusterSecret() == null ? directory.clusterSecret() : config.clusterSecret();
+      Secret clusterSecret = ClusterSecret.read(config, directory);
+      if (service == ServiceName.COMPUTE) {
+        // The others have no use for it, and a data directory of their own may have another.
+        ClusterSecret.require(clusterSecret, store, directory);
+      }
       Secret token = config.apiToken() == null ? directory.token() : config.apiToken();
       Cluster cluster = Cluster.join(config);
       var services = new RunningServices(cluster.vertx());

@@ -39,8 +39,7 @@ final class WholeServer {
     this.directory = directory;
     this.progress = progress;
     this.token = config.apiToken() == null ? directory.token() : config.apiToken();
-    this.clusterSecret =
-        config.clusterSecret() == null ? directory.clusterSecret() : config.clusterSecret();
+    this.clusterSecret = ClusterSecret.read(config, directory);
   }
 
   /** Starts all, as much as possible side by side; what is started stays so where it fails. */
@@ -56,6 +55,7 @@ final class WholeServer {
             () -> store = progress.step("object store", () -> ObjectStores.open(config.store())),
             () -> broker = progress.step("broker", () -> Broker.start(config, directory.path())),
             () -> cluster = progress.step("cluster", () -> Cluster.join(config))));
+    ClusterSecret.require(clusterSecret, Objects.requireNonNull(store), directory);
 
     Cluster joined = Objects.requireNonNull(cluster);
     var running = new RunningServices(joined.vertx());

@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.ebb.launcher.process.EbbProcess;
 import dev.ebb.launcher.process.FreePorts;
+import dev.ebb.shared.catalog.SecretFingerprint;
+import dev.ebb.shared.model.Secret;
+import dev.ebb.shared.store.LocalObjectStore;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
@@ -101,6 +104,15 @@ final class BadStartIT {
       }
       Files.delete(file);
     }
+  }
+
+  @Test
+  void secretThatIsNotTheStoresIsTold() throws Exception {
+    try (var store = new LocalObjectStore(Files.createDirectories(data.resolve("store")))) {
+      assertThat(new SecretFingerprint(store).matches(new Secret("the secret that was lost")))
+          .isTrue();
+    }
+    assertThat(refusal()).contains(data.resolve("cluster-secret").toString(), "restore");
   }
 
   @Test

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.ebb.launcher.client.ApiException;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
@@ -139,6 +140,22 @@ final class FullDiskIT {
         .withMessageContaining("No space left on device");
     Files.delete(filler);
     assertThat(late.ask("SELECT id FROM item")).isEqualTo("8");
+  }
+
+  @Test
+  void nameOfADatabaseThatCouldNotBeMadeIsFreeAgain() throws Exception {
+    Path filler = fill(0);
+    assertThatExceptionOfType(ApiException.Refused.class)
+        .isThrownBy(() -> server.create("second-try"))
+        .returns(503, ApiException.Refused::status);
+    assertThat(String.valueOf(server.api().send("GET", "/v1/databases", null)))
+        .as("a failed creation leaves nothing in the catalog")
+        .doesNotContain("second-try");
+
+    Files.delete(filler);
+    Database made = server.create("second-try");
+    made.execute("CREATE TABLE item AS SELECT 9 AS id");
+    assertThat(made.ask("SELECT id FROM item")).isEqualTo("9");
   }
 
   private static boolean works(Database database) {

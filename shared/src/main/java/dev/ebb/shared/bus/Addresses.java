@@ -10,6 +10,9 @@ public final class Addresses {
   /** WAL service requests, answered by any instance. */
   public static final String WAL = "ebb.wal";
 
+  /** Published: {@code WalMessage.LogDeleted}. */
+  public static final String WAL_DELETIONS = "ebb.wal-deletions";
+
   /** Compute requests, answered or passed on by any host. */
   public static final String COMPUTE = "ebb.compute";
 

@@ -40,6 +40,7 @@ final class MessageTags {
     register(55, WalMessage.AwaitDurable.class);
     register(56, WalMessage.DurableLsn.class);
     register(57, WalMessage.DeleteLog.class);
+    register(58, WalMessage.LogDeleted.class);
 
     register(80, ComputeMessage.CreateDatabase.class);
     register(81, ComputeMessage.DatabaseCreated.class);

@@ -86,6 +86,14 @@ public sealed interface WalMessage extends BusMessage {
    */
   record DurableLsn(Lsn lsn, long offset) implements WalMessage {}
 
-  /** Deletes the topic of a dropped branch; no error where there is none. */
+  /**
+   * Deletes the topic of a dropped branch; no error where there is none. Any instance may do it.
+   */
   record DeleteLog(BranchId branch) implements WalMessage, Request<Ok> {}
+
+  /**
+   * Published on {@link Addresses#WAL_DELETIONS} when the branch's topic is being deleted:
+   * whichever instance holds its log lets go of it.
+   */
+  record LogDeleted(BranchId branch) implements WalMessage {}
 }

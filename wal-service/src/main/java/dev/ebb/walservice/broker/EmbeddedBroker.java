@@ -15,7 +15,6 @@ import java.util.HashMap;
 import java.util.Map;
 import kafka.server.KafkaConfig;
 import kafka.server.KafkaRaftServer;
-import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.utils.Time;
 import org.apache.kafka.metadata.storage.Formatter;
 import org.jspecify.annotations.Nullable;
@@ -39,7 +38,6 @@ import org.slf4j.LoggerFactory;
 public final class EmbeddedBroker implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(EmbeddedBroker.class);
   private static final String HOST = "127.0.0.1";
-  private static final String CLUSTER_ID_FILE = "cluster.id";
   private static final String LOGS = "data";
   private static final int NODE = 1;
 
@@ -89,7 +87,7 @@ public final class EmbeddedBroker implements AutoCloseable {
       Path logs = dataDir.resolve(LOGS);
       Files.createDirectories(logs);
       var config = new KafkaConfig(settings(logs, port, controllerPort), false);
-      format(logs, clusterId());
+      format(logs, ClusterId.of(dataDir, logs));
       var starting = new KafkaRaftServer(config, Time.SYSTEM);
       server = starting;
       starting.startup();
@@ -142,14 +140,6 @@ public final class EmbeddedBroker implements AutoCloseable {
       socket.close();
       throw e;
     }
-  }
-
-  private String clusterId() throws IOException {
-    Path file = dataDir.resolve(CLUSTER_ID_FILE);
-    if (!Files.exists(file)) {
-      Files.writeString(file, Uuid.randomUuid().toString());
-    }
-    return Files.readString(file).strip();
   }
 
   private static void format(Path logs, String clusterId) throws Exception {

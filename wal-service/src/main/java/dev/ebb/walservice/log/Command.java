@@ -33,8 +33,14 @@ public sealed interface Command {
     String why();
   }
 
-  /** Another term took over: stop. */
+  /** A later generation took over: stop. */
   record Fenced(String why) implements End {}
+
+  /**
+   * Another instance opened this very generation's log: whoever writes here stops, but the
+   * generation is not over, and its primary goes on where it opens the log again.
+   */
+  record Displaced(String why) implements End {}
 
   /** What was appended cannot be told: open again, as a new term, which reads the log. */
   record Uncertain(String why) implements End {}

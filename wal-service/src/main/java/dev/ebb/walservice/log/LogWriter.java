@@ -269,7 +269,8 @@ public final class LogWriter {
     LogFold folded = Objects.requireNonNull(fold);
     if (!term.equals(folded.term())) {
       end(
-          new Command.Fenced(
+          endedBy(
+              folded.term(),
               "term " + folded.term() + " is in the log, which is later than ours, " + term));
     } else if (foldFromHint && (folded.isEmpty() || folded.base().isAfter(opening.neededFrom()))) {
       foldFrom(-1);
@@ -347,8 +348,15 @@ public final class LogWriter {
     end(
         other.equals(term)
             ? new Command.Uncertain("our own fence is in the log twice")
-            : new Command.Fenced(
+            : endedBy(
+                other,
                 "term " + other + " took over from " + term + " at record " + fence.offset()));
+  }
+
+  private Command.End endedBy(@Nullable Term other, String why) {
+    return other != null && other.generation().equals(term.generation())
+        ? new Command.Displaced(why)
+        : new Command.Fenced(why);
   }
 
   private void askFor(long from, long to) {

@@ -20,11 +20,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A physical replication connection that streams. One thread reads; any thread sends the status or
- * closes. It holds the pgjdbc connection itself: when only the stream is held, pgjdbc's cleaner
- * closes the connection under it.
+ * A physical replication connection that streams; made and used by receivers only. One thread
+ * reads; any thread sends the status or closes. It holds the pgjdbc connection itself: when only
+ * the stream is held, pgjdbc's cleaner closes the connection under it.
  */
-final class PrimaryConnection implements AutoCloseable {
+public final class PrimaryConnection implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(PrimaryConnection.class);
 
   /** Keeps WAL on the primary that the log does not have yet, over lost connections too. */

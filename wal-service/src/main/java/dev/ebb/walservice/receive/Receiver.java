@@ -16,9 +16,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Receives one primary's WAL until it is stopped, fenced, or finds that the primary is not what the
- * log says. Lost connections are made again; a session that cannot tell what it appended is opened
- * again; both from where the log ends. Commits wait meanwhile.
+ * Receives one primary's WAL until it is stopped, fenced, finds that the primary is not what the
+ * log says, or that it is gone. Lost connections are made again; a session that cannot tell what it
+ * appended is opened again; both from where the log ends. Commits wait meanwhile.
  */
 public final class Receiver {
   private static final Logger log = LoggerFactory.getLogger(Receiver.class);
@@ -29,8 +29,24 @@ public final class Receiver {
   private static final Duration HEARTBEAT = Duration.ofSeconds(1);
   private static final long ASK_AFTER_NANOS = Duration.ofSeconds(5).toNanos();
   private static final Duration WITHOUT_SLOT_FOR = Duration.ofSeconds(30);
-  private static final long FIRST_BACKOFF_MS = 2;
-  private static final long MAX_BACKOFF_MS = 500;
+
+  /** A primary that is not announced any more and cannot be reached for so long is gone. */
+  private static final Duration GONE_AFTER = Duration.ofSeconds(30);
+
+  /** How a primary is reached. */
+  public interface Connector {
+    /**
+     * Connects and starts to stream from {@code start}.
+     *
+     * @throws EbbException.Corrupt when it is another database or another timeline
+     */
+    PrimaryConnection open(Primary primary, Lsn start) throws SQLException, IOException;
+
+    /** Over the network. */
+    static Connector real() {
+      return PrimaryConnection::open;
+    }
+  }
 
   /** Where a receiver's log is. */
   public interface Log {
@@ -45,17 +61,22 @@ public final class Receiver {
 
     /** Bytes were handed to the session: the last ones that a next stream can be compared with. */
     void appended(Lsn lsn, byte[] bytes);
+
+    /** What is heard of the primary, asked for where it cannot be reached. */
+    Sighting sighting();
   }
 
   private final String name;
   private final Primary primary;
   private final Log target;
+  private final Connector connector;
   private final Executor executor;
   private final WalMetrics metrics;
   private final Consumer<EbbException> failed;
   private volatile boolean stopping;
   private volatile @Nullable PrimaryConnection connection;
   private volatile long heardNanos;
+  private final Attempts attempts = new Attempts(GONE_AFTER);
   private final Thread thread;
 
   /**
@@ -68,12 +89,14 @@ public final class Receiver {
       String name,
       Primary primary,
       Log target,
+      Connector connector,
       Executor executor,
       WalMetrics metrics,
       Consumer<EbbException> failed) {
     this.name = name;
     this.primary = primary;
     this.target = target;
+    this.connector = connector;
     this.executor = executor;
     this.metrics = metrics;
     this.failed = failed;
@@ -101,7 +124,6 @@ public final class Receiver {
   }
 
   private void run() {
-    long backoffMs = FIRST_BACKOFF_MS;
     try {
       while (!stopping) {
         LogSession session = target.session();
@@ -113,16 +135,18 @@ public final class Receiver {
         if (end != null) {
           throw LogSession.toException(end);
         }
-        long began = System.nanoTime();
-        receive(session);
-        boolean lasted = System.nanoTime() - began > Duration.ofSeconds(1).toNanos();
-        backoffMs = lasted ? FIRST_BACKOFF_MS : Math.min(backoffMs * 2, MAX_BACKOFF_MS);
-        Thread.sleep(backoffMs);
+        String broke = receive(session);
+        if (session.end() == null && !stopping) {
+          pauseOrGiveUp(broke);
+        }
       }
     } catch (InterruptedException e) {
       log.debug("the receiver of {} is stopped", name);
-    } catch (EbbException e) {
+    } catch (EbbException.Corrupt e) {
       log.error("the receiver of {} ends: {}", name, e.getMessage());
+      failed.accept(e);
+    } catch (EbbException e) {
+      log.warn("the receiver of {} ends: {}", name, e.getMessage());
       failed.accept(e);
     } catch (RuntimeException e) {
       log.error("the receiver of {} ends", name, e);
@@ -132,30 +156,46 @@ public final class Receiver {
     }
   }
 
-  /** One connection's life. Returns when it is over; throws where there must not be another. */
-  private void receive(LogSession session) throws InterruptedException {
+  private void pauseOrGiveUp(String broke) throws InterruptedException {
+    long now = System.nanoTime();
+    if (attempts.ended(now) == Attempts.News.LOST) {
+      log.warn("the primary of {} is not received any more, trying on: {}", name, broke);
+    }
+    EbbException over = attempts.giveUp(now, target.sighting());
+    if (over != null) {
+      throw over;
+    }
+    Thread.sleep(attempts.pauseMs());
+  }
+
+  /**
+   * One connection's life. Returns when it is over, and why; throws where there must not be
+   * another.
+   */
+  private String receive(LogSession session) throws InterruptedException {
     // What is in flight must be known first: the stream goes on behind it.
     while (!session.awaitDurable(session.appendEnd(), HEARTBEAT)) {
       if (session.end() != null) {
-        return;
+        return "the log's session ended";
       }
     }
     StreamStart start = target.streamStart();
-    try (PrimaryConnection opened = PrimaryConnection.open(primary, start.overlapFrom())) {
+    try (PrimaryConnection opened = connector.open(primary, start.overlapFrom())) {
       connection = opened;
       heardNanos = System.nanoTime();
       if (stopping) {
-        return;
+        return "it is stopped";
+      }
+      if (attempts.established(heardNanos) == Attempts.News.BACK) {
+        log.info("the primary of {} is received again", name);
       }
       opened.sendStatus(session.durable(), false);
       executor.execute(() -> confirm(session, opened));
       stream(session, opened, start.check());
-    } catch (SQLException | IOException e) {
-      if (!stopping) {
-        log.debug("the stream of {} broke: {}", name, e.getMessage(), e);
-      }
-    } catch (EbbException.Unavailable e) {
-      log.warn("the stream of {} broke: {}", name, e.getMessage());
+      return "the stream ended";
+    } catch (SQLException | IOException | EbbException.Unavailable e) {
+      log.debug("the stream of {} broke", name, e);
+      return String.valueOf(e.getMessage());
     } finally {
       connection = null;
     }

@@ -170,6 +170,7 @@ public final class LogSession {
   public static EbbException toException(Command.End end) {
     return switch (end) {
       case Command.Fenced fenced -> new EbbException.Fenced(fenced.why());
+      case Command.Displaced displaced -> new EbbException.Unavailable(displaced.why());
       case Command.Uncertain uncertain -> new EbbException.Unavailable(uncertain.why());
       case Command.Corrupted corrupted -> new EbbException.Corrupt(corrupted.why());
     };

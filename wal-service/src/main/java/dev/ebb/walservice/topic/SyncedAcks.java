@@ -26,10 +26,10 @@ final class SyncedAcks {
   private final Map<String, List<Ack>> waiting = new HashMap<>();
 
   /**
-   * The first failure. It stays: after a failed sync the kernel may have dropped what it could not
-   * write, and a later sync says nothing about it.
+   * The disk's first failure. It stays: the kernel may have dropped what it could not write, and a
+   * later sync says nothing about it.
    */
-  private volatile @Nullable IOException failure;
+  private volatile TopicSync.@Nullable DiskFailedException failure;
 
   SyncedAcks(TopicSync sync, Executor executor) {
     this.sync = sync;
@@ -64,8 +64,17 @@ final class SyncedAcks {
       }
       Exception error = failure == null ? syncOnce(topic, acks) : failure;
       for (Ack ack : acks) {
-        ack.appended().done(error == null ? ack.offset() : -1, error);
+        tell(ack, error);
       }
+    }
+  }
+
+  /** Whoever fails to listen must not keep the others from hearing. */
+  private static void tell(Ack ack, @Nullable Exception error) {
+    try {
+      ack.appended().done(error == null ? ack.offset() : -1, error);
+    } catch (RuntimeException e) {
+      log.error("an acknowledgement was not taken", e);
     }
   }
 
@@ -80,14 +89,17 @@ final class SyncedAcks {
     } catch (TopicSync.GoneException e) {
       log.debug("{} was deleted before all of it was on disk", topic, e);
       return e; // of this topic alone: the disk did not fail
-    } catch (IOException e) {
+    } catch (TopicSync.DiskFailedException e) {
       log.error("Kafka's disk failed; nothing is acknowledged any more", e);
       failure = e;
       return e;
-    } catch (RuntimeException e) {
-      // Whatever it is, whoever waits must hear of it: nobody else would tell them.
+    } catch (IOException | RuntimeException e) {
+      // It was not tried: of these records alone. Whoever waits must hear of it.
       log.error("{} could not be synced", topic, e);
       return e;
+    } catch (Error e) {
+      log.error("{} could not be synced", topic, e);
+      return new IOException(e);
     }
   }
 }

@@ -12,12 +12,29 @@ import java.io.IOException;
 public interface TopicSync {
 
   /**
-   * Returns when all records of the topic that Kafka had acknowledged before the call are on disk.
+   * Returns when all records of the topic that Kafka had acknowledged before the call are on disk,
+   * and all records before them.
    *
-   * @param unsyncedFrom the first offset that may not be on disk yet
+   * @param unsyncedFrom the lowest offset of those that were acknowledged since the last call
    * @throws GoneException where the topic was deleted
+   * @throws DiskFailedException where the disk did not take what was written: nothing may count as
+   *     on disk any more
+   * @throws IOException where it could not be tried: says nothing about the disk, and a later call
+   *     covers these records again
    */
   void sync(String topic, long unsyncedFrom) throws IOException;
+
+  /**
+   * The disk refused, or it is not known whether it did. The kernel may have dropped what it could
+   * not write and tells of that once only, so that a later success means nothing.
+   */
+  final class DiskFailedException extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    public DiskFailedException(String message, IOException cause) {
+      super(message, cause);
+    }
+  }
 
   /** The topic does not exist any more. Says nothing about the disk. */
   final class GoneException extends IOException {

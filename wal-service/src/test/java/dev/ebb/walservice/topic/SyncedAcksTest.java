@@ -36,20 +36,65 @@ class SyncedAcksTest {
   }
 
   @Test
-  void afterAFailedSyncNothingIsAcknowledgedAgain() {
+  void afterTheDiskFailedNothingIsAcknowledgedAgain() {
     int[] calls = {0};
     var acks =
         new SyncedAcks(
             (topic, from) -> {
               if (calls[0]++ == 0) {
-                throw new IOException("no disk");
+                throw new TopicSync.DiskFailedException("no disk", new IOException("EIO"));
               }
             },
             Runnable::run);
     acks.acknowledged("t", 1, appended("a"));
     acks.acknowledged("t", 2, appended("b"));
-    assertThat(events).containsExactly("a failed", "b failed");
+    acks.acknowledged("other", 1, appended("c"));
+    assertThat(events).containsExactly("a failed", "b failed", "c failed");
     assertThat(calls[0]).isEqualTo(1);
+  }
+
+  @Test
+  void syncThatCouldNotBeTriedFailsItsOwnRecordsOnly() {
+    List<Exception> trouble =
+        new ArrayList<>(
+            List.of(
+                new IOException("too many open files"),
+                new java.nio.channels.ClosedByInterruptException(),
+                new IllegalStateException("a defect")));
+    var acks =
+        new SyncedAcks(
+            (topic, from) -> {
+              if (!trouble.isEmpty()) {
+                switch (trouble.removeFirst()) {
+                  case IOException e -> throw e;
+                  case RuntimeException e -> throw e;
+                  default -> throw new AssertionError();
+                }
+              }
+            },
+            Runnable::run);
+    acks.acknowledged("t", 1, appended("a"));
+    acks.acknowledged("t", 2, appended("b"));
+    acks.acknowledged("t", 3, appended("c"));
+    acks.acknowledged("t", 4, appended("d"));
+    assertThat(events).containsExactly("a failed", "b failed", "c failed", "d=4");
+  }
+
+  @Test
+  void listenerThatFailsDoesNotKeepTheOthersFromHearing() {
+    List<Runnable> tasks = new ArrayList<>();
+    var acks = new SyncedAcks((topic, from) -> {}, tasks::add);
+    acks.acknowledged(
+        "t",
+        1,
+        (offset, error) -> {
+          throw new IllegalStateException("a defect");
+        });
+    acks.acknowledged("t", 2, appended("b"));
+    tasks.removeFirst().run();
+    acks.acknowledged("t", 3, appended("c"));
+    tasks.removeFirst().run();
+    assertThat(events).containsExactly("b=2", "c=3");
   }
 
   @Test

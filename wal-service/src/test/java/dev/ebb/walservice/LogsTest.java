@@ -1,0 +1,214 @@
+package dev.ebb.walservice;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.ebb.shared.bus.WalMessage;
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.Generation;
+import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.model.Secret;
+import dev.ebb.walservice.history.Histories;
+import dev.ebb.walservice.receive.Sighting;
+import dev.ebb.walservice.session.WalMetrics;
+import dev.ebb.walservice.topic.KafkaConfig;
+import dev.ebb.walservice.topic.MemoryTopics;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.net.ConnectException;
+import java.nio.file.Path;
+import java.sql.SQLException;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What requests do to the logs that an instance holds, without a Kafka or a PostgreSQL. */
+final class LogsTest {
+  private static final Duration TIMEOUT = Duration.ofSeconds(5);
+  private static final int SEGMENT = 1 << 20;
+  private static final Lsn REDO = new Lsn(0x2000028);
+  private static final Lsn END = new Lsn(0x20000A0);
+
+  @TempDir private Path directory;
+
+  private final BranchId branch = BranchId.random();
+  private final MemoryTopics topics = new MemoryTopics();
+  private final ExecutorService executor = Executors.newVirtualThreadPerTaskExecutor();
+
+  /** Attempts of receivers to reach their primaries, all of which are refused. */
+  private final AtomicInteger attempts = new AtomicInteger();
+
+  /** What is heard of every primary. */
+  private volatile Sighting sighting = Sighting.ANNOUNCED;
+
+  private Instance one;
+
+  /** One wal-service. */
+  private final class Instance {
+    final SimpleMeterRegistry meters = new SimpleMeterRegistry();
+    final Logs logs;
+
+    Instance() {
+      var config = WalServiceConfig.of(KafkaConfig.oneReplica("unused:1"), directory);
+      logs =
+          new Logs(
+              topics,
+              new Histories(topics, directory, Clock.systemUTC()),
+              config,
+              (primary, start) -> {
+                attempts.incrementAndGet();
+                throw new SQLException("refused", "08001", new ConnectException("refused"));
+              },
+              (asked, generation) -> sighting,
+              new WalMetrics(meters),
+              executor);
+    }
+
+    double receivers() {
+      return meters.get("ebb.wal.receivers").gauge().value();
+    }
+
+    void startReceiver(long generation) throws InterruptedException {
+      logs.startReceiver(
+          new WalMessage.StartReceiver(
+              branch,
+              new Generation(generation),
+              END,
+              7,
+              "127.0.0.1",
+              1,
+              "ebb_admin",
+              new Secret("password"),
+              new Secret("standby")));
+    }
+
+    Lsn durable(long generation) throws InterruptedException {
+      return logs.awaitDurable(
+              new WalMessage.AwaitDurable(branch, new Generation(generation), Lsn.INVALID, 100))
+          .lsn();
+    }
+  }
+
+  private WalMessage.OpenLog openLog(long generation, Lsn redo, boolean closed) {
+    return new WalMessage.OpenLog(
+        branch, new Generation(generation), redo, END, closed, SEGMENT, -1);
+  }
+
+  @BeforeEach
+  void start() {
+    one = new Instance();
+    topics.create(branch, TIMEOUT);
+  }
+
+  @AfterEach
+  void stop() throws InterruptedException {
+    one.logs.close();
+    executor.shutdownNow();
+  }
+
+  private void assertThatTheReceiverGoesOn(Instance instance) {
+    assertThat(instance.receivers()).isEqualTo(1);
+    int before = attempts.get();
+    Await.until("further attempts of the receiver", () -> attempts.get() > before);
+  }
+
+  @Test
+  void repeatedOpenOfTheSameGenerationLeavesItsReceiverAlone() throws Exception {
+    assertThat(one.logs.open(openLog(3, REDO, true))).isEqualTo(END);
+    one.startReceiver(3);
+    long records = topics.endOffset(branch, TIMEOUT);
+
+    assertThat(one.logs.open(openLog(3, REDO, true))).isEqualTo(END);
+    assertThat(one.logs.open(openLog(3, REDO, false))).isEqualTo(END);
+
+    assertThat(topics.endOffset(branch, TIMEOUT)).as("no further fence").isEqualTo(records);
+    assertThat(one.durable(3)).isEqualTo(END);
+    assertThatTheReceiverGoesOn(one);
+    one.startReceiver(3);
+    assertThat(one.receivers()).isEqualTo(1);
+  }
+
+  @Test
+  void openOfTheSameGenerationForAnotherSnapshotIsRefusedAndTouchesNothing() throws Exception {
+    one.logs.open(openLog(3, REDO, true));
+    one.startReceiver(3);
+
+    assertThatThrownBy(() -> one.logs.open(openLog(3, REDO.plus(8), true)))
+        .isInstanceOf(EbbException.Conflict.class);
+
+    assertThatTheReceiverGoesOn(one);
+  }
+
+  @Test
+  void lateOpenOfAnOlderGenerationIsFencedAndTouchesNothing() throws Exception {
+    one.logs.open(openLog(3, REDO, true));
+    one.logs.open(openLog(4, REDO, true));
+    one.startReceiver(4);
+    long records = topics.endOffset(branch, TIMEOUT);
+
+    assertThatThrownBy(() -> one.logs.open(openLog(3, REDO, true)))
+        .isInstanceOf(EbbException.Fenced.class);
+    assertThatThrownBy(() -> one.startReceiver(3)).isInstanceOf(EbbException.Fenced.class);
+
+    assertThat(topics.endOffset(branch, TIMEOUT)).isEqualTo(records);
+    assertThat(one.durable(4)).isEqualTo(END);
+    assertThatTheReceiverGoesOn(one);
+  }
+
+  @Test
+  void lateOpenOfAnOlderGenerationElsewhereIsFencedAndTheHolderGoesOn() throws Exception {
+    var other = new Instance();
+    one.logs.open(openLog(4, REDO, true));
+    one.startReceiver(4);
+
+    assertThatThrownBy(() -> other.logs.open(openLog(3, REDO, true)))
+        .isInstanceOf(EbbException.Fenced.class);
+
+    assertThat(one.durable(4)).isEqualTo(END);
+    assertThatTheReceiverGoesOn(one);
+  }
+
+  @Test
+  void lateOpenAfterTheGenerationStoppedDoesNotOpenItAgain() throws Exception {
+    one.logs.open(openLog(3, REDO, true));
+    one.startReceiver(3);
+    one.logs.stopReceiver(new WalMessage.StopReceiver(branch, new Generation(3), 100));
+    long records = topics.endOffset(branch, TIMEOUT);
+
+    assertThatThrownBy(() -> one.logs.open(openLog(3, REDO, true)))
+        .isInstanceOf(EbbException.Conflict.class);
+
+    assertThat(topics.endOffset(branch, TIMEOUT)).isEqualTo(records);
+  }
+
+  @Test
+  void newerGenerationEndsTheReceiverOfTheOlderOne() throws Exception {
+    one.logs.open(openLog(3, REDO, true));
+    one.startReceiver(3);
+
+    one.logs.open(openLog(4, REDO, true));
+
+    Await.until("the end of the receiver", () -> one.receivers() == 0);
+    assertThatThrownBy(() -> one.durable(3)).isInstanceOf(EbbException.Fenced.class);
+  }
+
+  @Test
+  void receiverOfAnUnreachablePrimaryThatWasReplacedEndsAsFenced() throws Exception {
+    one.logs.open(openLog(3, REDO, true));
+    one.startReceiver(3);
+    assertThatTheReceiverGoesOn(one);
+
+    sighting = Sighting.REPLACED;
+
+    Await.until("the end of the receiver", () -> one.receivers() == 0);
+    assertThatThrownBy(() -> one.durable(3)).isInstanceOf(EbbException.Fenced.class);
+    assertThatThrownBy(() -> one.logs.open(openLog(3, REDO, false)))
+        .isInstanceOf(EbbException.Fenced.class);
+  }
+}
