@@ -9,7 +9,18 @@
  *   new_offset       new_capacity (a power of two) entries: an open-addressing table of files created since
  *   words_offset     (base_count + new_capacity) x 131072 words of 4 bytes, sparse; a word of zero needs no initialising
  *
- * An entry's index is its place in the base table, or base_count + its slot in the new table. It never moves.
+ * A hole of the file that is touched through a mapping is a SIGBUS where the file system is full. So none is: pages of
+ * the new table (header.table_backed) and words (entry.backed_blocks) are allocated before they are first touched, by
+ * a call that can fail, and what is not backed is not looked at: it is empty, and untouched.
+ *
+ * An entry's index is its place in the base table, or base_count + its slot in the new table. It never moves, but in
+ * the new table it is used again: an UNLINKED entry there may be given another name, by ebb_insert, which claims it
+ * (CREATING) for as long as that takes and gives it a new incarnation before it changes the key. Hence
+ *   - a key may be trusted while its phase is held, or between two looks at the incarnation that are equal;
+ *   - who found an entry by name looks at the key again once it holds the phase, and searches again if it differs;
+ *   - what belongs to an incarnation (a descriptor, a fill, a captured block) is checked against it, never the index.
+ * The words of an entry are never reset, only changed by compare-and-set: what is late finds words that it may change
+ * without harm. An entry at the end of a chain of the table may also become empty again; then it has no key.
  *
  * Entry state: a phase in the low byte and sticky flags above it. A phase named ...ING is a lock: the process that
  * set it is the only one to change the entry; everybody else waits, bounded. If that process dies the whole cluster
@@ -54,11 +65,14 @@
 #include <stdint.h>
 
 #define EBB_ARENA_MAGIC UINT64_C(0x414E455241424245) /* "EBBARENA" */
-#define EBB_ARENA_VERSION 1u
+#define EBB_ARENA_VERSION 3u
 #define EBB_BLOCK_SIZE 8192u
 #define EBB_WORDS_PER_ENTRY 131072u
 #define EBB_CHUNK_BLOCKS 1024u
 #define EBB_HEADER_BYTES 4096u
+#define EBB_PAGE_BYTES 4096u
+#define EBB_ENTRIES_PER_PAGE 64u /* of the new table */
+#define EBB_MAX_NEW_CAPACITY 65536u
 
 enum ebb_stat
 {
@@ -88,12 +102,13 @@ struct ebb_header
 	uint64_t generation;            /* 56 */
 	uint32_t first_new_incarnation; /* 64 */
 	uint32_t next_incarnation;      /* 68, atomic */
-	uint32_t new_count;             /* 72, atomic: slots of the new table in use */
+	uint32_t new_count;             /* 72, atomic: slots of the new table that are not empty */
 	uint32_t insert_lock;           /* 76, atomic: 0 or the pid that inserts */
 	uint32_t postmaster_pid;        /* 80 */
 	uint32_t flags;                 /* 84, atomic: EBB_FLAG_* */
 	uint64_t appended;              /* 88, atomic: blocks by which files were extended */
 	uint64_t stats[EBB_STAT_COUNT]; /* 96, atomic */
+	uint64_t table_backed[16];      /* 168, atomic: bit n set = page n of the new table is allocated */
 };
 
 #define EBB_FLAG_CLOSED 1u /* the agent has given this compute up: every miss fails at once */
@@ -132,12 +147,14 @@ enum ebb_phase
 #define EBB_SIZE_CHANGED 0x100u
 
 #define EBB_SLOT_EMPTY 0u
-#define EBB_SLOT_USED 1u /* published after its key; a name keeps its slot for the life of the compute */
+#define EBB_SLOT_USED 1u /* published after its key */
+
+#define EBB_NO_KIND UINT32_MAX /* the kind of an entry that has no key any more */
 
 struct ebb_entry
 {
 	struct ebb_key key;        /* 0 */
-	uint32_t reserved;         /* 20 */
+	uint32_t backed_blocks;    /* 20, atomic, never falls: the words below are allocated; at least lazy_blocks if LIVE */
 	uint32_t incarnation;      /* 24, atomic */
 	uint32_t base_blocks;      /* 28 */
 	uint32_t state;            /* 32, atomic */
@@ -159,6 +176,8 @@ struct ebb_entry
 #define EBB_VERSION 0x100u
 
 _Static_assert(offsetof(struct ebb_header, stats) == 96, "header layout");
+_Static_assert(offsetof(struct ebb_header, table_backed) == 168, "header layout");
+_Static_assert(EBB_PAGE_BYTES == EBB_CHUNK_BLOCKS * sizeof(uint32_t), "a chunk's words are a page");
 _Static_assert(sizeof(struct ebb_header) <= EBB_HEADER_BYTES, "header size");
 _Static_assert(sizeof(struct ebb_entry) == 64, "entry layout");
 

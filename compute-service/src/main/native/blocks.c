@@ -26,13 +26,22 @@ fail(void)
 	return -1;
 }
 
+/* Words that are not backed are untouched, of blocks at or above lazy_blocks: nothing to look at. */
+static inline uint32_t
+backed_end(const struct ebb_entry *entry, uint32_t end)
+{
+	uint32_t backed = ebb_load(&entry->backed_blocks);
+	return end < backed ? end : backed;
+}
+
 bool
 ebb_blocks_ready(const struct ebb_entry *entry, uint32_t first, uint32_t count, uint64_t *version_sum)
 {
 	const uint32_t *words = ebb_words_of(entry);
 	uint32_t lazy_blocks = ebb_load(&entry->lazy_blocks);
 	uint64_t sum = 0;
-	for (uint32_t block = first; block < first + count; block++)
+	uint32_t end = backed_end(entry, first + count);
+	for (uint32_t block = first; block < end; block++)
 	{
 		uint32_t word = ebb_load(&words[block]);
 		if (!is_ready(word, block, lazy_blocks))
@@ -59,7 +68,8 @@ ebb_hydrate(struct ebb_entry *entry, uint32_t incarnation, uint32_t first, uint3
 		uint32_t lazy_blocks = ebb_load(&entry->lazy_blocks);
 		if (ebb_load(&entry->incarnation) != incarnation)
 			return fail();
-		for (uint32_t block = first; block < first + count; block++)
+		uint32_t end = backed_end(entry, first + count);
+		for (uint32_t block = first; block < end; block++)
 		{
 			if (is_ready(ebb_load(&words[block]), block, lazy_blocks))
 				continue;
@@ -88,6 +98,7 @@ note_dirty(struct ebb_entry *entry, uint32_t block)
 		ebb_or(mask, bit);
 }
 
+/* The words are backed. */
 int
 ebb_mark_dirty(struct ebb_entry *entry, uint32_t first, uint32_t end)
 {
@@ -118,12 +129,15 @@ ebb_mark_dirty(struct ebb_entry *entry, uint32_t first, uint32_t end)
  * Marked before the size rises, so that a capture that sees the new size sees them as dirty.
  */
 int
-ebb_note_extension(struct ebb_entry *entry, uint32_t end)
+ebb_note_extension(struct ebb_entry *entry, uint32_t incarnation, uint32_t end)
 {
 	for (;;)
 	{
+		if (ebb_back_words(entry, end) != 0)
+			return -1;
 		uint32_t size = ebb_load(&entry->size_blocks);
-		if (end <= size)
+		/* Of another incarnation: the caller's file has been unlinked, and its size is nobody's business. */
+		if (end <= size || ebb_load(&entry->incarnation) != incarnation)
 			return 0;
 		if (ebb_mark_dirty(entry, size, end) != 0)
 			return -1;
@@ -165,7 +179,7 @@ ebb_write_begin(struct ebb_entry *entry, uint32_t incarnation, uint64_t offset, 
 	uint32_t *words = ebb_words_of(entry);
 	uint32_t first = (uint32_t) (offset / EBB_BLOCK_SIZE);
 	uint32_t end = (uint32_t) ((offset + length + EBB_BLOCK_SIZE - 1) / EBB_BLOCK_SIZE);
-	if (end > ebb_load(&entry->size_blocks) && ebb_note_extension(entry, end) != 0)
+	if (end > ebb_load(&entry->size_blocks) && ebb_note_extension(entry, incarnation, end) != 0)
 		return -1;
 	uint32_t lazy_blocks = ebb_load(&entry->lazy_blocks);
 	for (uint32_t block = first; block < end; block++)
@@ -221,6 +235,7 @@ int
 ebb_wait_fillers(struct ebb_entry *entry, uint32_t first, uint32_t end)
 {
 	const uint32_t *words = ebb_words_of(entry);
+	end = backed_end(entry, end);
 	for (uint32_t block = first; block < end; block++)
 	{
 		struct ebb_wait wait;
@@ -239,6 +254,7 @@ void
 ebb_forget_absent(struct ebb_entry *entry, uint32_t first, uint32_t end)
 {
 	uint32_t *words = ebb_words_of(entry);
+	end = backed_end(entry, end);
 	for (uint32_t block = first; block < end; block++)
 	{
 		uint32_t word = ebb_load(&words[block]);

@@ -285,9 +285,10 @@ static FILE *
 do_fopen(const char *name, const char *path, const char *mode)
 {
 	struct ebb_entry *entry;
+	uint32_t incarnation;
 	fopen_function real = (fopen_function) dlsym(RTLD_NEXT, name);
 	/* stdio reads and writes inside libc, unseen by the shim: only reading, of a file that is wholly present. */
-	if (ebb_appear(AT_FDCWD, path, &entry) < 0)
+	if (ebb_appear(AT_FDCWD, path, &entry, &incarnation) < 0)
 		return NULL;
 	if (entry != NULL)
 	{
@@ -296,7 +297,7 @@ do_fopen(const char *name, const char *path, const char *mode)
 			fail();
 			return NULL;
 		}
-		if (ebb_hydrate_all(entry) != 0)
+		if (ebb_hydrate_all(entry, incarnation) != 0)
 			return NULL;
 	}
 	return real(path, mode);
@@ -359,6 +360,13 @@ raw_write(const struct io *io)
 
 #define SETTLE_ROUNDS 64
 
+/* Of a file that has been unlinked. That of a snapshot may have holes that were never filled: never zeroes for those. */
+static ssize_t
+stale_read(ssize_t n, uint32_t incarnation)
+{
+	return n > 0 && incarnation < ebb_header->first_new_incarnation ? fail() : n;
+}
+
 static ssize_t
 tracked_read(uint64_t mapping, const struct io *io)
 {
@@ -367,11 +375,7 @@ tracked_read(uint64_t mapping, const struct io *io)
 	if (io->length == 0 || io->offset < 0)
 		return raw_read(io);
 	if (is_stale(mapping, entry))
-	{
-		/* The unlinked file of a snapshot may have holes that were never filled: never zeroes for those. */
-		ssize_t n = raw_read(io);
-		return n > 0 && incarnation < ebb_header->first_new_incarnation ? fail() : n;
-	}
+		return stale_read(raw_read(io), incarnation);
 	uint64_t first = (uint64_t) io->offset / EBB_BLOCK_SIZE;
 	uint64_t end = ((uint64_t) io->offset + io->length + EBB_BLOCK_SIZE - 1) / EBB_BLOCK_SIZE;
 	if (first >= EBB_WORDS_PER_ENTRY)
@@ -385,10 +389,15 @@ tracked_read(uint64_t mapping, const struct io *io)
 		uint64_t after;
 		while (!ebb_blocks_ready(entry, (uint32_t) first, count, &before))
 		{
+			if (is_stale(mapping, entry))
+				return stale_read(raw_read(io), incarnation);
 			if (ebb_hydrate(entry, incarnation, (uint32_t) first, count) != 0)
 				return -1;
 		}
 		ssize_t n = raw_read(io);
+		/* Then the words that were looked at may be another file's. */
+		if (is_stale(mapping, entry))
+			return stale_read(n, incarnation);
 		/*
 		 * Still present, in the same version: what was read is the block's content. A block that is only being
 		 * written to over and over may be torn, as PostgreSQL allows for without the shim; one that was evicted may
@@ -818,17 +827,21 @@ do_truncate(const char *path, off_t length)
 	struct ebb_entry *entry;
 	for (int rounds = 0; rounds < 1000; rounds++)
 	{
-		if (ebb_appear(AT_FDCWD, path, &entry) < 0)
+		uint32_t incarnation;
+		if (ebb_appear(AT_FDCWD, path, &entry, &incarnation) < 0)
 			return -1;
 		if (entry == NULL)
 			return (int) syscall(SYS_truncate, path, length);
-		uint32_t incarnation = ebb_load(&entry->incarnation);
 		uint32_t phase = ebb_load(&entry->state) & EBB_PHASE_MASK;
+		if (ebb_load(&entry->incarnation) != incarnation)
+			continue;
 		if (phase == EBB_UNLINKED)
 			return (int) syscall(SYS_truncate, path, length);
 		if (phase == EBB_LIVE)
 		{
 			int rc = ebb_resize(entry, incarnation, -1, path, length);
+			if (rc != 0 && errno == ESTALE)
+				continue;
 			if (rc != 0 && errno == ENOENT && ebb_load(&entry->incarnation) == incarnation)
 				return fail();
 			return rc;
@@ -867,7 +880,7 @@ allocation_begin(uint64_t mapping, off_t offset, off_t length)
 		return -1;
 	}
 	uint32_t end = (uint32_t) (((uint64_t) offset + (uint64_t) length + EBB_BLOCK_SIZE - 1) / EBB_BLOCK_SIZE);
-	return end > ebb_load(&entry->size_blocks) ? ebb_note_extension(entry, end) : 0;
+	return end > ebb_load(&entry->size_blocks) ? ebb_note_extension(entry, (uint32_t) mapping, end) : 0;
 }
 
 static int
@@ -1010,9 +1023,9 @@ copy_file_range(int in, off64_t *in_offset, int out, off64_t *out_offset, size_t
 	do \
 	{ \
 		struct ebb_entry *entry_; \
-		if (ebb_appear((dirfd), (path), &entry_) < 0) \
+		uint32_t incarnation_; \
+		if (ebb_appear((dirfd), (path), &entry_, &incarnation_) < 0) \
 			return -1; \
-		uint32_t incarnation_ = entry_ == NULL ? 0 : ebb_load(&entry_->incarnation); \
 		return named((call), entry_, incarnation_); \
 	} while (0)
 

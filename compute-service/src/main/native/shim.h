@@ -17,6 +17,12 @@ uint32_t *ebb_words_of(const struct ebb_entry *entry);
 struct ebb_entry *ebb_find_base(const struct ebb_key *key);
 struct ebb_entry *ebb_find(const struct ebb_key *key);
 struct ebb_entry *ebb_insert(const struct ebb_key *key);
+bool ebb_has_key(const struct ebb_entry *entry, const struct ebb_key *key);
+/* Whether it had this key and this incarnation, at one moment since the incarnation was read from it. */
+bool ebb_is(const struct ebb_entry *entry, const struct ebb_key *key, uint32_t incarnation);
+bool ebb_move(struct ebb_entry *entry, enum ebb_phase from, enum ebb_phase to);
+/* Makes sure that the words of the blocks below `end` may be touched; -1 with errno, ENOSPC as a rule. */
+int ebb_back_words(struct ebb_entry *entry, uint32_t end);
 void ebb_base_range(const struct ebb_key *directory, uint32_t *low, uint32_t *high);
 uint32_t ebb_next_incarnation(void);
 void ebb_count(enum ebb_stat stat, uint64_t n);
@@ -39,7 +45,7 @@ int ebb_hydrate(struct ebb_entry *entry, uint32_t incarnation, uint32_t first, u
 int ebb_write_begin(struct ebb_entry *entry, uint32_t incarnation, uint64_t offset, uint64_t length);
 void ebb_write_end(struct ebb_entry *entry, uint64_t offset, uint64_t length, uint64_t written);
 int ebb_mark_dirty(struct ebb_entry *entry, uint32_t first, uint32_t end);
-int ebb_note_extension(struct ebb_entry *entry, uint32_t end);
+int ebb_note_extension(struct ebb_entry *entry, uint32_t incarnation, uint32_t end);
 int ebb_wait_fillers(struct ebb_entry *entry, uint32_t first, uint32_t end);
 void ebb_forget_absent(struct ebb_entry *entry, uint32_t first, uint32_t end);
 
@@ -48,11 +54,14 @@ int ebb_settled_phase(struct ebb_entry *entry);
 int ebb_materialise(struct ebb_entry *entry, int dirfd, const char *path);
 int ebb_open(int dirfd, const char *path, int flags, mode_t mode, const struct ebb_key *key);
 int ebb_unlink(int dirfd, const char *path, const struct ebb_key *key);
-/* Truncates or extends to `length`; `path` is used when fd is -1. */
+/* Truncates or extends to `length`; `path` is used when fd is -1: then ESTALE says that it names another file now. */
 int ebb_resize(struct ebb_entry *entry, uint32_t incarnation, int fd, const char *path, off_t length);
-int ebb_hydrate_all(struct ebb_entry *entry);
-/* Makes the file visible on disk before a call that only names it. 1: go on and do the call; -1: errno is set. */
-int ebb_appear(int dirfd, const char *path, struct ebb_entry **entry);
+int ebb_hydrate_all(struct ebb_entry *entry, uint32_t incarnation);
+/*
+ * Makes the file visible on disk before a call that only names it. 1: go on and do the call, *entry is NULL if it is
+ * not tracked, and of *incarnation otherwise; -1: errno is set.
+ */
+int ebb_appear(int dirfd, const char *path, struct ebb_entry **entry, uint32_t *incarnation);
 
 /* paths.c */
 extern char ebb_datadir[4096];

@@ -1,5 +1,6 @@
 package dev.ebb.computeservice;
 
+import dev.ebb.computeservice.blockmap.ArenaDirectory;
 import dev.ebb.computeservice.blockmap.NativeFiles;
 import dev.ebb.computeservice.blockmap.ShimSymbols;
 import dev.ebb.computeservice.postgres.OsUser;
@@ -7,13 +8,9 @@ import dev.ebb.computeservice.postgres.Trees;
 import dev.ebb.shared.error.EbbException;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFileAttributes;
-import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
-import java.util.Set;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -33,7 +30,7 @@ final class CacheDirectory {
         Files.createDirectories(directory);
         Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
       }
-      requireReachable(config.cacheDir(), user);
+      user.requireReach(config.cacheDir());
       if (config.runDir().toString().length() > MAX_RUN_PATH) {
         throw new EbbException.Invalid(
             "the path "
@@ -43,33 +40,12 @@ final class CacheDirectory {
                 + (MAX_RUN_PATH - 10)
                 + " characters");
       }
-      for (Path leftovers : List.of(config.computesDir(), config.runDir(), config.arenasDir())) {
+      for (Path leftovers : List.of(config.computesDir(), config.runDir())) {
         clear(leftovers);
       }
     } catch (IOException e) {
       throw new EbbException.Unavailable(
           "the cache directory " + config.cacheDir() + " cannot be used: " + e, e);
-    }
-  }
-
-  /** PostgreSQL's user must be able to pass every directory above. */
-  private static void requireReachable(Path directory, OsUser user) throws IOException {
-    if (!user.switched()) {
-      return;
-    }
-    for (Path at = directory; at != null; at = at.getParent()) {
-      var attributes =
-          Files.readAttributes(at, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-      Set<PosixFilePermission> permissions = attributes.permissions();
-      boolean owns = attributes.owner().getName().equals(user.name());
-      if (!owns && !permissions.contains(PosixFilePermission.OTHERS_EXECUTE)) {
-        throw new EbbException.Invalid(
-            "PostgreSQL runs as the user \""
-                + user.name()
-                + "\", who may not enter "
-                + at
-                + ": use a cache directory elsewhere, such as /var/tmp/ebb");
-      }
     }
   }
 
@@ -109,6 +85,15 @@ final class CacheDirectory {
           process.destroyForcibly();
           process.onExit().orTimeout(10, java.util.concurrent.TimeUnit.SECONDS).join();
         });
+  }
+
+  /** After {@link #prepare}: the computes that used the block maps of a predecessor have ended. */
+  static ArenaDirectory openArenas(ComputeServiceConfig config) {
+    try {
+      return ArenaDirectory.open(config.arenasDir());
+    } catch (IOException e) {
+      throw new EbbException.Unavailable("there is no place for block maps: " + e, e);
+    }
   }
 
   static NativeFiles unpackNatives(ComputeServiceConfig config, OsUser user) {

@@ -1,5 +1,6 @@
 package dev.ebb.computeservice;
 
+import dev.ebb.computeservice.blockmap.ArenaDirectory;
 import dev.ebb.computeservice.blockmap.NativeFiles;
 import dev.ebb.computeservice.lifecycle.AdminPasswords;
 import dev.ebb.computeservice.lifecycle.Host;
@@ -25,10 +26,13 @@ import dev.ebb.shared.store.ObjectStore;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
+import java.io.IOException;
 import java.time.Clock;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A host: runs computes and makes databases. Answers {@link ComputeMessage} requests and announces
@@ -37,6 +41,7 @@ import org.jspecify.annotations.Nullable;
  * <p>A verticle for its life cycle only: all the work blocks, on virtual threads of its own.
  */
 public final class ComputeService extends VerticleBase {
+  private static final Logger log = LoggerFactory.getLogger(ComputeService.class);
   private static final long ANNOUNCE_EVERY_MS = 1_000;
 
   /** A compute whose host has stopped to answer for it ends itself after so long. */
@@ -48,6 +53,7 @@ public final class ComputeService extends VerticleBase {
   private final ExecutorService tasks = Executors.newVirtualThreadPerTaskExecutor();
   private @Nullable Host host;
   private @Nullable Bus bus;
+  private volatile @Nullable ArenaDirectory arenas;
   private long timer = -1;
 
   /**
@@ -83,11 +89,22 @@ public final class ComputeService extends VerticleBase {
   }
 
   private void startBlocking() {
+    try {
+      startParts();
+    } catch (RuntimeException e) {
+      closeArenas();
+      throw e;
+    }
+  }
+
+  private void startParts() {
     var newBus = new Bus(vertx);
     bus = newBus;
     var blocking = new BlockingBus(newBus);
     OsUser user = OsUser.choose(config.osUser());
     CacheDirectory.prepare(config, user);
+    ArenaDirectory newArenas = CacheDirectory.openArenas(config);
+    arenas = newArenas;
     PostgresBinaries binaries =
         PostgresBinaries.unpack(config.cacheDir().resolve("postgres"), user);
     NativeFiles natives = CacheDirectory.unpackNatives(config, user);
@@ -99,7 +116,7 @@ public final class ComputeService extends VerticleBase {
     var plain = new SupervisedLauncher(natives.supervisor(), null, LEASE_SECONDS, 0);
     var shimmed =
         new SupervisedLauncher(natives.supervisor(), natives.pageShim(), LEASE_SECONDS, 0);
-    var instances = new PostgresInstances(config, pages, binaries, user, shimmed);
+    var instances = new PostgresInstances(config, newArenas.path(), pages, binaries, user, shimmed);
     var context =
         new PrimaryContext(
             vertx,
@@ -164,10 +181,22 @@ public final class ComputeService extends VerticleBase {
               if (closing != null) {
                 closing.close();
               }
+              closeArenas();
             })
         .eventually(() -> {
           vertx.cancelTimer(timer);
           return Future.succeededFuture();
         });
+  }
+
+  private void closeArenas() {
+    ArenaDirectory closing = arenas;
+    if (closing != null) {
+      try {
+        closing.close();
+      } catch (IOException e) {
+        log.warn("{} could not be deleted: {}", closing.path(), e.toString());
+      }
+    }
   }
 }

@@ -1,7 +1,6 @@
 package dev.ebb.computeservice;
 
 import dev.ebb.shared.model.Secret;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -36,8 +35,6 @@ public record ComputeServiceConfig(
     long captureIntervalMs,
     long startTimeoutMs,
     long stopTimeoutMs) {
-
-  private static final Path SHARED_MEMORY = Path.of("/dev/shm");
 
   public ComputeServiceConfig {
     var violations = new ArrayList<String>();
@@ -99,14 +96,9 @@ public record ComputeServiceConfig(
     return List.of(cacheDir, computesDir(), runDir(), arenasDir());
   }
 
-  /**
-   * Where the block maps are: on a memory file system where there is one, since every block that is
-   * written changes a word there, and since a full disk under a mapped file would be a SIGBUS.
-   */
+  /** Where the block maps are on a machine without a memory file system. */
   public Path arenasDir() {
-    return Files.isWritable(SHARED_MEMORY)
-        ? SHARED_MEMORY.resolve("ebb-" + Integer.toHexString(cacheDir.toString().hashCode()))
-        : cacheDir.resolve("arenas");
+    return cacheDir.resolve("arenas");
   }
 
   /** One directory for each running compute. */

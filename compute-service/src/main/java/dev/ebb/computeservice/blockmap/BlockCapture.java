@@ -7,12 +7,12 @@ import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One capture's pass over the block map (storage rules 14 and 38). Use: {@link #run} after the
@@ -30,6 +30,9 @@ public final class BlockCapture {
   private final SortedMap<Integer, BitSet> captured = new TreeMap<>();
   private final ByteBuffer page = ByteBuffer.allocateDirect(FileKey.BLOCK_BYTES);
 
+  /** Of the file that is being captured: how many of its blocks the manifest will have. */
+  private int end;
+
   /**
    * @param settleMs how long to wait for one block or file that is being changed
    */
@@ -45,15 +48,19 @@ public final class BlockCapture {
    * @throws IOException if a file does not settle, cannot be read, or the visitor fails: abort then
    */
   public List<BlockFile> run(PageVisitor visitor) throws IOException {
-    List<BlockFile> table = new ArrayList<>();
+    SortedMap<FileKey, BlockFile> table = new TreeMap<>();
     for (int entry : map.entries()) {
       BlockFile file = captureFile(entry, visitor);
-      if (file.blocks() >= 0) {
-        table.add(file);
+      if (file != null) {
+        // A name that was dropped and made again meanwhile may have had two entries.
+        table.merge(file.key(), file, BlockCapture::newer);
       }
     }
-    table.sort((a, b) -> a.key().compareTo(b.key()));
-    return table;
+    return List.copyOf(table.values());
+  }
+
+  private static BlockFile newer(BlockFile a, BlockFile b) {
+    return Integer.compareUnsigned(a.incarnation(), b.incarnation()) > 0 ? a : b;
   }
 
   /** How many blocks were handed over, each counted once. */
@@ -86,15 +93,15 @@ public final class BlockCapture {
     captured.clear();
   }
 
-  /** The file with a size of -1 if it does not exist. */
-  private BlockFile captureFile(int entry, PageVisitor visitor) throws IOException {
+  /** The entry's file as it is captured; null where there is none. */
+  private @Nullable BlockFile captureFile(int entry, PageVisitor visitor) throws IOException {
     long deadline = System.nanoTime() + settleNanos;
     while (true) {
-      FileStatus status = map.status(entry);
-      FileKey key = status.key();
-      if (status.phase() == Phase.UNLINKED) {
-        return new BlockFile(key, status.incarnation(), -1);
+      FileStatus status = map.find(entry);
+      if (status == null || status.phase() == Phase.UNLINKED) {
+        return null;
       }
+      FileKey key = status.key();
       if (status.phase() == Phase.VIRTUAL
           || (status.phase() == Phase.LIVE && !status.touched() && !status.sizeChanged())) {
         return new BlockFile(key, status.incarnation(), status.blocks());
@@ -119,12 +126,15 @@ public final class BlockCapture {
       }
       int onDisk = (int) ((channel.size() + FileKey.BLOCK_BYTES - 1) / FileKey.BLOCK_BYTES);
       int blocks = Math.min(claimed, onDisk);
+      end = blocks;
       for (int half = 0; half < 2; half++) {
         long chunks = map.takeDirtyChunks(entry, half);
         try {
           while (chunks != 0) {
             int chunk = half * 64 + Long.numberOfTrailingZeros(chunks);
-            captureChunk(entry, status, chunk, blocks, channel, visitor);
+            if (!captureChunk(entry, status, chunk, blocks, channel, visitor)) {
+              return -1;
+            }
             chunks &= chunks - 1;
           }
         } finally {
@@ -135,11 +145,12 @@ public final class BlockCapture {
           }
         }
       }
-      return blocks;
+      return end;
     }
   }
 
-  private void captureChunk(
+  /** False where the entry is another incarnation's by now. */
+  private boolean captureChunk(
       int entry, FileStatus status, int chunk, int blocks, FileChannel channel, PageVisitor visitor)
       throws IOException {
     int first = chunk * BlockMap.CHUNK_BLOCKS;
@@ -147,16 +158,36 @@ public final class BlockCapture {
       if ((map.word(entry, block) & BlockMap.DIRTY) == 0) {
         continue;
       }
-      if (block >= blocks || !captureBlock(entry, block, channel)) {
-        map.noteDirty(entry, block); // beyond the end: dirty until the file reaches it again
-        continue;
+      Outcome outcome =
+          block >= blocks
+              ? Outcome.BEYOND_THE_END
+              : captureBlock(entry, status.incarnation(), block, channel);
+      switch (outcome) {
+        case READ -> visitor.page(status.key(), status.incarnation(), block, page);
+        // Dirty until the file reaches it again. Where it was truncated meanwhile it counts as
+        // shorter: a manifest must not have a block without its page, while replay, which has
+        // the truncation before it, makes do with a file that is too short.
+        case BEYOND_THE_END -> {
+          end = Math.min(end, block);
+          map.noteDirty(entry, block);
+        }
+        case OTHER_FILE -> {
+          return false;
+        }
       }
-      visitor.page(status.key(), status.incarnation(), block, page);
     }
+    return true;
   }
 
-  /** Reads one dirty block in a settled version; false if the file now ends before it. */
-  private boolean captureBlock(int entry, int block, FileChannel channel) throws IOException {
+  private enum Outcome {
+    READ,
+    BEYOND_THE_END,
+    OTHER_FILE
+  }
+
+  /** Reads one dirty block in a settled version. */
+  private Outcome captureBlock(int entry, int incarnation, int block, FileChannel channel)
+      throws IOException {
     long deadline = System.nanoTime() + settleNanos;
     while (true) {
       int word = map.word(entry, block);
@@ -165,13 +196,18 @@ public final class BlockCapture {
       int claimed = (word & ~BlockMap.DIRTY) | BlockMap.CAPTURING;
       if (settled && map.casWord(entry, block, word, claimed)) {
         captured.computeIfAbsent(entry, _ -> new BitSet()).set(block);
+        if (map.incarnation(entry) != incarnation) {
+          // What was claimed is the block of a file that came after ours: it is still to be read.
+          giveBack(entry, block);
+          return Outcome.OTHER_FILE;
+        }
         boolean whole = LocalFiles.readBlock(channel, block, page);
         if (map.word(entry, block) == claimed) {
           if (whole) {
-            return true;
+            return Outcome.READ;
           }
           giveBack(entry, block);
-          return false;
+          return Outcome.BEYOND_THE_END;
         }
       }
       pause(deadline, "block " + block + " of " + map.key(entry) + " does not settle");

@@ -6,6 +6,7 @@ import dev.ebb.shared.page.FileKey;
 import dev.ebb.shared.page.FileKey.Kind;
 import dev.ebb.shared.page.Manifest.BlockFile;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -14,12 +15,17 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.Set;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The agent's side of the arena, the one memory-mapped file in which shim and agent keep a word for
@@ -40,13 +46,16 @@ import java.util.OptionalInt;
 public final class BlockMap implements AutoCloseable {
 
   static final long MAGIC = 0x414E455241424245L; // "EBBARENA"
-  static final int VERSION = 1;
+  static final int VERSION = 3;
   static final int WORDS_PER_ENTRY = FileKey.BLOCKS_PER_SEGMENT;
   static final int CHUNK_BLOCKS = 1024;
   static final int HEADER_BYTES = 4096;
   static final int ENTRY_BYTES = 64;
+  private static final int ENTRIES_PER_PAGE = 64;
+  private static final int PAGE_BYTES = 4096;
+  private static final int MAX_NEW_CAPACITY = 1 << 16;
 
-  /** Room for files created while one compute runs: 64 Ki names, 4 MB plus what is touched. */
+  /** Room for files made since the snapshot that exist at one time: 64 Ki. */
   public static final int DEFAULT_NEW_CAPACITY = 1 << 16;
 
   private static final int H_MAGIC = 0;
@@ -65,6 +74,7 @@ public final class BlockMap implements AutoCloseable {
   private static final int H_POSTMASTER_PID = 80;
   private static final int H_FLAGS = 84;
   private static final int H_STATS = 96;
+  private static final int H_TABLE_BACKED = 168;
 
   private static final int FLAG_CLOSED = 1;
 
@@ -73,6 +83,7 @@ public final class BlockMap implements AutoCloseable {
   private static final int E_RELATION = 8;
   private static final int E_FORK = 12;
   private static final int E_SEGMENT = 16;
+  private static final int E_BACKED_BLOCKS = 20;
   private static final int E_INCARNATION = 24;
   private static final int E_BASE_BLOCKS = 28;
   private static final int E_STATE = 32;
@@ -84,6 +95,7 @@ public final class BlockMap implements AutoCloseable {
   private static final int PHASE_MASK = 0xff;
   private static final int SIZE_CHANGED = 0x100;
   private static final int SLOT_USED = 1;
+  private static final int NO_KIND = -1;
 
   static final int UNTOUCHED = 0;
   static final int FILLING = 1;
@@ -98,6 +110,7 @@ public final class BlockMap implements AutoCloseable {
   private static final VarHandle INT = ValueLayout.JAVA_INT.varHandle();
   private static final VarHandle LONG = ValueLayout.JAVA_LONG.varHandle();
 
+  private final FileChannel file;
   private final Arena lifetime;
   private final MemorySegment memory;
   private final int baseCount;
@@ -105,7 +118,8 @@ public final class BlockMap implements AutoCloseable {
   private final long newOffset;
   private final long wordsOffset;
 
-  private BlockMap(Arena lifetime, MemorySegment memory) {
+  private BlockMap(FileChannel file, Arena lifetime, MemorySegment memory) {
+    this.file = file;
     this.lifetime = lifetime;
     this.memory = memory;
     this.baseCount = memory.get(ValueLayout.JAVA_INT, H_BASE_COUNT);
@@ -118,74 +132,110 @@ public final class BlockMap implements AutoCloseable {
    * Makes the arena of one compute, before its {@code postgres} starts. Every file starts virtual:
    * not on the local disk, all its blocks absent.
    *
-   * @param file the arena's file; must not exist
+   * @param file the arena's file; must not exist. This process's alone until it is given away
    * @param generation the primary's generation, for whoever looks at the file later
    * @param nextIncarnation larger than every incarnation in {@code files}
    * @param files the files of the snapshot, sorted by key, without duplicates
-   * @param newCapacity how many new names this compute may create: a power of two
+   * @param newCapacity how many files that are not in {@code files} may exist at one time: a power
+   *     of two
    */
   public static BlockMap create(
       Path file, long generation, int nextIncarnation, List<BlockFile> files, int newCapacity)
       throws IOException {
-    if (Integer.bitCount(newCapacity) != 1) {
-      throw new IllegalArgumentException("newCapacity is not a power of two: " + newCapacity);
+    if (Integer.bitCount(newCapacity) != 1 || newCapacity > MAX_NEW_CAPACITY) {
+      throw new IllegalArgumentException(
+          "newCapacity is not a power of two up to " + MAX_NEW_CAPACITY + ": " + newCapacity);
     }
     long newOffset = pageAligned(HEADER_BYTES + (long) files.size() * ENTRY_BYTES);
     long wordsOffset = pageAligned(newOffset + (long) newCapacity * ENTRY_BYTES);
-    long total = wordsOffset + ((long) files.size() + newCapacity) * WORDS_PER_ENTRY * 4L;
-    try (FileChannel channel =
+    long total = total(files.size(), newCapacity, wordsOffset);
+    ByteBuffer head = head(generation, nextIncarnation, files, newCapacity, newOffset, wordsOffset);
+    // CREATE_NEW is O_EXCL: neither a file nor a link that somebody put there.
+    FileChannel channel =
         FileChannel.open(
             file,
-            StandardOpenOption.CREATE_NEW,
-            StandardOpenOption.READ,
-            StandardOpenOption.WRITE)) {
-      ByteBuffer head =
-          ByteBuffer.allocate(HEADER_BYTES + files.size() * ENTRY_BYTES)
-              .order(ByteOrder.LITTLE_ENDIAN);
-      head.putLong(H_MAGIC, MAGIC)
-          .putInt(H_VERSION, VERSION)
-          .putInt(H_BLOCK_SIZE, FileKey.BLOCK_BYTES)
-          .putInt(H_BASE_COUNT, files.size())
-          .putInt(H_NEW_CAPACITY, newCapacity)
-          .putLong(H_BASE_OFFSET, HEADER_BYTES)
-          .putLong(H_NEW_OFFSET, newOffset)
-          .putLong(H_WORDS_OFFSET, wordsOffset)
-          .putLong(H_TOTAL_BYTES, total)
-          .putLong(H_GENERATION, generation)
-          .putInt(H_FIRST_NEW_INCARNATION, nextIncarnation)
-          .putInt(H_NEXT_INCARNATION, nextIncarnation);
-      BlockFile previous = null;
-      int at = HEADER_BYTES;
-      for (BlockFile base : files) {
-        if (previous != null && previous.key().compareTo(base.key()) >= 0) {
-          throw new IllegalArgumentException(
-              "files are not sorted: " + previous.key() + " before " + base.key());
-        }
-        if (Integer.compareUnsigned(base.incarnation(), nextIncarnation) >= 0
-            || base.blocks() < 0
-            || base.blocks() > WORDS_PER_ENTRY) {
-          throw new IllegalArgumentException("not a valid file: " + base);
-        }
-        previous = base;
-        FileKey key = base.key();
-        head.putInt(at + E_KIND, key.kind().code())
-            .putInt(at + E_DATABASE, key.database())
-            .putInt(at + E_RELATION, key.relation())
-            .putInt(at + E_FORK, key.fork())
-            .putInt(at + E_SEGMENT, key.segment())
-            .putInt(at + E_INCARNATION, base.incarnation())
-            .putInt(at + E_BASE_BLOCKS, base.blocks())
-            .putInt(at + E_SLOT, SLOT_USED)
-            .putInt(at + E_LAZY_BLOCKS, base.blocks())
-            .putInt(at + E_SIZE_BLOCKS, base.blocks());
-        at += ENTRY_BYTES;
-      }
+            Set.of(
+                StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE),
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+    try {
       while (head.hasRemaining()) {
         channel.write(head, head.position());
       }
       channel.write(ByteBuffer.wrap(new byte[1]), total - 1);
       return map(channel);
+    } catch (IOException | RuntimeException e) {
+      channel.close();
+      Files.deleteIfExists(file);
+      if (e instanceof IOException full) {
+        throw new IOException(
+            "the block map of "
+                + files.size()
+                + " files cannot be made in "
+                + file.getParent()
+                + ", which needs room for "
+                + head.capacity()
+                + " bytes and more as files are used: "
+                + full.getMessage(),
+            full);
+      }
+      throw e;
     }
+  }
+
+  private static ByteBuffer head(
+      long generation,
+      int nextIncarnation,
+      List<BlockFile> files,
+      int newCapacity,
+      long newOffset,
+      long wordsOffset) {
+    long total = total(files.size(), newCapacity, wordsOffset);
+    ByteBuffer head =
+        ByteBuffer.allocate(HEADER_BYTES + files.size() * ENTRY_BYTES)
+            .order(ByteOrder.LITTLE_ENDIAN);
+    head.putLong(H_MAGIC, MAGIC)
+        .putInt(H_VERSION, VERSION)
+        .putInt(H_BLOCK_SIZE, FileKey.BLOCK_BYTES)
+        .putInt(H_BASE_COUNT, files.size())
+        .putInt(H_NEW_CAPACITY, newCapacity)
+        .putLong(H_BASE_OFFSET, HEADER_BYTES)
+        .putLong(H_NEW_OFFSET, newOffset)
+        .putLong(H_WORDS_OFFSET, wordsOffset)
+        .putLong(H_TOTAL_BYTES, total)
+        .putLong(H_GENERATION, generation)
+        .putInt(H_FIRST_NEW_INCARNATION, nextIncarnation)
+        .putInt(H_NEXT_INCARNATION, nextIncarnation);
+    BlockFile previous = null;
+    int at = HEADER_BYTES;
+    for (BlockFile base : files) {
+      if (previous != null && previous.key().compareTo(base.key()) >= 0) {
+        throw new IllegalArgumentException(
+            "files are not sorted: " + previous.key() + " before " + base.key());
+      }
+      if (Integer.compareUnsigned(base.incarnation(), nextIncarnation) >= 0
+          || base.blocks() < 0
+          || base.blocks() > WORDS_PER_ENTRY) {
+        throw new IllegalArgumentException("not a valid file: " + base);
+      }
+      previous = base;
+      FileKey key = base.key();
+      head.putInt(at + E_KIND, key.kind().code())
+          .putInt(at + E_DATABASE, key.database())
+          .putInt(at + E_RELATION, key.relation())
+          .putInt(at + E_FORK, key.fork())
+          .putInt(at + E_SEGMENT, key.segment())
+          .putInt(at + E_INCARNATION, base.incarnation())
+          .putInt(at + E_BASE_BLOCKS, base.blocks())
+          .putInt(at + E_SLOT, SLOT_USED)
+          .putInt(at + E_LAZY_BLOCKS, base.blocks())
+          .putInt(at + E_SIZE_BLOCKS, base.blocks());
+      at += ENTRY_BYTES;
+    }
+    return head;
+  }
+
+  private static long total(int baseCount, int newCapacity, long wordsOffset) {
+    return wordsOffset + ((long) baseCount + newCapacity) * WORDS_PER_ENTRY * 4L;
   }
 
   @SuppressWarnings("MustBeClosedChecker") // the map owns it, and closes it
@@ -193,7 +243,7 @@ public final class BlockMap implements AutoCloseable {
     Arena lifetime = Arena.ofShared();
     try {
       MemorySegment memory = channel.map(MapMode.READ_WRITE, 0, channel.size(), lifetime);
-      return new BlockMap(lifetime, memory);
+      return new BlockMap(channel, lifetime, memory);
     } catch (IOException | RuntimeException e) {
       lifetime.close();
       throw e;
@@ -233,7 +283,10 @@ public final class BlockMap implements AutoCloseable {
     return (long) LONG.getVolatile(memory, (long) H_STATS + 8L * index);
   }
 
-  /** The entry of a file of the snapshot, or of one created since; also when it is unlinked. */
+  /**
+   * The entry of a file of the snapshot, or of one created since; also when it is unlinked. One
+   * that was created since may be another file's by the time that it is looked at.
+   */
   public OptionalInt find(FileKey key) {
     int low = 0;
     int high = baseCount - 1;
@@ -256,16 +309,22 @@ public final class BlockMap implements AutoCloseable {
     int at = hash(key) & (newCapacity - 1);
     for (int probes = 0; probes < newCapacity; probes++) {
       int entry = baseCount + at;
-      int slot = intAt(entry, E_SLOT);
-      if (slot == SLOT_USED && key(entry).equals(key)) {
-        return OptionalInt.of(entry);
-      }
-      if (slot == 0) {
+      if (!isUsed(at)) {
         break;
+      }
+      if (RawKey.of(this, entry).is(key)) {
+        return OptionalInt.of(entry);
       }
       at = (at + 1) & (newCapacity - 1);
     }
     return OptionalInt.empty();
+  }
+
+  /** Whether a place of the new table has a name; what is not backed must not be touched. */
+  private boolean isUsed(int slot) {
+    int page = slot / ENTRIES_PER_PAGE;
+    long backed = (long) LONG.getVolatile(memory, (long) H_TABLE_BACKED + 8L * (page >> 6));
+    return (backed & (1L << (page & 63))) != 0 && intAt(baseCount + slot, E_SLOT) == SLOT_USED;
   }
 
   /** As {@code hash} in arena.c. */
@@ -282,19 +341,38 @@ public final class BlockMap implements AutoCloseable {
     return (int) h;
   }
 
-  /** One entry as it is now. */
+  /** One entry as it is now: all of it of one incarnation. It must have a name. */
   public FileStatus status(int entry) {
-    int incarnation = incarnation(entry);
-    int state = intAt(entry, E_STATE);
-    return new FileStatus(
-        entry,
-        key(entry),
-        incarnation,
-        Phase.ofCode(state & PHASE_MASK),
-        sizeBlocks(entry),
-        Integer.compareUnsigned(incarnation, intAt0(H_FIRST_NEW_INCARNATION)) < 0,
-        touched(entry),
-        (state & SIZE_CHANGED) != 0);
+    FileStatus status = find(entry);
+    if (status == null) {
+      throw new IllegalArgumentException("entry " + entry + " has no name any more");
+    }
+    return status;
+  }
+
+  /** One entry as it is now; null where it has no name any more, or is just being given one. */
+  @Nullable FileStatus find(int entry) {
+    while (true) {
+      int incarnation = incarnation(entry);
+      int state = intAt(entry, E_STATE);
+      int blocks = sizeBlocks(entry);
+      boolean touched = touched(entry);
+      RawKey key = RawKey.of(this, entry);
+      if (key.kind() == NO_KIND) {
+        return null;
+      }
+      if (incarnation(entry) == incarnation) {
+        return new FileStatus(
+            entry,
+            key.toKey(),
+            incarnation,
+            Phase.ofCode(state & PHASE_MASK),
+            blocks,
+            Integer.compareUnsigned(incarnation, intAt0(H_FIRST_NEW_INCARNATION)) < 0,
+            touched,
+            (state & SIZE_CHANGED) != 0);
+      }
+    }
   }
 
   /** Every file that exists, on the local disk or only in the snapshot. In no order. */
@@ -321,30 +399,34 @@ public final class BlockMap implements AutoCloseable {
   private List<FileStatus> select(Selection selection) {
     List<FileStatus> found = new ArrayList<>();
     for (int entry : entries()) {
-      boolean gone = phase(entry) == Phase.UNLINKED;
+      FileStatus file = find(entry);
+      if (file == null) {
+        continue;
+      }
+      boolean gone = file.phase() == Phase.UNLINKED;
       boolean wanted =
           switch (selection) {
             case EXISTING -> !gone;
-            case DIRTY -> !gone && touched(entry);
+            case DIRTY -> !gone && file.touched();
             case REMOVED -> gone && entry < baseCount;
           };
       if (wanted) {
-        found.add(status(entry));
+        found.add(file);
       }
     }
     return found;
   }
 
-  /** Every entry in use: those of the snapshot, then those of names created since. */
+  /**
+   * Every entry that has a name: those of the snapshot, then those of files created since. A file
+   * that exists all the while is among them, whatever is made and dropped meanwhile.
+   */
   int[] entries() {
-    int[] entries = new int[baseCount + intAt0(H_NEW_COUNT) + 1024];
-    int n = 0;
-    for (; n < baseCount; n++) {
-      entries[n] = n;
-    }
+    int[] entries = Arrays.copyOf(IntStream.range(0, baseCount).toArray(), baseCount + newCapacity);
+    int n = baseCount;
     if (intAt0(H_NEW_COUNT) > 0) {
-      for (int slot = 0; slot < newCapacity && n < entries.length; slot++) {
-        if (intAt(baseCount + slot, E_SLOT) == SLOT_USED) {
+      for (int slot = 0; slot < newCapacity; slot++) {
+        if (isUsed(slot)) {
           entries[n++] = baseCount + slot;
         }
       }
@@ -463,12 +545,40 @@ public final class BlockMap implements AutoCloseable {
         memory, entryAt(entry) + E_DIRTY_CHUNKS + 8L * (chunk >> 6), 1L << (chunk & 63));
   }
 
+  /** A block's word. One that has no memory behind it is untouched. */
   int word(int entry, int block) {
-    return (int) INT.getVolatile(memory, wordAt(entry, block));
+    long at = wordAt(entry, block);
+    return isBacked(entry, block) ? (int) INT.getVolatile(memory, at) : UNTOUCHED;
   }
 
+  /** False where it is another by now; also where the block's file is not on the local disk yet. */
   boolean casWord(int entry, int block, int expected, int next) {
-    return INT.compareAndSet(memory, wordAt(entry, block), expected, next);
+    long at = wordAt(entry, block);
+    return isBacked(entry, block) && INT.compareAndSet(memory, at, expected, next);
+  }
+
+  private boolean isBacked(int entry, int block) {
+    return block < intAt(entry, E_BACKED_BLOCKS);
+  }
+
+  /**
+   * Puts memory behind the words of a file's blocks, before the file is made: a write can fail
+   * where the first touch of a mapped page would be a SIGBUS. For who holds the phase of an entry
+   * that was VIRTUAL, of which nobody has touched a word.
+   */
+  void backWords(int entry) throws IOException {
+    int backed = intAt(entry, E_BACKED_BLOCKS);
+    int wanted = (sizeBlocks(entry) + CHUNK_BLOCKS - 1) / CHUNK_BLOCKS * CHUNK_BLOCKS;
+    if (wanted <= backed) {
+      return;
+    }
+    long at = wordAt(entry, backed);
+    ByteBuffer zeroes = ByteBuffer.allocate(PAGE_BYTES);
+    for (long end = at + (wanted - backed) * 4L; at < end; ) {
+      zeroes.clear();
+      at += file.write(zeroes, at);
+    }
+    INT.setVolatile(memory, entryAt(entry) + E_BACKED_BLOCKS, wanted);
   }
 
   // ---------------------------------------------------------------- entries
@@ -498,15 +608,43 @@ public final class BlockMap implements AutoCloseable {
     return intAt(entry, E_SIZE_BLOCKS);
   }
 
-  /** The file's name. */
+  /**
+   * The file's name: of the incarnation that the entry has now, unless its fill is claimed, or its
+   * phase held, by the caller.
+   */
   public FileKey key(int entry) {
-    long at = entryAt(entry);
-    return new FileKey(
-        Kind.ofCode(memory.get(ValueLayout.JAVA_INT, at + E_KIND)),
-        memory.get(ValueLayout.JAVA_INT, at + E_DATABASE),
-        memory.get(ValueLayout.JAVA_INT, at + E_RELATION),
-        memory.get(ValueLayout.JAVA_INT, at + E_FORK),
-        memory.get(ValueLayout.JAVA_INT, at + E_SEGMENT));
+    while (true) {
+      int incarnation = incarnation(entry);
+      RawKey key = RawKey.of(this, entry);
+      if (incarnation(entry) == incarnation) {
+        return key.toKey();
+      }
+    }
+  }
+
+  /** A key as it was read, part by part: it may be none, where it was changed meanwhile. */
+  private record RawKey(int kind, int database, int relation, int fork, int segment) {
+
+    static RawKey of(BlockMap map, int entry) {
+      return new RawKey(
+          map.intAt(entry, E_KIND),
+          map.intAt(entry, E_DATABASE),
+          map.intAt(entry, E_RELATION),
+          map.intAt(entry, E_FORK),
+          map.intAt(entry, E_SEGMENT));
+    }
+
+    boolean is(FileKey key) {
+      return relation == key.relation()
+          && segment == key.segment()
+          && fork == key.fork()
+          && database == key.database()
+          && kind == key.kind().code();
+    }
+
+    FileKey toKey() {
+      return new FileKey(Kind.ofCode(kind), database, relation, fork, segment);
+    }
   }
 
   private boolean touched(int entry) {
@@ -542,5 +680,10 @@ public final class BlockMap implements AutoCloseable {
   @Override
   public void close() {
     lifetime.close();
+    try {
+      file.close();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 }

@@ -58,6 +58,7 @@ public final class LocalFiles {
     }
     Phase outcome = Phase.VIRTUAL;
     try {
+      map.backWords(entry);
       Path path = path(map.key(entry));
       Files.createFile(
           path, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));

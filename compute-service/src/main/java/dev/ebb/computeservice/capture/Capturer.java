@@ -21,6 +21,7 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -98,13 +99,17 @@ public final class Capturer {
     return behind >= walBytes || (behind > 0 && clock.millis() - capturedAtMs >= intervalMs);
   }
 
-  /** A snapshot of the running compute. */
-  public void captureRunning(AdminConnection sql, DurableWait durable) {
+  /**
+   * A snapshot of the running compute.
+   *
+   * @return what was committed; empty where it was not the moment for one
+   */
+  public Optional<Manifest> captureRunning(AdminConnection sql, DurableWait durable) {
     capturedAtMs = clock.millis();
     Set<String> databases = quietDatabases(sql);
     if (databases.isEmpty()) {
       log.debug("branch {}: a database is being made, captured later", head.branch());
-      return;
+      return Optional.empty();
     }
     // Before the checkpoint: this record lies at or before its redo point.
     long walOffset = durable.await(Lsn.INVALID, DURABLE_TIMEOUT_MS).offset();
@@ -125,12 +130,10 @@ public final class Capturer {
       }
       await(sql.forceCommit(Duration.ofMillis(DURABLE_TIMEOUT_MS)), DURABLE_TIMEOUT_MS);
       durable.await(end, DURABLE_TIMEOUT_MS);
-      PageMessage.CaptureCommitted committed =
-          sink.commit(
-              manifest(
-                  sink, control, end, false, small, table, List.of(), List.of(), List.of(),
-                  walOffset),
-              false);
+      Manifest manifest =
+          manifest(
+              sink, control, end, false, small, table, List.of(), List.of(), List.of(), walOffset);
+      PageMessage.CaptureCommitted committed = sink.commit(manifest, false);
       blocks.commit();
       manifestKey = committed.manifestKey();
       // Behind the records of this capture itself, or an idle compute would be captured forever.
@@ -142,6 +145,7 @@ public final class Capturer {
           end,
           committed.pages(),
           committed.bytesWritten());
+      return Optional.of(manifest);
     } catch (IOException e) {
       blocks.abort();
       throw new EbbException.Unavailable("capture of branch " + head.branch() + ": " + e, e);

@@ -1,8 +1,9 @@
 package dev.ebb.computeservice.capture;
 
 import dev.ebb.computeservice.postgres.PgControl;
+import dev.ebb.computeservice.postgres.RelationMapFile;
+import dev.ebb.computeservice.template.DataFiles;
 import dev.ebb.shared.error.EbbException;
-import dev.ebb.shared.page.FileKey;
 import dev.ebb.shared.page.Manifest.SmallFile;
 import java.io.IOException;
 import java.nio.file.FileVisitResult;
@@ -19,29 +20,16 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * Finds a data directory's directories and the files that a manifest keeps whole: everything that
- * is neither a file of blocks, nor WAL, nor of no use to a later start (storage rule 40).
+ * Finds a compute's directories and the files that a manifest keeps whole: those that {@link
+ * DataFiles} says, without what a running compute or a new generation makes a difference of
+ * (storage rules 37 and 40).
  */
 final class SmallFiles {
   /** Beyond this a file has no place in a manifest; larger ones are nobody's in PostgreSQL. */
   private static final long MAX_BYTES = 4 << 20;
 
-  /** Kept as directories, without what is in them. */
-  private static final Set<String> EMPTIED =
-      Set.of(
-          "pg_wal",
-          "pg_subtrans",
-          "pg_notify",
-          "pg_dynshmem",
-          "pg_serial",
-          "pg_snapshots",
-          "pg_stat_tmp",
-          "pg_replslot");
-
-  private static final Pattern SKIPPED =
-      Pattern.compile(
-          "(?:.*/)?(?:pg_internal\\.init(?:\\.\\d+)?|postmaster\\.pid|postmaster\\.opts|pgsql_tmp.*"
-              + "|t\\d+_\\d+(?:_(?:fsm|vm|init))?(?:\\.\\d+)?|.*\\.ebbtmp.*)");
+  /** A compute's slots are its WAL receiver's and its replicas', which know another one by now. */
+  private static final String SLOTS = "pg_replslot";
 
   private static final Pattern TWO_PHASE = Pattern.compile("pg_twophase/([0-9A-F]{8,16})");
 
@@ -68,7 +56,7 @@ final class SmallFiles {
             if (name.isEmpty()) {
               return FileVisitResult.CONTINUE;
             }
-            if (SKIPPED.matcher(name).matches()) {
+            if (!DataFiles.keepsDirectory(name)) {
               return FileVisitResult.SKIP_SUBTREE;
             }
             directories.add(name);
@@ -77,7 +65,9 @@ final class SmallFiles {
               directories.add("pg_wal/archive_status");
               directories.add("pg_wal/summaries");
             }
-            return EMPTIED.contains(name) ? FileVisitResult.SKIP_SUBTREE : FileVisitResult.CONTINUE;
+            return DataFiles.isEmptied(name) || name.equals(SLOTS)
+                ? FileVisitResult.SKIP_SUBTREE
+                : FileVisitResult.CONTINUE;
           }
 
           @Override
@@ -104,8 +94,7 @@ final class SmallFiles {
 
   private static boolean isKept(String name, PgControl control, boolean stopped) {
     if (name.equals(PgControl.PATH)
-        || FileKey.parse(name).isPresent()
-        || SKIPPED.matcher(name).matches()
+        || DataFiles.of(name) != DataFiles.Treatment.WHOLE
         || (!stopped && name.startsWith("pg_stat/"))) {
       return false;
     }
@@ -138,12 +127,17 @@ final class SmallFiles {
     }
     try {
       byte[] content = Files.readAllBytes(path);
-      if (name.endsWith("pg_filenode.map")) {
-        RelationMapFile.requireIntact(name, content);
-      }
+      requireIntact(name, content);
       into.add(new SmallFile(name, content));
     } catch (NoSuchFileException e) {
       // Removed while we were walking: a file that PostgreSQL no longer needs.
+    }
+  }
+
+  /** A relation map is overwritten in place before version 16. */
+  static void requireIntact(String name, byte[] content) {
+    if (name.endsWith("pg_filenode.map") && !RelationMapFile.isIntact(content)) {
+      throw new EbbException.Corrupt(name + " is damaged or was read while it was being written");
     }
   }
 

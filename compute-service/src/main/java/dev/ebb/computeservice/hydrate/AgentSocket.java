@@ -46,12 +46,19 @@ public final class AgentSocket implements AutoCloseable {
   private final ServerSocketChannel server;
   private final Set<SocketChannel> connections = ConcurrentHashMap.newKeySet();
   private final Set<Thread> threads = ConcurrentHashMap.newKeySet();
+  private final Thread acceptor;
   private volatile boolean closed;
 
   private AgentSocket(Path path, HydrationHandler handler, ServerSocketChannel server) {
     this.path = path;
     this.handler = handler;
     this.server = server;
+    this.acceptor =
+        Thread.ofVirtual()
+            .name("agent-accept")
+            .unstarted(
+                new AcceptLoop<>(path.toString(), server::accept, this::accepted, Thread::sleep)
+                    ::run);
   }
 
   /**
@@ -75,26 +82,20 @@ public final class AgentSocket implements AutoCloseable {
       socket.close();
       throw e;
     }
-    Thread.ofVirtual().name("agent-accept").start(socket::accept);
+    socket.acceptor.start();
     return socket;
   }
 
-  private void accept() {
-    while (!closed) {
+  private void accepted(SocketChannel connection) {
+    connections.add(connection);
+    Thread thread = Thread.ofVirtual().name("agent-connection").unstarted(() -> serve(connection));
+    threads.add(thread);
+    thread.start();
+    if (closed) {
       try {
-        SocketChannel connection = server.accept();
-        connections.add(connection);
-        Thread thread =
-            Thread.ofVirtual().name("agent-connection").unstarted(() -> serve(connection));
-        threads.add(thread);
-        thread.start();
-        if (closed) {
-          connection.close();
-        }
-      } catch (ClosedChannelException _) {
-        return;
+        connection.close();
       } catch (IOException e) {
-        log.warn("cannot accept a connection at {}", path, e);
+        log.debug("a connection at {} did not close: {}", path, e.toString());
       }
     }
   }
@@ -175,6 +176,7 @@ public final class AgentSocket implements AutoCloseable {
   public void close() throws IOException {
     closed = true;
     server.close();
+    acceptor.interrupt();
     for (Thread thread : threads) {
       thread.interrupt();
     }

@@ -81,7 +81,7 @@ public final class Host {
   public ComputeReady wake(BranchId branch) {
     Slot slot = slot(branch);
     Primary already = slot.running();
-    if (already != null) {
+    if (already != null && already.use()) {
       return already.ready(id, false);
     }
     return start(slot, primary -> {});
@@ -100,6 +100,7 @@ public final class Host {
     try {
       Primary already = slot.running();
       if (already != null) {
+        already.use();
         return already.ready(id, false);
       }
       if (leaving) {
@@ -159,7 +160,8 @@ public final class Host {
   /**
    * Captures and stops the branch's primary.
    *
-   * @param onlyIfIdleMs where positive, only after so much idleness, else {@code Conflict}
+   * @param onlyIfIdleMs where positive, only after so much idleness, else {@code Conflict}: wakes
+   *     and sessions that come before the first session is ended go first
    */
   public Suspended suspend(BranchId branch, long onlyIfIdleMs) {
     Slot slot = slots.get(branch);
@@ -173,12 +175,9 @@ public final class Host {
         bury(slot);
         return new Suspended(false, Lsn.INVALID, 0);
       }
-      if (onlyIfIdleMs > 0) {
-        long idleMs = primary.idleMsNow();
-        if (idleMs < onlyIfIdleMs) {
-          throw new EbbException.Conflict(
-              "branch " + branch + " is in use: idle for " + idleMs + " ms only");
-        }
+      if (onlyIfIdleMs > 0 && !primary.yieldIfIdle(onlyIfIdleMs)) {
+        throw new EbbException.Conflict(
+            "branch " + branch + " is in use: idle for " + primary.idleMs() + " ms only");
       }
       long begin = System.nanoTime();
       try {

@@ -11,6 +11,7 @@ import dev.ebb.computeservice.sql.AdminConnection;
 import dev.ebb.computeservice.template.TemplateMaker;
 import dev.ebb.shared.bus.BlockingBus;
 import dev.ebb.shared.bus.PageMessage;
+import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.Secret;
 import dev.ebb.shared.page.Manifest;
@@ -225,9 +226,13 @@ public final class PostgresInstance implements AutoCloseable {
     return ProcessMemory.ofTree(pid());
   }
 
-  /** SIGTERM: no new sessions; present ones stay. */
-  void refuseConnections() {
-    ProcessHandle.of(pid()).ifPresent(ProcessHandle::destroy);
+  /** Lets nobody in any more and ends every session but this one; returns when they are gone. */
+  void endSessions(AdminConnection last, Duration timeout) {
+    PostgresProcess running = process;
+    if (running == null) {
+      throw new EbbException.Unavailable("PostgreSQL does not run");
+    }
+    Sessions.endAll(running, last, timeout);
   }
 
   /** The shutdown checkpoint, then the end; false where it took too long. */

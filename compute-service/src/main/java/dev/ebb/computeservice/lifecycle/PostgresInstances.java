@@ -50,6 +50,7 @@ public final class PostgresInstances {
   private static final SecureRandom RANDOM = new SecureRandom();
 
   private final ComputeServiceConfig config;
+  private final Path arenas;
   private final PageClient pages;
   private final PostgresBinaries binaries;
   private final OsUser user;
@@ -75,13 +76,20 @@ public final class PostgresInstances {
       Skeleton.@Nullable Tail tail,
       PageHydrator.DurabilityCheck durable) {}
 
+  /**
+   * Makes instances.
+   *
+   * @param arenas where block maps are made
+   */
   public PostgresInstances(
       ComputeServiceConfig config,
+      Path arenas,
       PageClient pages,
       PostgresBinaries binaries,
       OsUser user,
       ProcessLauncher launcher) {
     this.config = config;
+    this.arenas = arenas;
     this.pages = pages;
     this.binaries = binaries;
     this.user = user;
@@ -139,7 +147,7 @@ public final class PostgresInstances {
       Path run = makeDirectory(config.runDir().resolve(randomHex(6)));
       closing.paths.add(run);
       Path data = directory.resolve("data");
-      Path arena = config.arenasDir().resolve(name);
+      Path arena = arenas.resolve(name);
       closing.paths.add(arena);
       PgControl control =
           new Skeleton(data, manifest, user).lay(start.systemIdentifier(), start.tail());

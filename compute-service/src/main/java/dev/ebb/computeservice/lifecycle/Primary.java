@@ -16,6 +16,7 @@ import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.RoleState;
 import dev.ebb.shared.model.Secret;
 import dev.ebb.shared.scram.ScramVerifier;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
@@ -69,12 +70,16 @@ public final class Primary {
   private volatile @Nullable AdminConnection admin;
   private volatile @Nullable AdminConnection captureAdmin;
   private volatile @Nullable Activity activity;
-  private volatile long sessionsSeen;
-  private volatile long usedAtNanos = System.nanoTime();
+  private final UseGate gate = new UseGate(System::nanoTime);
   private long headReadAtNanos = System.nanoTime();
   private volatile Names names = new Names("", "");
   private @Nullable Thread caretaker;
+
+  /** Changes under the lock. */
   private volatile @Nullable Thread capture;
+
+  /** Under the lock: an idle suspend waits for the last capture. */
+  private boolean capturesHeld;
 
   private record Names(String database, String branch) {}
 
@@ -221,11 +226,31 @@ public final class Primary {
     if (System.nanoTime() - readyAtNanos < FIRST_LOOK_AFTER_NANOS) {
       return;
     }
-    refreshActivity();
-    Activity now = activity;
-    Thread present = capture;
-    if (now != null && (present == null || !present.isAlive()) && capturer.isDue(now.flushLsn())) {
-      capture = Thread.ofVirtual().name("capture-" + head.branch()).start(this::capture);
+    Activity now = lookAtActivity();
+    gate.observe(now);
+    if (capturer.isDue(now.flushLsn())) {
+      startCapture();
+    }
+  }
+
+  private void startCapture() {
+    lock.lock();
+    try {
+      Thread present = capture;
+      if (!capturesHeld && (present == null || !present.isAlive())) {
+        capture = Thread.ofVirtual().name("capture-" + head.branch()).start(this::capture);
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void holdCaptures(boolean held) {
+    lock.lock();
+    try {
+      capturesHeld = held;
+    } finally {
+      lock.unlock();
     }
   }
 
@@ -240,7 +265,7 @@ public final class Primary {
         open = connect();
         captureAdmin = open;
       }
-      capturer.captureRunning(open, wal::awaitDurable);
+      capturer.captureRunning(open, wal::awaitDurable).ifPresent(wal::snapshotCommitted);
     } catch (EbbException.Fenced e) {
       log.warn("branch {}: {}; stopping", head.branch(), e.getMessage());
       instance.kill();
@@ -265,30 +290,41 @@ public final class Primary {
     }
   }
 
-  private void refreshActivity() {
+  private Activity lookAtActivity() {
     Activity now = await(sql().activity());
-    if (now.sessionsEver() != sessionsSeen
-        || now.idleMs() == 0
-        || now.replicationConnections() > 0) {
-      sessionsSeen = now.sessionsEver();
-      usedAtNanos = System.nanoTime();
-    } else if (now.idleMs() != Long.MAX_VALUE) {
-      long used = System.nanoTime() - TimeUnit.MILLISECONDS.toNanos(now.idleMs());
-      if (used - usedAtNanos > 0) {
-        usedAtNanos = used;
-      }
-    }
     activity = now;
+    return now;
   }
 
-  /** For how long nothing has used it, as of now. */
-  long idleMsNow() {
-    refreshActivity();
-    return idleMs();
+  /**
+   * Somebody who woke it is about to use it.
+   *
+   * @return false where an idle suspend may have it: the slot's lock is to be waited for
+   */
+  boolean use() {
+    return gate.use();
   }
 
-  private long idleMs() {
-    return TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - usedAtNanos);
+  /**
+   * Makes way for an idle suspend, unless something uses it or comes to use it in the meantime. A
+   * running capture is waited for first, during which it is used as ever.
+   *
+   * @return whether {@link #suspend} may follow; otherwise it goes on as if nothing had been asked
+   */
+  boolean yieldIfIdle(long onlyIfIdleMs) {
+    holdCaptures(true);
+    boolean yields = false;
+    try {
+      yields = gate.closeIfIdle(onlyIfIdleMs, () -> join(capture), this::lookAtActivity);
+    } finally {
+      holdCaptures(yields);
+    }
+    return yields;
+  }
+
+  /** For how long nothing has used it. */
+  long idleMs() {
+    return gate.idleMs();
   }
 
   /** A role, as it is now. */
@@ -364,14 +400,13 @@ public final class Primary {
   }
 
   /**
-   * Lets nobody in any more, ends every session and then reads the roles, so that what a session
-   * changed last is in them. SIGTERM is PostgreSQL's smart shutdown: present sessions, this one
-   * among them, stay.
+   * Ends every session and then reads the roles, so that what a session changed last is in them.
+   * Where sessions do not end, nobody knows what the roles are going to be: the suspend fails, and
+   * the branch recovers at its next start.
    */
   private List<RoleState> quiesce() {
     AdminConnection sql = sql();
-    instance.refuseConnections();
-    await(sql.terminateClients());
+    instance.endSessions(sql, Duration.ofMillis(context.config().stopTimeoutMs()));
     return await(sql.roles());
   }
 

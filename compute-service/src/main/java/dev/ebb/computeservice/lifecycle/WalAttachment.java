@@ -27,7 +27,10 @@ final class WalAttachment {
   private final BlockingBus bus;
   private final BranchId branch;
   private final Generation generation;
-  private final Manifest base;
+
+  /** The newest snapshot that is committed: the log is opened, and read, from there. */
+  private volatile Base base;
+
   private volatile String address = Addresses.WAL;
   private volatile @Nullable Target target;
   private volatile Lsn durable = Lsn.INVALID;
@@ -41,16 +44,47 @@ final class WalAttachment {
       Secret standbyName,
       long systemIdentifier) {}
 
-  WalAttachment(BlockingBus bus, BranchId branch, Generation generation, Manifest base) {
+  /** What of a snapshot says from where its log matters. A manifest is too large to be kept. */
+  private record Base(
+      Lsn redoLsn, Lsn endLsn, boolean clean, int walSegmentBytes, long walOffsetHint) {
+
+    static Base of(Manifest snapshot) {
+      return new Base(
+          // Of a clean stop: the checkpoint record, which the next one must name.
+          snapshot.redoLsn(),
+          snapshot.endLsn(),
+          snapshot.clean(),
+          snapshot.walSegmentBytes(),
+          snapshot.walOffsetHint());
+    }
+  }
+
+  /**
+   * Not attached yet.
+   *
+   * @param snapshot that the primary starts from
+   */
+  WalAttachment(BlockingBus bus, BranchId branch, Generation generation, Manifest snapshot) {
     this.bus = bus;
     this.branch = branch;
     this.generation = generation;
-    this.base = base;
+    this.base = Base.of(snapshot);
   }
 
   /** Where WAL behind the snapshot begins: its end where it is clean, else its redo point. */
   Lsn replayFrom() {
-    return base.clean() ? base.endLsn() : base.redoLsn();
+    Base from = base;
+    return from.clean() ? from.endLsn() : from.redoLsn();
+  }
+
+  /**
+   * A newer snapshot of the running primary is committed. Should the log be opened again, then from
+   * there: a WAL service that takes it over reads what came since, not all that the primary ever
+   * wrote. The receiver's stream is another matter: it goes on where the log ends, and the slot on
+   * the primary keeps its WAL from there on.
+   */
+  void snapshotCommitted(Manifest snapshot) {
+    base = Base.of(snapshot);
   }
 
   /**
@@ -59,18 +93,18 @@ final class WalAttachment {
    * @param closed the head says that the log ends where the snapshot does
    */
   Lsn open(boolean closed) {
+    Base from = base;
     var opened =
         bus.call(
             Addresses.WAL,
             new WalMessage.OpenLog(
                 branch,
                 generation,
-                // Of a clean stop: the checkpoint record, which the next one must name.
-                base.redoLsn(),
-                base.endLsn(),
+                from.redoLsn(),
+                from.endLsn(),
                 closed,
-                base.walSegmentBytes(),
-                base.walOffsetHint()),
+                from.walSegmentBytes(),
+                from.walOffsetHint()),
             TIMEOUT_MS);
     address = opened.address();
     durable = Lsn.max(durable, opened.endLsn());

@@ -10,8 +10,10 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -22,6 +24,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -188,7 +191,7 @@ public final class PostgresProcess implements AutoCloseable {
     long deadline = System.nanoTime() + timeout.toNanos();
     Path status = spec.dataDirectory().resolve("postmaster.pid");
     String own = Long.toString(pid);
-    while (!saysReady(status, own)) {
+    while (!says(status, own, "ready", "standby")) {
       if (exit.isDone()) {
         throw failed("PostgreSQL ended with status " + process.exitValue() + " while starting");
       }
@@ -203,14 +206,13 @@ public final class PostgresProcess implements AutoCloseable {
     }
   }
 
-  private static boolean saysReady(Path file, String ownPid) {
+  private static boolean says(Path file, String ownPid, String... wanted) {
     try {
       // Parts may be missing while it is written: then the next look tells.
       String[] lines = Files.readString(file, StandardCharsets.ISO_8859_1).split("\n", -1);
       return lines.length >= STATUS_LINE
           && lines[0].equals(ownPid)
-          && (lines[STATUS_LINE - 1].startsWith("ready")
-              || lines[STATUS_LINE - 1].startsWith("standby"));
+          && Arrays.stream(wanted).anyMatch(lines[STATUS_LINE - 1]::startsWith);
     } catch (NoSuchFileException e) {
       return false;
     } catch (IOException e) {
@@ -243,6 +245,38 @@ public final class PostgresProcess implements AutoCloseable {
    */
   public CompletableFuture<Integer> exit() {
     return exit.copy();
+  }
+
+  /**
+   * Lets nobody in any more: a smart shutdown, in which present sessions stay. Returns when the
+   * postmaster has heard of it: what it lets in from then on is told off and does nothing ({@code
+   * process_pm_shutdown_request} in {@code postmaster.c} writes the status and then refuses, in the
+   * one thread that also accepts).
+   *
+   * @return false where it did not hear in time, or has ended
+   */
+  public boolean refuseConnections(Duration timeout) {
+    long deadline = System.nanoTime() + timeout.toNanos();
+    Path status = spec.dataDirectory().resolve("postmaster.pid");
+    String own = Long.toString(pid);
+    signalChild(Signals.SIGTERM);
+    while (!says(status, own, "stopping")) {
+      if (exit.isDone()
+          || System.nanoTime() - deadline > 0
+          || Thread.currentThread().isInterrupted()) {
+        return false;
+      }
+      LockSupport.parkNanos(POLL_NANOS);
+    }
+    return true;
+  }
+
+  /** The processes that the postmaster has started and that live: sessions and others. */
+  public Set<Long> children() {
+    return ProcessHandle.of(pid).stream()
+        .flatMap(ProcessHandle::children)
+        .map(ProcessHandle::pid)
+        .collect(Collectors.toSet());
   }
 
   /**

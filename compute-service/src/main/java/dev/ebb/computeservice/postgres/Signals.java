@@ -10,6 +10,7 @@ final class Signals {
   static final int SIGINT = 2;
   static final int SIGQUIT = 3;
   static final int SIGKILL = 9;
+  static final int SIGTERM = 15;
 
   @SuppressWarnings("restricted") // the launcher allows native access
   private static final MethodHandle KILL =

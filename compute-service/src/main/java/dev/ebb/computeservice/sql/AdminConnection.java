@@ -16,6 +16,7 @@ import io.vertx.sqlclient.Tuple;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -54,7 +55,7 @@ public final class AdminConnection {
       FROM pg_catalog.pg_authid
       """;
 
-  /** 10 is the bootstrap superuser: Ebb itself. */
+  /** 10 is the bootstrap superuser: Ebb itself. Who is still logging in is nobody yet: a use. */
   private static final String ACTIVITY =
       """
       SELECT s.sessions, s.active, s.in_transaction, s.walsenders, s.idle_ms,
@@ -69,12 +70,17 @@ public final class AdminConnection {
                          - max(greatest(state_change, backend_start))
                            FILTER (WHERE backend_type = 'client backend')) * 1000)::int8 AS idle_ms
             FROM pg_stat_get_activity(NULL)
-            WHERE usesysid <> 10) AS s,
+            WHERE usesysid IS DISTINCT FROM 10) AS s,
            (SELECT coalesce(sum(pg_stat_get_db_sessions(oid)), 0)::int8 AS sessions_ever,
                    coalesce(sum(pg_stat_get_db_xact_commit(oid)), 0)::int8 AS commits
             FROM pg_catalog.pg_database
             WHERE datname <> current_database()) AS d
       """;
+
+  /** Clients' ones; a walsender of a user's can change roles as well. */
+  private static final String SESSIONS =
+      "(backend_type = 'client backend' AND pid <> pg_backend_pid()"
+          + " OR backend_type = 'walsender' AND usesysid IS DISTINCT FROM 10)";
 
   private final PgConnection connection;
   private volatile boolean stuck;
@@ -251,13 +257,26 @@ public final class AdminConnection {
         .map(rows -> Boolean.TRUE.equals(rows.iterator().next().getBoolean(0)));
   }
 
-  /** Ends every session of clients and waits until they are gone. */
-  public Future<Void> terminateClients() {
+  /**
+   * Tells every session but this one to end, those that are still logging in among them, and does
+   * not wait until they do. Ebb's WAL receiver is not a session.
+   *
+   * @return the processes of PostgreSQL that are no session, and this session's own: whatever else
+   *     the postmaster has started is one, or may become one
+   */
+  public Future<Set<Long>> endSessions() {
     return simple(
-            "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_get_activity(NULL)"
-                + " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
+            "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_get_activity(NULL) WHERE "
+                + SESSIONS
+                + "; SELECT pid FROM pg_stat_get_activity(NULL) WHERE NOT ("
+                + SESSIONS
+                + ")",
             SHORT)
-        .mapEmpty();
+        .map(rows -> {
+          var others = new HashSet<Long>();
+          rows.next().forEach(row -> others.add(row.getLong(0)));
+          return Set.copyOf(others);
+        });
   }
 
   /**

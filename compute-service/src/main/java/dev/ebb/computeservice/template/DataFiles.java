@@ -66,6 +66,11 @@ public final class DataFiles {
     return FileKey.parse(path).isPresent() ? Treatment.BLOCKS : Treatment.WHOLE;
   }
 
+  /** Whether nothing that is in a directory is kept, whatever becomes of the directory itself. */
+  public static boolean isEmptied(String directory) {
+    return CONTENTS_LEFT_OUT.contains(directory);
+  }
+
   /** Whether a directory is kept: all but those for temporary files and logs. */
   public static boolean keepsDirectory(String path) {
     return !path.equals("log")

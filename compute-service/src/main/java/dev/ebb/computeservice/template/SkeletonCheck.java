@@ -1,13 +1,12 @@
 package dev.ebb.computeservice.template;
 
 import dev.ebb.computeservice.postgres.PgControl;
+import dev.ebb.computeservice.postgres.RelationMapFile;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.page.FileKey;
 import dev.ebb.shared.page.Manifest;
 import java.io.IOException;
 import java.io.RandomAccessFile;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -50,11 +49,6 @@ public final class SkeletonCheck {
           "pg_twophase",
           "pg_wal",
           "pg_xact");
-
-  /** {@code RELMAPPER_FILEMAGIC}, 64 mappings, CRC: {@code src/backend/utils/cache/relmapper.c}. */
-  private static final int MAP_MAGIC = 0x592717;
-
-  private static final int MAP_BYTES = 524;
 
   private static final int PAGES_PER_SLRU_SEGMENT = 32;
 
@@ -192,13 +186,8 @@ public final class SkeletonCheck {
   }
 
   private static void requireMap(Path root, String path) throws IOException {
-    byte[] content = contentOf(root, path);
-    if (content.length < MAP_BYTES) {
-      throw broken(path + " has " + content.length + " bytes, expected " + MAP_BYTES);
-    }
-    ByteBuffer map = ByteBuffer.wrap(content).order(ByteOrder.LITTLE_ENDIAN);
-    if (map.getInt(0) != MAP_MAGIC || map.getInt(MAP_BYTES - 4) != crc(content, MAP_BYTES - 4)) {
-      throw broken(path + " is damaged: its magic number or CRC is wrong");
+    if (!RelationMapFile.isIntact(contentOf(root, path))) {
+      throw broken(path + " is damaged: its length, magic number or CRC is wrong");
     }
   }
 

@@ -27,18 +27,18 @@ class SmallFilesTest {
 
   @Test
   void intactRelationMapsOfOldAndNewVersionsPass() {
-    RelationMapFile.requireIntact("base/5/pg_filenode.map", relationMap(62));
-    RelationMapFile.requireIntact("base/5/pg_filenode.map", relationMap(64));
+    SmallFiles.requireIntact("base/5/pg_filenode.map", relationMap(62));
+    SmallFiles.requireIntact("base/5/pg_filenode.map", relationMap(64));
   }
 
   @Test
   void tornRelationMapIsCorrupt() {
     byte[] torn = relationMap(64);
     torn[9]++;
-    assertThatThrownBy(() -> RelationMapFile.requireIntact("global/pg_filenode.map", torn))
+    assertThatThrownBy(() -> SmallFiles.requireIntact("global/pg_filenode.map", torn))
         .isInstanceOf(EbbException.Corrupt.class)
         .hasMessageContaining("global/pg_filenode.map");
-    assertThatThrownBy(() -> RelationMapFile.requireIntact("x", new byte[3]))
+    assertThatThrownBy(() -> SmallFiles.requireIntact("base/5/pg_filenode.map", new byte[3]))
         .isInstanceOf(EbbException.Corrupt.class);
   }
 
