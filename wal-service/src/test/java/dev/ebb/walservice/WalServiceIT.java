@@ -274,6 +274,32 @@ class WalServiceIT {
   }
 
   @Test
+  void anotherInstanceTakesOverALivingPrimaryInTheMiddleOfItsWal() throws Exception {
+    Lsn start = startFirst();
+    postgres.query("create table t (id int primary key, v text)");
+    postgres.query("insert into t select i, repeat('x', 300) from generate_series(1, 3000) i");
+    deploy();
+    // Two instances answer the shared address in turn: the one that knows the primary goes on with
+    // it, the other one takes it over.
+    for (int i = 0; i < 2; i++) {
+      address = Addresses.WAL;
+      startReceiver(1, start, STANDBY);
+    }
+    var commit =
+        CompletableFuture.runAsync(() -> postgres.query("insert into t values (3001, 'y')"));
+    commit.get(30, TimeUnit.SECONDS);
+    assertThat(postgres.query("select count(*) from t")).isEqualTo("3001");
+    Lsn flushed = Lsn.parse(postgres.query("select pg_current_wal_flush_lsn()"));
+    Await.until("all of it is in the log", () -> readsUpTo(start, flushed));
+    assertThat(readWal(start, flushed)).isEqualTo(primaryWal(start, flushed));
+  }
+
+  private boolean readsUpTo(Lsn from, Lsn to) {
+    Lsn last = from.plus(to.minus(from) - 1);
+    return ask(address, new WalMessage.ReadWal(branch, last, to, 1)).bytes().length > 0;
+  }
+
+  @Test
   void commitsWaitWhileKafkaIsAwayAndGoOnByThemselves() throws Exception {
     startFirst();
     postgres.query("create table t (id int)");
