@@ -20,6 +20,7 @@ import java.util.List;
  * @param captureWalBytes a running compute is captured when its WAL since the last snapshot exceeds
  *     this: it bounds the time that recovery takes
  * @param captureIntervalMs and at the latest after this time, where there is WAL at all
+ * @param preparedStarts of how many suspended branches the next start is laid out in advance
  * @param startTimeoutMs the longest that a start may take, recovery included
  * @param stopTimeoutMs the longest that a clean stop may take before it is treated as a crash
  */
@@ -33,6 +34,7 @@ public record ComputeServiceConfig(
     Secret clusterSecret,
     long captureWalBytes,
     long captureIntervalMs,
+    int preparedStarts,
     long startTimeoutMs,
     long stopTimeoutMs) {
 
@@ -61,6 +63,9 @@ public record ComputeServiceConfig(
     if (captureIntervalMs < 1_000) {
       violations.add("captureIntervalMs is below 1 s");
     }
+    if (preparedStarts < 0) {
+      violations.add("preparedStarts is negative");
+    }
     if (startTimeoutMs < 1_000 || stopTimeoutMs < 1_000) {
       violations.add("startTimeoutMs and stopTimeoutMs are at least 1 s");
     }
@@ -87,6 +92,7 @@ public record ComputeServiceConfig(
         clusterSecret,
         32L << 20,
         60_000,
+        64,
         60_000,
         30_000);
   }

@@ -119,6 +119,21 @@ public final class LocalFiles {
     }
   }
 
+  /**
+   * A block at a time: the kernel keeps what is written at once in one piece of its page cache, and
+   * each later write of a block looks at all of the piece it lies in (ext4, xfs).
+   */
+  private static void writeBlocks(FileChannel channel, ByteBuffer pages, long at)
+      throws IOException {
+    int end = pages.limit();
+    while (pages.position() < end) {
+      pages.limit(Math.min(end, pages.position() + FileKey.BLOCK_BYTES));
+      while (pages.hasRemaining()) {
+        at += channel.write(pages, at);
+      }
+    }
+  }
+
   private void fillClaimed(int entry, int incarnation, int first, int run, PageSource source)
       throws IOException {
     boolean filled = false;
@@ -132,10 +147,7 @@ public final class LocalFiles {
             "page source gave " + pages.remaining() + " bytes for " + run + " blocks of " + key);
       }
       try (FileChannel channel = open(key, StandardOpenOption.WRITE)) {
-        long at = (long) first * FileKey.BLOCK_BYTES;
-        while (pages.hasRemaining()) {
-          at += channel.write(pages, at);
-        }
+        writeBlocks(channel, pages, (long) first * FileKey.BLOCK_BYTES);
       }
       filled = true;
     } finally {

@@ -187,6 +187,9 @@ public final class Host {
       } finally {
         bury(slot);
         changed.run();
+        if (!leaving) {
+          starter.prepareNext(branch);
+        }
       }
     } finally {
       slot.lock.unlock();
@@ -197,11 +200,13 @@ public final class Host {
   public void discard(BranchId branch) {
     Slot slot = slots.get(branch);
     if (slot == null) {
+      starter.forget(branch);
       return;
     }
     slot.lock.lock();
     try {
       bury(slot);
+      starter.forget(branch);
       slots.remove(branch, slot);
       changed.run();
     } finally {
@@ -276,6 +281,7 @@ public final class Host {
         });
       }
     }
+    starter.close();
   }
 
   private Slot slot(BranchId branch) {

@@ -18,6 +18,7 @@ import dev.ebb.shared.page.Manifest;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import java.io.IOException;
+import java.net.ServerSocket;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -38,7 +39,7 @@ public final class PostgresInstance implements AutoCloseable {
   private final Resources resources;
   private final LocalFiles localFiles;
   private final PageHydrator hydrator;
-  private final List<PageMessage.BootPages.Run> pagesOfAStart;
+  private volatile List<PageMessage.BootPages.Run> pagesOfAStart;
   private final Path dataDirectory;
   private final Lsn startLsn;
   private final long systemIdentifier;
@@ -54,9 +55,29 @@ public final class PostgresInstance implements AutoCloseable {
     @Nullable BlockMap map;
     @Nullable AgentSocket socket;
     @Nullable Thread filler;
+    private boolean closed;
 
-    void close() {
+    /** Holds the port until PostgreSQL takes it. */
+    @Nullable ServerSocket port;
+
+    void releasePort() {
+      if (port != null) {
+        try {
+          port.close();
+        } catch (IOException e) {
+          log.warn("port {} could not be released: {}", port.getLocalPort(), e.toString());
+        }
+      }
+    }
+
+    /** Once; a second call does nothing. */
+    synchronized void close() {
+      if (closed) {
+        return;
+      }
+      closed = true;
       joinFiller();
+      releasePort();
       if (socket != null) {
         try {
           socket.close();
@@ -121,6 +142,7 @@ public final class PostgresInstance implements AutoCloseable {
 
   /** Starts PostgreSQL and waits until it accepts connections. */
   void launch() {
+    resources.releasePort();
     PostgresProcess started = PostgresProcess.start(spec);
     process = started;
     resources.filler = Thread.ofVirtual().name("boot-" + spec.label()).start(this::fillAhead);
@@ -133,9 +155,11 @@ public final class PostgresInstance implements AutoCloseable {
    * Puts the pages in place that the first sessions read. What comes too late, or fails, is fetched
    * when it is asked for.
    */
-  private void fillAhead() {
+  void fillAhead() {
+    List<PageMessage.BootPages.Run> runs = pagesOfAStart;
+    pagesOfAStart = List.of();
     try {
-      for (PageMessage.BootPages.Run run : pagesOfAStart) {
+      for (PageMessage.BootPages.Run run : runs) {
         hydrator.fillAhead(run);
       }
     } catch (IOException | RuntimeException e) {

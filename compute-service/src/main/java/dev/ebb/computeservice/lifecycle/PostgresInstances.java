@@ -178,7 +178,9 @@ public final class PostgresInstances {
       Path agent = run.resolve("agent");
       closing.socket = AgentSocket.open(agent, owner, hydrator);
       Lsn startLsn = start.tail() == null ? manifest.endLsn() : start.tail().to();
-      var settings = settings(directory, run, freePort());
+      ServerSocket port = freePort();
+      closing.port = port;
+      var settings = settings(directory, run, port.getLocalPort());
       return new PostgresInstance(
           closing,
           files,
@@ -257,11 +259,9 @@ public final class PostgresInstances {
     return path;
   }
 
-  /** A port that was free a moment ago; where somebody takes it first, the start fails. */
-  private int freePort() throws IOException {
-    try (var probe = new ServerSocket(0, 1, InetAddress.getByName(config.address()))) {
-      return probe.getLocalPort();
-    }
+  /** Any free port, held until the start; where somebody takes it just then, the start fails. */
+  private ServerSocket freePort() throws IOException {
+    return new ServerSocket(0, 1, InetAddress.getByName(config.address()));
   }
 
   static String randomHex(int bytes) {

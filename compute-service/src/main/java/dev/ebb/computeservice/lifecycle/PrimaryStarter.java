@@ -10,11 +10,9 @@ import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.page.Manifest;
-import java.io.IOException;
 import java.time.Clock;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -32,15 +30,17 @@ import org.slf4j.LoggerFactory;
  *   <li>lay out the skeleton, start PostgreSQL, wait until it accepts connections;
  *   <li>start the WAL receiver. Commits wait for it; reads do not.
  * </ol>
+ *
+ * <p>After a clean suspend the third step is taken in advance, up to the start of PostgreSQL.
  */
 public final class PrimaryStarter {
   private static final Logger log = LoggerFactory.getLogger(PrimaryStarter.class);
-  private static final long DURABLE_BEFORE_ANSWER_MS = 1_000;
-
   private final PrimaryContext context;
+  private final PreparedStarts<PreparedStart> prepared;
 
   public PrimaryStarter(PrimaryContext context) {
     this.context = context;
+    this.prepared = new PreparedStarts<>(context.config().preparedStarts());
   }
 
   /** Times the steps. */
@@ -68,33 +68,36 @@ public final class PrimaryStarter {
    */
   Primary start(BranchId branch, Consumer<Primary> prepare) {
     var watch = new Stopwatch();
-    BranchHeads.Opened opened = context.heads().openGeneration(branch);
-    BranchHead head = opened.head();
+    Launch prepared = launchPrepared(branch);
+    BranchHeads.Opened opened;
+    try {
+      opened = context.heads().openGeneration(branch);
+    } catch (RuntimeException e) {
+      discard(prepared);
+      throw e;
+    }
     long headMicros = watch.lapMicros();
-    Manifest manifest = context.pages().manifest(head.manifestKey());
+    if (prepared != null && !prepared.start().isFor(opened)) {
+      discard(prepared);
+      prepared = null;
+    }
+    BranchHead head = opened.head();
+    Manifest manifest =
+        prepared == null
+            ? context.pages().manifest(head.manifestKey())
+            : prepared.start().manifest();
     long manifestMicros = watch.lapMicros();
     var wal = new WalAttachment(context.bus(), branch, head.generation(), manifest);
     CompletableFuture<Lsn> logOpen =
         CompletableFuture.supplyAsync(
-            () -> wal.open(opened.previous().closed()), task -> Thread.ofVirtual().start(task));
+            () -> wal.open(opened.previous().closed()), PrimaryStarter::inBackground);
     Skeleton.Tail tail = opened.previous().closed() ? null : tail(wal, logOpen);
     long logMicros = watch.lapMicros();
-    var self = new AtomicReference<@Nullable Primary>();
-    PostgresInstance instance =
-        context
-            .instances()
-            .lay(
-                new PostgresInstances.Start(
-                    branch.value(),
-                    head.generation(),
-                    head.manifestKey(),
-                    manifest,
-                    head.systemIdentifier(),
-                    tail,
-                    timeoutMs -> awaitAllDurable(self, timeoutMs)));
+    Launch launch = prepared == null ? lay(head, manifest, tail) : prepared;
+    PreparedStart laid = launch.start();
+    long skeletonMicros = watch.lapMicros();
     try {
-      long skeletonMicros = watch.lapMicros();
-      instance.launch();
+      laid = awaitReady(launch, head, manifest);
       long postgresMicros = watch.lapMicros();
       var parts =
           new WakeParts(
@@ -108,26 +111,121 @@ public final class PrimaryStarter {
           new Primary(
               context,
               head,
-              instance,
+              laid.instance(),
               wal,
               () -> join(logOpen),
-              capturer(head, manifest, instance),
+              capturer(head, manifest, laid.instance()),
               parts);
-      self.set(primary);
+      laid.self().set(primary);
       prepare.accept(primary);
       primary.lookAfter();
       log.info(
-          "branch {}: generation {} accepts connections after {} us (from {}{})",
+          "branch {}: generation {} accepts connections after {} us (from {}{}{})",
           branch,
           head.generation(),
           parts.totalMicros(),
-          instance.startLsn(),
+          laid.instance().startLsn(),
+          prepared == null ? "" : ", prepared",
           tail == null ? "" : ", recovered from " + tail.from());
       return primary;
     } catch (RuntimeException e) {
-      instance.close();
+      laid.instance().close();
       throw e;
     }
+  }
+
+  /** A start whose PostgreSQL is on its way. */
+  private record Launch(PreparedStart start, CompletableFuture<Void> ready, boolean prepared) {}
+
+  /**
+   * Launches what was prepared for a branch, before its head is read: until the head is raised
+   * nobody is told of it, and until its log is open nothing that it does can be acknowledged.
+   */
+  private @Nullable Launch launchPrepared(BranchId branch) {
+    PreparedStart start = prepared.take(branch);
+    return start == null ? null : launch(start, true);
+  }
+
+  private Launch lay(BranchHead head, Manifest manifest, Skeleton.@Nullable Tail tail) {
+    return launch(PreparedStart.lay(context.instances(), head, manifest, tail), false);
+  }
+
+  private static Launch launch(PreparedStart start, boolean prepared) {
+    return new Launch(
+        start,
+        CompletableFuture.runAsync(() -> start.instance().launch(), PrimaryStarter::inBackground),
+        prepared);
+  }
+
+  /**
+   * Waits until PostgreSQL accepts connections. What was prepared may be damaged by now (somebody
+   * emptied the cache); then it is laid out afresh.
+   */
+  private PreparedStart awaitReady(Launch launch, BranchHead head, Manifest manifest) {
+    try {
+      join(launch.ready());
+      return launch.start();
+    } catch (EbbException e) {
+      if (!launch.prepared()) {
+        throw e;
+      }
+      log.warn(
+          "branch {}: its prepared start is of no use, laying out another: {}",
+          head.branch(),
+          e.getMessage());
+      launch.start().instance().close();
+      Launch second = lay(head, manifest, null);
+      try {
+        join(second.ready());
+        return second.start();
+      } catch (RuntimeException failed) {
+        second.start().instance().close();
+        throw failed;
+      }
+    }
+  }
+
+  private static void discard(@Nullable Launch launch) {
+    if (launch != null) {
+      // A launch must be over before what it uses is deleted.
+      var _ =
+          launch
+              .ready()
+              .whenCompleteAsync(
+                  (ok, error) -> launch.start().instance().close(), PrimaryStarter::inBackground);
+    }
+  }
+
+  /** Lays out the start that follows a clean suspend, while nobody waits for it. */
+  void prepareNext(BranchId branch) {
+    prepared.prepare(
+        branch,
+        () -> {
+          BranchHead head =
+              context.heads().read(branch).map(BranchHeads.Versioned::head).orElse(null);
+          if (head == null || !head.closed() || head.dropped()) {
+            return null;
+          }
+          Manifest manifest = context.pages().manifest(head.manifestKey());
+          PreparedStart start =
+              PreparedStart.lay(context.instances(), BranchHeads.opened(head), manifest, null);
+          start.instance().fillAhead();
+          return start;
+        });
+  }
+
+  /** Deletes what was prepared for a branch. */
+  void forget(BranchId branch) {
+    prepared.forget(branch);
+  }
+
+  /** Deletes all that was prepared. */
+  void close() {
+    prepared.close();
+  }
+
+  private static void inBackground(Runnable task) {
+    Thread.ofVirtual().start(task);
   }
 
   private static Skeleton.@Nullable Tail tail(WalAttachment wal, CompletableFuture<Lsn> logOpen) {
@@ -151,20 +249,6 @@ public final class PrimaryStarter {
         context.config().captureWalBytes(),
         context.config().captureIntervalMs(),
         Clock.systemUTC());
-  }
-
-  /** Storage rule 5: a cancelled commit wait goes on until all that is flushed is durable. */
-  private static void awaitAllDurable(AtomicReference<@Nullable Primary> self, long timeoutMs)
-      throws IOException {
-    Primary primary = self.get();
-    if (primary == null) {
-      throw new IOException("the compute is still starting");
-    }
-    try {
-      primary.awaitFlushedDurable(Math.max(1, timeoutMs - DURABLE_BEFORE_ANSWER_MS));
-    } catch (EbbException e) {
-      throw new IOException(e.getMessage(), e);
-    }
   }
 
   private static <T> T join(CompletableFuture<T> future) {

@@ -70,7 +70,8 @@ public final class ConfigPrinter {
             "osUser", compute.osUser(),
             "cacheDir", compute.cacheDir() == null ? null : compute.cacheDir().toString(),
             "captureWal", Quantities.formatBytes(compute.captureWalBytes()),
-            "captureInterval", Quantities.format(compute.captureInterval())));
+            "captureInterval", Quantities.format(compute.captureInterval()),
+            "preparedStarts", compute.preparedStarts()));
     root.put(
         "page",
         section(

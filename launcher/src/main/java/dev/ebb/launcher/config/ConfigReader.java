@@ -250,7 +250,8 @@ public final class ConfigReader {
         section.text("osUser", "postgres"),
         section.path("cacheDir"),
         section.bytes("captureWal", 32 * MEGABYTE, MEGABYTE),
-        interval);
+        interval,
+        section.integer("preparedStarts", 64, 0, 100_000));
   }
 
   private static EbbConfig.Page page(Section section) {

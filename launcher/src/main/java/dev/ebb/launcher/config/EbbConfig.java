@@ -126,6 +126,7 @@ public record EbbConfig(
    * @param cacheDir local files of computes, thrown away at will; null: chosen at the start
    * @param captureWalBytes a running compute is captured once it has written so much WAL
    * @param captureInterval and at the latest after this time
+   * @param preparedStarts of how many suspended branches the next start is laid out in advance
    */
   public record Compute(
       String host,
@@ -135,7 +136,8 @@ public record EbbConfig(
       String osUser,
       @Nullable Path cacheDir,
       long captureWalBytes,
-      Duration captureInterval) {}
+      Duration captureInterval,
+      int preparedStarts) {}
 
   /**
    * The caches of the page service.

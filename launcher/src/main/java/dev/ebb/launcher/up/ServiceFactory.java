@@ -96,6 +96,7 @@ final class ServiceFactory {
             foundation.clusterSecret(),
             compute.captureWalBytes(),
             compute.captureInterval().toMillis(),
+            compute.preparedStarts(),
             defaults.startTimeoutMs(),
             defaults.stopTimeoutMs()),
         foundation.meters());

@@ -103,6 +103,7 @@ final class ConfigReaderTest {
           cacheDir: /var/cache/ebb
           captureWal: 16MB
           captureInterval: 30s
+          preparedStarts: 8
         page:
           l1: 64MB
           l2: 0

@@ -194,9 +194,10 @@ final class KillIT {
   /** When the running compute's control file was last written. */
   private static FileTime controlFile(Site site) {
     try (Stream<Path> computes = Files.list(site.cache().resolve("computes"))) {
-      for (Path file : computes.map(found -> found.resolve("data/global/pg_control")).toList()) {
-        if (Files.exists(file)) {
-          return Files.getLastModifiedTime(file);
+      // Others are laid out for branches that sleep.
+      for (Path data : computes.map(found -> found.resolve("data")).toList()) {
+        if (Files.exists(data.resolve("postmaster.pid"))) {
+          return Files.getLastModifiedTime(data.resolve("global/pg_control"));
         }
       }
       throw new AssertionError("no compute is running");

@@ -95,12 +95,12 @@ final class CacheLossIT {
     String before = picture(shop);
     server.first().suspend();
     shop.suspend();
-    assertThat(below(server.cache().resolve("computes"))).isEmpty();
-    assertThat(below(server.cache().resolve("run"))).isEmpty();
     assertRoles(shop);
     assertThat(shop.state()).as("after logins that were refused").isEqualTo("suspended");
 
     server.stop();
+    assertThat(below(server.cache().resolve("computes"))).isEmpty();
+    assertThat(below(server.cache().resolve("run"))).isEmpty();
     loseEverythingLocal();
     server.start();
 
@@ -118,6 +118,49 @@ final class CacheLossIT {
       assertThat(Database.ask(reader, "SELECT count(*) FROM item")).isEqualTo("4500");
     }
     Amcheck.assertSound(shop);
+  }
+
+  @Test
+  void preparedStartsThatAreDamagedOrDeletedAreNotMissed() throws Exception {
+    Database shop = server.create("shop");
+    shop.execute(SCHEMA.toArray(String[]::new));
+    String before = picture(shop);
+    server.first().suspend();
+    Path computes = server.cache().resolve("computes");
+
+    shop.suspend();
+    Path prepared = preparedStart(computes, 2);
+    Files.delete(prepared.resolve("data/global/pg_control"));
+    assertThat(picture(shop)).as("with a file of the prepared start missing").isEqualTo(before);
+
+    shop.suspend();
+    var _ = preparedStart(computes, 2);
+    for (Path lost : List.of(computes, server.cache().resolve("run"))) {
+      for (Path one : below(lost)) {
+        Await.until("it is deleted", DELETED, () -> isDeleted(one));
+      }
+    }
+    assertThat(picture(shop)).as("without any prepared start").isEqualTo(before);
+
+    shop.suspend();
+    var _ = preparedStart(computes, 1);
+    assertThat(picture(shop)).as("with a prepared start").isEqualTo(before);
+    Amcheck.assertSound(shop);
+  }
+
+  /** Waits until so many starts are laid out; the newest one. */
+  private static Path preparedStart(Path computes, int count) throws Exception {
+    Await.until(
+        "the next starts are prepared",
+        DELETED,
+        () ->
+            below(computes).stream()
+                    .filter(one -> Files.exists(one.resolve("data/global/pg_control")))
+                    .count()
+                == count);
+    return below(computes).stream()
+        .max(Comparator.comparingLong(one -> one.toFile().lastModified()))
+        .orElseThrow();
   }
 
   @Test

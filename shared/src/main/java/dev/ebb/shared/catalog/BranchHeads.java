@@ -68,13 +68,17 @@ public final class BranchHeads {
     for (int race = 0; race < MAX_RACES; race++) {
       Versioned now = require(branch);
       BranchHead before = now.head();
-      BranchHead after =
-          with(before, before.generation().next(), before.manifestKey(), false, Lsn.INVALID);
+      BranchHead after = opened(before);
       if (write(after, now.version())) {
         return new Opened(after, before);
       }
     }
     throw tooManyRaces(branch);
+  }
+
+  /** What opening the next generation makes of a head that nobody changes until then. */
+  public static BranchHead opened(BranchHead before) {
+    return with(before, before.generation().next(), before.manifestKey(), false, Lsn.INVALID);
   }
 
   /**
