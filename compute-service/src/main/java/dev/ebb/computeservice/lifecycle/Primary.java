@@ -72,6 +72,7 @@ public final class Primary {
   private volatile @Nullable Activity activity;
   private final UseGate gate = new UseGate(System::nanoTime);
   private long headReadAtNanos = System.nanoTime();
+  private volatile long residentBytes;
   private volatile Names names = new Names("", "");
   private @Nullable Thread caretaker;
 
@@ -211,6 +212,7 @@ public final class Primary {
 
   private void look() {
     resolveNames();
+    residentBytes = instance.residentBytes();
     try {
       wal.poll();
     } catch (EbbException.Unavailable e) {
@@ -480,7 +482,7 @@ public final class Primary {
         now.openTransactions(),
         now.replicationConnections(),
         now.commits(),
-        instance.residentBytes(),
+        residentBytes,
         instance.hydratedBytes(),
         instance.bootBytes(),
         now.flushLsn(),

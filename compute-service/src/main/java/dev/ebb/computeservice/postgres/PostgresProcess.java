@@ -53,6 +53,7 @@ public final class PostgresProcess implements AutoCloseable {
   private final Spec spec;
   private final Process process;
   private final ProcessLog log;
+  private final Thread logReader;
   private final long pid;
   private final CompletableFuture<Integer> exit;
   private final @Nullable ScheduledFuture<?> beats;
@@ -82,10 +83,11 @@ public final class PostgresProcess implements AutoCloseable {
       String label,
       BooleanSupplier mayLive) {}
 
-  private PostgresProcess(Spec spec, Process process, ProcessLog log, long pid) {
+  private PostgresProcess(Spec spec, Process process, ProcessLog log, Thread logReader, long pid) {
     this.spec = spec;
     this.process = process;
     this.log = log;
+    this.logReader = logReader;
     this.pid = pid;
     this.exit = process.onExit().thenApply(Process::exitValue);
     this.beats = startBeats();
@@ -124,7 +126,11 @@ public final class PostgresProcess implements AutoCloseable {
             .start(() -> log.consume(process.getErrorStream()));
     try {
       return new PostgresProcess(
-          spec, process, log, spec.launcher().printsPid() ? readPid(process) : process.pid());
+          spec,
+          process,
+          log,
+          reader,
+          spec.launcher().printsPid() ? readPid(process) : process.pid());
     } catch (IOException e) {
       process.destroyForcibly();
       awaitEnd(reader);
@@ -193,6 +199,8 @@ public final class PostgresProcess implements AutoCloseable {
     String own = Long.toString(pid);
     while (!says(status, own, "ready", "standby")) {
       if (exit.isDone()) {
+        // Its last words may still be on their way.
+        awaitEnd(logReader);
         throw failed("PostgreSQL ended with status " + process.exitValue() + " while starting");
       }
       if (System.nanoTime() - deadline > 0) {
