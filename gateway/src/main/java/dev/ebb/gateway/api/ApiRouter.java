@@ -17,6 +17,7 @@ import io.vertx.ext.web.handler.BodyHandler;
 import io.vertx.ext.web.openapi.router.RequestExtractor;
 import io.vertx.ext.web.openapi.router.RouterBuilder;
 import io.vertx.openapi.contract.OpenAPIContract;
+import java.util.List;
 import java.util.Objects;
 import java.util.function.Function;
 import org.slf4j.Logger;
@@ -74,7 +75,7 @@ final class ApiRouter {
         contract,
         "wakeBranch",
         request -> databases.wake(path(request, "name"), path(request, "branch")).map(Json::awake));
-    bind(contract, "listComputes", request -> Future.succeededFuture(Json.fleet(fleet)));
+    bind(contract, "listComputes", request -> computes());
 
     var health = new Health(vertx, config.readiness());
     Router router = Router.router(vertx);
@@ -144,6 +145,15 @@ final class ApiRouter {
           request.response().setStatusCode(204);
           return new JsonObject();
         });
+  }
+
+  /** A compute that has just started does not know yet how people call it; the catalog does. */
+  private Future<JsonObject> computes() {
+    boolean named =
+        fleet.computes().stream().noneMatch(compute -> compute.status().databaseName().isEmpty());
+    return named
+        ? Future.succeededFuture(Json.fleet(fleet, List.of()))
+        : databases.list().map(all -> Json.fleet(fleet, all));
   }
 
   private void metrics(RoutingContext request) {

@@ -6,11 +6,16 @@ import dev.ebb.shared.bus.ComputeMessage.Suspended;
 import dev.ebb.shared.catalog.DatabaseRecord;
 import dev.ebb.shared.fleet.FleetView;
 import dev.ebb.shared.fleet.FleetView.PlacedCompute;
+import dev.ebb.shared.model.BranchAddress;
+import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.ComputeStatus;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.time.Instant;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.TreeMap;
 
 /** The answers' forms, as openapi.yaml has them. */
@@ -67,9 +72,20 @@ final class Json {
                 .put("totalMicros", parts.totalMicros()));
   }
 
-  static JsonObject fleet(FleetView fleet) {
+  /**
+   * What runs.
+   *
+   * @param databases where the names of computes are looked up that do not tell theirs
+   */
+  static JsonObject fleet(FleetView fleet, List<DatabaseRecord> databases) {
+    var names = new HashMap<BranchId, BranchAddress>();
+    for (DatabaseRecord database : databases) {
+      database
+          .branches()
+          .forEach((name, branch) -> names.put(branch, new BranchAddress(database.name(), name)));
+    }
     var computes = new JsonArray();
-    fleet.computes().forEach(compute -> computes.add(compute(compute)));
+    fleet.computes().forEach(compute -> computes.add(compute(compute, names)));
     var hosts = new JsonArray();
     fleet.hosts().forEach(host -> hosts.add(host(host)));
     return new JsonObject().put("computes", computes).put("hosts", hosts);
@@ -84,11 +100,12 @@ final class Json {
         .put("leaving", host.leaving());
   }
 
-  private static JsonObject compute(PlacedCompute placed) {
+  private static JsonObject compute(PlacedCompute placed, Map<BranchId, BranchAddress> names) {
     ComputeStatus status = placed.status();
+    BranchAddress found = status.databaseName().isEmpty() ? names.get(status.branch()) : null;
     return new JsonObject()
-        .put("database", status.databaseName())
-        .put("branch", status.branchName())
+        .put("database", found == null ? status.databaseName() : found.database())
+        .put("branch", found == null ? status.branchName() : found.branch())
         .put("branchId", status.branch().value())
         .put("generation", status.generation().value())
         .put("state", lower(status.state()))

@@ -299,13 +299,23 @@ class ApiServiceIT {
 
   @Test
   void computesAreListedAsAnnounced() throws Exception {
+    assertThatComputesAreListed("shop", "main");
+  }
+
+  @Test
+  void computeThatDoesNotKnowItsNameYetIsListedByTheCatalogs() throws Exception {
+    assertThatComputesAreListed("", "");
+  }
+
+  private void assertThatComputesAreListed(String toldDatabase, String toldBranch)
+      throws Exception {
     addToCatalog("shop", "app");
     var status =
         new ComputeStatus(
             MAIN,
             new DatabaseId("shop"),
-            "shop",
-            "main",
+            toldDatabase,
+            toldBranch,
             new Generation(7),
             ComputeStatus.State.RUNNING,
             5000,
@@ -337,6 +347,8 @@ class ApiServiceIT {
         });
     JsonObject listed = new JsonObject(get("/v1/computes").body());
     JsonObject compute = listed.getJsonArray("computes").getJsonObject(0);
+    assertThat(compute.getString("database")).isEqualTo("shop");
+    assertThat(compute.getString("branch")).isEqualTo("main");
     assertThat(compute.getString("state")).isEqualTo("running");
     assertThat(compute.getLong("pid")).isEqualTo(42);
     assertThat(compute.getString("durableLsn")).isEqualTo("0/1");
