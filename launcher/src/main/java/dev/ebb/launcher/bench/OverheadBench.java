@@ -27,7 +27,7 @@ import picocli.CommandLine.Spec;
     footer = {
       "",
       "A database is made for it, and dropped at the end.",
-      "Example: ./ebb bench overhead --scale 10 --seconds 30 --clients 1,8,32"
+      "Example: ./ebb bench overhead --seconds 30 --clients 1,8,32"
     })
 final class OverheadBench implements Callable<Integer> {
   private static final String PROTOCOLS = "simple|extended|prepared";
@@ -59,9 +59,11 @@ final class OverheadBench implements Callable<Integer> {
   @Option(
       names = "--scale",
       paramLabel = "N",
-      defaultValue = "10",
-      description = "pgbench's scale: 15 MB each (default: ${DEFAULT-VALUE}).")
-  private int scale = 10;
+      defaultValue = "50",
+      description =
+          "pgbench's scale: 15 MB each; at least the number of clients, or these wait for each"
+              + " other (default: ${DEFAULT-VALUE}).")
+  private int scale = 50;
 
   @Option(
       names = "--clients",
