@@ -101,10 +101,6 @@ final class BranchLog implements Receiver.Log {
    * @return where it started; null where nothing here goes on, so that it may be opened anew
    */
   synchronized @Nullable Lsn openAgain(WalMessage.OpenLog again) {
-    if (!beginning.agreesWith(again)) {
-      throw new EbbException.Conflict(
-          "generation " + generation + " of " + branch + " was opened for another snapshot");
-    }
     if (stopped) {
       throw new EbbException.Conflict("generation " + generation + " of " + branch + " has ended");
     }
@@ -115,14 +111,22 @@ final class BranchLog implements Receiver.Log {
     if (failed != null) {
       throw failed;
     }
-    return switch (session.end()) {
-      case null -> beginning.start();
-      // The receiver opens it again by itself.
-      case Command.Uncertain uncertain -> receiver == null ? null : beginning.start();
-      case Command.Displaced displaced -> null;
-      case Command.Fenced fenced -> throw LogSession.toException(fenced);
-      case Command.Corrupted corrupted -> throw LogSession.toException(corrupted);
-    };
+    Lsn start =
+        switch (session.end()) {
+          case null -> beginning.start();
+          // The receiver opens it again by itself.
+          case Command.Uncertain uncertain -> receiver == null ? null : beginning.start();
+          case Command.Displaced displaced -> null;
+          case Command.Fenced fenced -> throw LogSession.toException(fenced);
+          case Command.Corrupted corrupted -> throw LogSession.toException(corrupted);
+        };
+    // Only what goes on is bound to how it began: a primary whose log was lost asks for it from the
+    // newest snapshot that it has by then.
+    if (start != null && !beginning.agreesWith(again)) {
+      throw new EbbException.Conflict(
+          "generation " + generation + " of " + branch + " was opened for another snapshot");
+    }
+    return start;
   }
 
   /** Starts the receiver; does nothing where it runs for the same primary. */

@@ -23,6 +23,7 @@ import java.time.Duration;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -47,6 +48,9 @@ final class LogsTest {
   /** What is heard of every primary. */
   private volatile Sighting sighting = Sighting.ANNOUNCED;
 
+  /** What becomes of a receiver that tries to reach its primary; null where it tries on. */
+  private volatile @Nullable Error defect;
+
   private Instance one;
 
   /** One wal-service. */
@@ -63,6 +67,10 @@ final class LogsTest {
               config,
               (primary, start) -> {
                 attempts.incrementAndGet();
+                Error now = defect;
+                if (now != null) {
+                  throw now;
+                }
                 throw new SQLException("refused", "08001", new ConnectException("refused"));
               },
               (asked, generation) -> sighting,
@@ -210,5 +218,30 @@ final class LogsTest {
     assertThatThrownBy(() -> one.durable(3)).isInstanceOf(EbbException.Fenced.class);
     assertThatThrownBy(() -> one.logs.open(openLog(3, REDO, false)))
         .isInstanceOf(EbbException.Fenced.class);
+  }
+
+  @Test
+  void receiverThatEndsInAnErrorIsHeardOf() throws Exception {
+    defect = new OutOfMemoryError("unable to create native thread: a test's");
+    one.logs.open(openLog(3, REDO, true));
+    one.startReceiver(3);
+
+    Await.until("the end of the receiver", () -> one.receivers() == 0);
+    assertThatThrownBy(() -> one.durable(3)).isInstanceOf(EbbException.Unavailable.class);
+  }
+
+  @Test
+  void logWhoseReceiverEndedIsOpenedAgainFromANewerSnapshot() throws Exception {
+    defect = new OutOfMemoryError("unable to create native thread: a test's");
+    one.logs.open(openLog(3, REDO, true));
+    one.startReceiver(3);
+    Await.until("the end of the receiver", () -> one.receivers() == 0);
+    defect = null;
+
+    assertThat(one.logs.open(openLog(3, REDO.plus(8), true))).isEqualTo(END);
+
+    one.startReceiver(3);
+    assertThatTheReceiverGoesOn(one);
+    assertThat(one.durable(3)).isEqualTo(END);
   }
 }

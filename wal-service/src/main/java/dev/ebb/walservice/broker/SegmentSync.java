@@ -100,15 +100,21 @@ final class SegmentSync implements TopicSync {
       if (Files.exists(partition)) {
         throw e;
       }
-      entered.removeIf(segment -> segment.startsWith(partition));
-      onDiskBelow.remove(topic);
+      drop(topic);
       throw new GoneException(topic, e);
     }
   }
 
-  /** Closes what is kept open of a topic. */
+  /** Drops what is known of a topic, and kept open; a further sync of it begins anew. */
   void forget(String topic) {
     close(take(topic));
+    drop(topic);
+  }
+
+  private void drop(String topic) {
+    Path partition = logs.resolve(topic + "-0");
+    entered.removeIf(segment -> segment.startsWith(partition));
+    onDiskBelow.remove(topic);
   }
 
   /**

@@ -150,7 +150,9 @@ public final class Receiver {
     } catch (EbbException e) {
       log.warn("the receiver of {} ends: {}", name, e.getMessage());
       failed.accept(e);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
+      // An error, too, such as a thread that cannot be made: commits would wait for ever for a
+      // receiver of which nobody knows that it is gone.
       log.error("the receiver of {} ends", name, e);
       failed.accept(new EbbException.Unavailable("the receiver failed: " + e, e));
     } finally {

@@ -5,6 +5,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
 
 /**
  * Appends to the broker in this process and holds each acknowledgement back until the record is on
@@ -50,6 +51,10 @@ final class LocalAppends implements AutoCloseable {
       offset = broker.append(record);
     } catch (RuntimeException e) {
       appended.done(-1, e);
+      return;
+    } catch (Error e) {
+      // Whoever waits for this record must hear of its end, whatever it was.
+      appended.done(-1, new KafkaException("an append broke off", e));
       return;
     }
     acks.acknowledged(record.topic(), offset, appended);

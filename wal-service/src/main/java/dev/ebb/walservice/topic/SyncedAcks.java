@@ -70,7 +70,7 @@ final class SyncedAcks {
   private static void tell(Ack ack, @Nullable Exception error) {
     try {
       ack.appended().done(error == null ? ack.offset() : -1, error);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       log.error("an acknowledgement was not taken", e);
     }
   }

@@ -227,6 +227,17 @@ final class SegmentSyncTest {
   }
 
   @Test
+  void topicThatWasForgottenIsSyncedFromItsBeginning() throws Exception {
+    makeSegment(0);
+    sync.sync("t", 0, 4);
+    makeSegment(5);
+    sync.sync("t", 5, 5);
+    sync.forget("t");
+    assertThat(forcedBySync(6))
+        .containsExactly(segment(0), segment(5), "t-0", logs.getFileName().toString());
+  }
+
+  @Test
   void realForceWorksOnFilesAndDirectories() throws Exception {
     makeSegment(0);
     assertThatCode(() -> new SegmentSync(logs).sync("t", 0, 0)).doesNotThrowAnyException();

@@ -79,9 +79,15 @@ class SyncedAcksTest {
         (offset, error) -> {
           throw new IllegalStateException("a defect");
         });
-    acks.acknowledged("t", 2, appended("b"));
-    acks.acknowledged("t", 3, appended("c"));
-    assertThat(events).containsExactly("b=2", "c=3");
+    acks.acknowledged(
+        "t",
+        2,
+        (offset, error) -> {
+          throw new OutOfMemoryError("a test's");
+        });
+    acks.acknowledged("t", 3, appended("b"));
+    acks.acknowledged("t", 4, appended("c"));
+    assertThat(events).containsExactly("b=3", "c=4");
   }
 
   @Test
