@@ -59,6 +59,7 @@ final class KillIT {
   private final Random random = new Random(seed);
   private int kills;
   private int killsInCapture;
+  private int killsBehindCapture;
 
   @Test
   void everyAcknowledgedWriteIsThereOnceAfterEveryKill() throws Exception {
@@ -86,10 +87,16 @@ final class KillIT {
         throw new AssertionError("seed " + seed + ", kill " + kills + ": " + e.getMessage(), e);
       }
       say(
-          "%d kills, %d of them in a capture; %d writes acknowledged; %d captures"
-              .formatted(kills, killsInCapture, load.acknowledged(), site.countInLog(CAPTURED)));
+          "%d kills, %d of them in a capture, %d behind one; %d writes acknowledged; %d captures"
+              .formatted(
+                  kills,
+                  killsInCapture,
+                  killsBehindCapture,
+                  load.acknowledged(),
+                  site.countInLog(CAPTURED)));
       assertThat(load.leastAcknowledged()).as("writes of the slowest writer").isPositive();
       assertThat(killsInCapture).as("kills in a capture").isPositive();
+      assertThat(killsBehindCapture).as("kills behind a capture").isPositive();
     }
   }
 
@@ -120,6 +127,13 @@ final class KillIT {
         pause(random.nextInt(30));
         kill(site, strike.victim());
         killsInCapture += site.countInLog(CAPTURED) == captures ? 1 : 0;
+      }
+      case BEHIND_CAPTURE -> {
+        long captures = site.countInLog(CAPTURED);
+        await("snapshot of the running compute", () -> hasMoreCaptures(site, captures));
+        pause(random.nextInt(500));
+        kill(site, strike.victim());
+        killsBehindCapture++;
       }
       case IN_SUSPEND -> {
         Thread suspend = Thread.ofVirtual().name("suspend").start(() -> suspend(site));
@@ -188,6 +202,16 @@ final class KillIT {
                   load.acknowledged(),
                   inDoubt,
                   TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - answered)));
+    }
+  }
+
+  /** Reads the whole log, so not as often as the rest is looked at. */
+  private static boolean hasMoreCaptures(Site site, long than) {
+    pause(50);
+    try {
+      return site.countInLog(CAPTURED) > than;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 

@@ -18,6 +18,8 @@ record Strike(Victim victim, Moment moment) {
   enum Moment {
     UNDER_LOAD(1),
     IN_CAPTURE(1),
+    /** With a snapshot of the running compute to recover from, and some WAL behind it. */
+    BEHIND_CAPTURE(1),
     IN_SUSPEND(1),
     /** Under load, and again while what the first one made necessary goes on. */
     IN_RECOVERY(2);
@@ -36,7 +38,7 @@ record Strike(Victim victim, Moment moment) {
           Moment.UNDER_LOAD,
           Moment.IN_CAPTURE,
           Moment.IN_CAPTURE,
-          Moment.IN_CAPTURE,
+          Moment.BEHIND_CAPTURE,
           Moment.IN_SUSPEND,
           Moment.IN_RECOVERY,
           Moment.IN_RECOVERY);
