@@ -196,6 +196,12 @@ public final class EmbeddedBroker implements AutoCloseable {
     settings.put("share.coordinator.state.topic.num.partitions", 1);
     settings.put("group.initial.rebalance.delay.ms", 0);
 
+    // After a kill the controller refuses the broker until its former session has run out: 9 s
+    // unless set. A process that stalls for longer leads no partition for a moment, during which
+    // appends wait.
+    settings.put("broker.session.timeout.ms", 3_000);
+    settings.put("broker.heartbeat.interval.ms", 500);
+
     // Small: one machine, a few clients. Index files are synced with every record, so they are kept
     // short; segments are short so that a start after a crash has little to check.
     settings.put("num.network.threads", 1);
