@@ -89,7 +89,8 @@ final class SegmentSync implements TopicSync {
           || unsyncedFrom < known
           || !isAllIn(newest, partition, known, unsyncedTo)) {
         close(newest);
-        newest = syncListed(topic, partition, unsyncedFrom);
+        long from = known == null ? recoveryPoint(topic) : known;
+        newest = syncListed(partition, Math.min(from, unsyncedFrom), unsyncedFrom);
       } else {
         forceOrClose(newest);
       }
@@ -133,16 +134,15 @@ final class SegmentSync implements TopicSync {
     return true;
   }
 
-  private Newest syncListed(String topic, Path partition, long unsyncedFrom) throws IOException {
-    Long known = onDiskBelow.get(topic);
-    long from = Math.min(known == null ? recoveryPoint(topic) : known, unsyncedFrom);
-    Collection<Path> segments = segments(partition, from, unsyncedFrom);
+  /** Syncs every segment with records from {@code from} on, and gives the newest one, open. */
+  private Newest syncListed(Path partition, long from, long needed) throws IOException {
+    Collection<Path> segments = segments(partition, from, needed);
     Newest newest = null;
     try {
       for (Path segment : segments) {
         close(newest);
         newest = open(segment);
-        force(segment, newest.channel());
+        force(newest.file(), newest.channel());
       }
       if (!entered.containsAll(segments)) {
         forceDirectory(partition);
@@ -163,18 +163,14 @@ final class SegmentSync implements TopicSync {
   }
 
   private void keep(String topic, Newest newest) {
-    Newest tooMuch = newest;
+    Newest surplus;
     synchronized (open) {
-      Newest before = open.putLast(topic, newest);
-      if (before != null) {
-        tooMuch = before;
-      } else if (open.size() > MAX_OPEN) {
-        tooMuch = Objects.requireNonNull(open.pollFirstEntry()).getValue();
-      } else {
-        return;
+      surplus = open.putLast(topic, newest);
+      if (open.size() > MAX_OPEN) {
+        surplus = Objects.requireNonNull(open.pollFirstEntry()).getValue();
       }
     }
-    close(tooMuch);
+    close(surplus);
   }
 
   /** What is forced is on disk; that the file does not close says nothing. */

@@ -235,13 +235,9 @@ public final class KafkaTopics implements LogTopics {
       var _ =
           producer.send(
               record,
-              (metadata, error) -> {
-                if (error != null || !metadata.hasOffset()) {
-                  appended.done(-1, error);
-                } else {
-                  appended.done(metadata.offset(), null);
-                }
-              });
+              (metadata, error) ->
+                  appended.done(
+                      error == null && metadata.hasOffset() ? metadata.offset() : -1, error));
     } catch (KafkaException | IllegalStateException e) {
       appended.done(-1, e);
     }

@@ -36,7 +36,7 @@ public interface LogTopics extends AutoCloseable {
   /**
    * Appends behind all that was appended here before. Records reach the topic in order, for as long
    * as none fails. May wait for room in the producer's buffer; where the broker is in this process
-   * it waits for its disk, and tells {@code appended} before it returns.
+   * it waits for its disk as well, unless another thread does that already for the same topic.
    */
   void append(BranchId branch, LogRecord record, Appended appended);
 
