@@ -79,11 +79,7 @@ final class Json {
    */
   static JsonObject fleet(FleetView fleet, List<DatabaseRecord> databases) {
     var names = new HashMap<BranchId, BranchAddress>();
-    for (DatabaseRecord database : databases) {
-      database
-          .branches()
-          .forEach((name, branch) -> names.put(branch, new BranchAddress(database.name(), name)));
-    }
+    databases.forEach(database -> names.putAll(database.addresses()));
     var computes = new JsonArray();
     fleet.computes().forEach(compute -> computes.add(compute(compute, names)));
     var hosts = new JsonArray();

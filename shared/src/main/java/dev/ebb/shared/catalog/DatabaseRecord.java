@@ -1,8 +1,10 @@
 package dev.ebb.shared.catalog;
 
+import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.DatabaseId;
 import java.util.Map;
+import java.util.stream.Collectors;
 
 /**
  * A database in the catalog, stored as JSON under {@code catalog/databases/NAME}.
@@ -24,5 +26,13 @@ public record DatabaseRecord(
     CREATING,
     READY,
     DROPPING
+  }
+
+  /** How people call its branches. */
+  public Map<BranchId, BranchAddress> addresses() {
+    return branches.entrySet().stream()
+        .collect(
+            Collectors.toUnmodifiableMap(
+                Map.Entry::getValue, named -> new BranchAddress(name, named.getKey())));
   }
 }
