@@ -179,20 +179,25 @@ public final class Host {
         throw new EbbException.Conflict(
             "branch " + branch + " is in use: idle for " + primary.idleMs() + " ms only");
       }
-      long begin = System.nanoTime();
-      try {
-        changed.run();
-        Lsn end = primary.suspend();
-        return new Suspended(true, end, (System.nanoTime() - begin) / 1_000);
-      } finally {
-        bury(slot);
-        changed.run();
-        if (!leaving) {
-          starter.prepareNext(branch);
-        }
+      Suspended suspended = suspend(slot, primary);
+      if (!leaving) {
+        starter.prepareNext(branch);
       }
+      return suspended;
     } finally {
       slot.lock.unlock();
+    }
+  }
+
+  private Suspended suspend(Slot slot, Primary primary) {
+    long begin = System.nanoTime();
+    try {
+      changed.run();
+      Lsn end = primary.suspend();
+      return new Suspended(true, end, (System.nanoTime() - begin) / 1_000);
+    } finally {
+      bury(slot);
+      changed.run();
     }
   }
 

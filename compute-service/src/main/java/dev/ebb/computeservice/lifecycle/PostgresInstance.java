@@ -55,7 +55,6 @@ public final class PostgresInstance implements AutoCloseable {
     @Nullable BlockMap map;
     @Nullable AgentSocket socket;
     @Nullable Thread filler;
-    private boolean closed;
 
     /** Holds the port until PostgreSQL takes it. */
     @Nullable ServerSocket port;
@@ -70,12 +69,7 @@ public final class PostgresInstance implements AutoCloseable {
       }
     }
 
-    /** Once; a second call does nothing. */
-    synchronized void close() {
-      if (closed) {
-        return;
-      }
-      closed = true;
+    void close() {
       joinFiller();
       releasePort();
       if (socket != null) {

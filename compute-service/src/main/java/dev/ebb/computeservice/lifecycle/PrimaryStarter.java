@@ -94,10 +94,22 @@ public final class PrimaryStarter {
     Skeleton.Tail tail = opened.previous().closed() ? null : tail(wal, logOpen);
     long logMicros = watch.lapMicros();
     Launch launch = prepared == null ? lay(head, manifest, tail) : prepared;
-    PreparedStart laid = launch.start();
     long skeletonMicros = watch.lapMicros();
+    PreparedStart laid;
     try {
-      laid = awaitReady(launch, head, manifest);
+      laid = launch.await();
+    } catch (EbbException e) {
+      if (prepared == null) {
+        throw e;
+      }
+      // Somebody emptied the cache, perhaps.
+      log.warn(
+          "branch {}: its prepared start is of no use, laying out another: {}",
+          branch,
+          e.getMessage());
+      laid = lay(head, manifest, tail).await();
+    }
+    try {
       long postgresMicros = watch.lapMicros();
       var parts =
           new WakeParts(
@@ -129,13 +141,31 @@ public final class PrimaryStarter {
           tail == null ? "" : ", recovered from " + tail.from());
       return primary;
     } catch (RuntimeException e) {
-      laid.instance().close();
+      laid.delete();
       throw e;
     }
   }
 
   /** A start whose PostgreSQL is on its way. */
-  private record Launch(PreparedStart start, CompletableFuture<Void> ready, boolean prepared) {}
+  private record Launch(PreparedStart start, CompletableFuture<Void> ready) {
+    static Launch of(PreparedStart start) {
+      return new Launch(
+          start,
+          CompletableFuture.runAsync(
+              () -> start.instance().launch(), PrimaryStarter::inBackground));
+    }
+
+    /** Waits until PostgreSQL accepts connections; deletes the start where it does not. */
+    PreparedStart await() {
+      try {
+        join(ready);
+        return start;
+      } catch (RuntimeException e) {
+        start.delete();
+        throw e;
+      }
+    }
+  }
 
   /**
    * Launches what was prepared for a branch, before its head is read: until the head is raised
@@ -143,46 +173,11 @@ public final class PrimaryStarter {
    */
   private @Nullable Launch launchPrepared(BranchId branch) {
     PreparedStart start = prepared.take(branch);
-    return start == null ? null : launch(start, true);
+    return start == null ? null : Launch.of(start);
   }
 
   private Launch lay(BranchHead head, Manifest manifest, Skeleton.@Nullable Tail tail) {
-    return launch(PreparedStart.lay(context.instances(), head, manifest, tail), false);
-  }
-
-  private static Launch launch(PreparedStart start, boolean prepared) {
-    return new Launch(
-        start,
-        CompletableFuture.runAsync(() -> start.instance().launch(), PrimaryStarter::inBackground),
-        prepared);
-  }
-
-  /**
-   * Waits until PostgreSQL accepts connections. What was prepared may be damaged by now (somebody
-   * emptied the cache); then it is laid out afresh.
-   */
-  private PreparedStart awaitReady(Launch launch, BranchHead head, Manifest manifest) {
-    try {
-      join(launch.ready());
-      return launch.start();
-    } catch (EbbException e) {
-      if (!launch.prepared()) {
-        throw e;
-      }
-      log.warn(
-          "branch {}: its prepared start is of no use, laying out another: {}",
-          head.branch(),
-          e.getMessage());
-      launch.start().instance().close();
-      Launch second = lay(head, manifest, null);
-      try {
-        join(second.ready());
-        return second.start();
-      } catch (RuntimeException failed) {
-        second.start().instance().close();
-        throw failed;
-      }
-    }
+    return Launch.of(PreparedStart.lay(context.instances(), head, manifest, tail));
   }
 
   private static void discard(@Nullable Launch launch) {
@@ -192,7 +187,7 @@ public final class PrimaryStarter {
           launch
               .ready()
               .whenCompleteAsync(
-                  (ok, error) -> launch.start().instance().close(), PrimaryStarter::inBackground);
+                  (ok, error) -> launch.start().delete(), PrimaryStarter::inBackground);
     }
   }
 
