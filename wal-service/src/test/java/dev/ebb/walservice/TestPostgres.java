@@ -13,9 +13,7 @@ import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -25,7 +23,7 @@ public final class TestPostgres implements AutoCloseable {
   private static final String ARCHIVE = "/postgres-linux-x86_64.txz";
   private static final boolean ROOT = "root".equals(System.getProperty("user.name"));
   private static @Nullable Path unpacked;
-  private static final Map<Integer, Path> TEMPLATES = new HashMap<>();
+  private static @Nullable Path template;
 
   private final Path dir;
   private final int port;
@@ -33,11 +31,6 @@ public final class TestPostgres implements AutoCloseable {
 
   /** Makes a cluster with 1 MB segments, so that tests cross their boundaries. */
   public TestPostgres() {
-    this(1);
-  }
-
-  /** Makes a cluster with segments of so many megabytes. */
-  public TestPostgres(int segmentMegabytes) {
     try {
       dir = Files.createTempDirectory("ebb-wal-pg");
       Files.setPosixFilePermissions(dir, PosixFilePermissions.fromString("rwxr-xr-x"));
@@ -45,7 +38,7 @@ public final class TestPostgres implements AutoCloseable {
       try (var socket = new ServerSocket(0, 1, InetAddress.ofLiteral("127.0.0.1"))) {
         port = socket.getLocalPort();
       }
-      run("cp", "-a", template(segmentMegabytes).toString(), data().toString());
+      run("cp", "-a", template().toString(), data().toString());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -189,8 +182,7 @@ public final class TestPostgres implements AutoCloseable {
   }
 
   /** A cluster as initdb makes it, made once for all tests of a run. */
-  private static synchronized Path template(int segmentMegabytes) throws IOException {
-    Path template = TEMPLATES.get(segmentMegabytes);
+  private static synchronized Path template() throws IOException {
     if (template == null) {
       Path made = Files.createTempDirectory("ebb-wal-pginit");
       own(made);
@@ -203,14 +195,13 @@ public final class TestPostgres implements AutoCloseable {
           "-A",
           "trust",
           "-N",
-          "--wal-segsize=" + segmentMegabytes,
+          "--wal-segsize=1",
           "--no-locale",
           "-E",
           "UTF8",
           "--no-data-checksums");
       Runtime.getRuntime()
           .addShutdownHook(new Thread(() -> exec(List.of("rm", "-rf", made.toString()))));
-      TEMPLATES.put(segmentMegabytes, made);
       template = made;
     }
     return template;

@@ -50,9 +50,7 @@ final class BlockMapReuseIT {
     Path root = Files.createTempDirectory(postgres.root, "reuse");
     Path data = Files.createDirectories(root.resolve("data"));
     Files.createDirectories(data.resolve("base/5"));
-    Path program = root.resolve("arena_churn");
-    TestPostgres.run(
-        List.of("cc", "-O2", "-o", program.toString(), "src/test/native/arena_churn.c"));
+    Path program = TestPostgres.compile(root, "arena_churn");
     Path arena = root.resolve("arena");
     Path socket = root.resolve("s");
     try (BlockMap map = BlockMap.create(arena, 1, 2, List.of(new BlockFile(OLD, 1, 3)), CAPACITY);
@@ -60,26 +58,20 @@ final class BlockMapReuseIT {
       LocalFiles files = new LocalFiles(map, data, null);
       List<Process> processes = new ArrayList<>();
       for (int i = 0; i < PROCESSES; i++) {
-        ProcessBuilder builder =
-            new ProcessBuilder(
+        processes.add(
+            postgres.startShimmed(
+                data,
+                arena,
+                socket,
+                Map.of(),
+                List.of(
                     program.toString(),
                     "base/5",
                     Integer.toString(i),
                     Integer.toString(PROCESSES),
                     Integer.toString(NAMES_OF_EACH),
                     Integer.toString(LIVE_OF_EACH),
-                    Long.toString(seed + i))
-                .directory(data.toFile())
-                .redirectErrorStream(true);
-        builder
-            .environment()
-            .putAll(
-                Map.of(
-                    "LD_PRELOAD", postgres.natives.pageShim().toString(),
-                    "EBB_ARENA", arena.toString(),
-                    "EBB_AGENT_SOCKET", socket.toString(),
-                    "EBB_DATADIR", data.toString()));
-        processes.add(builder.start());
+                    Long.toString(seed + i))));
       }
       for (int n = 1; processes.stream().anyMatch(Process::isAlive); n++) {
         capture(map, files, n % 5 != 0);

@@ -55,9 +55,7 @@ final class BlockMapStressIT {
     Path root = Files.createTempDirectory(postgres.root, "stress");
     Path data = Files.createDirectory(root.resolve("data"));
     Files.createDirectories(data.resolve("base/5"));
-    Path program = root.resolve("arena_stress");
-    TestPostgres.run(
-        List.of("cc", "-O2", "-o", program.toString(), "src/test/native/arena_stress.c"));
+    Path program = TestPostgres.compile(root, "arena_stress");
     Path locks = Files.createFile(root.resolve("locks"));
     Path table = root.resolve("table");
     ByteBuffer sequences = ByteBuffer.allocate(4 * (BLOCKS + 2)).order(ByteOrder.LITTLE_ENDIAN);
@@ -86,8 +84,13 @@ final class BlockMapStressIT {
           ExecutorService agents = Executors.newCachedThreadPool()) {
         List<Process> processes = new ArrayList<>();
         for (String role : List.of("r", "r", "r", "w", "w", "t")) {
-          ProcessBuilder builder =
-              new ProcessBuilder(
+          processes.add(
+              postgres.startShimmed(
+                  data,
+                  arena,
+                  socket,
+                  Map.of("EBB_AGENT_TIMEOUT_MS", "10000", "EBB_TEST_TEAR_US", "50"),
+                  List.of(
                       program.toString(),
                       FILE.path(),
                       locks.toString(),
@@ -95,20 +98,7 @@ final class BlockMapStressIT {
                       Integer.toString(BLOCKS),
                       role,
                       Integer.toString(SECONDS),
-                      Long.toString(seed + processes.size()))
-                  .directory(data.toFile())
-                  .redirectErrorStream(true);
-          builder
-              .environment()
-              .putAll(
-                  Map.of(
-                      "LD_PRELOAD", postgres.natives.pageShim().toString(),
-                      "EBB_ARENA", arena.toString(),
-                      "EBB_AGENT_SOCKET", socket.toString(),
-                      "EBB_DATADIR", data.toString(),
-                      "EBB_AGENT_TIMEOUT_MS", "10000",
-                      "EBB_TEST_TEAR_US", "50"));
-          processes.add(builder.start());
+                      Long.toString(seed + processes.size()))));
         }
         List<Future<?>> work =
             List.of(

@@ -92,9 +92,7 @@ final class FullMemoryIT {
 
   @Test
   void fileThatTheShimCannotTrackIsAnErrorInPostgres() throws Exception {
-    Path program = root.resolve("arena_churn");
-    TestPostgres.run(
-        List.of("cc", "-O2", "-o", program.toString(), "src/test/native/arena_churn.c"));
+    Path program = TestPostgres.compile(root, "arena_churn");
     Path arena = memory.resolve("arena");
     try (BlockMap map = BlockMap.create(arena, 1, 2, files(10), 1024)) {
       fillUp();
@@ -108,19 +106,13 @@ final class FullMemoryIT {
   }
 
   private String churn(Path program, Path arena) throws Exception {
-    ProcessBuilder builder =
-        new ProcessBuilder(program.toString(), "base/5", "0", "1", "100", "12", "1")
-            .directory(data.toFile())
-            .redirectErrorStream(true);
-    builder
-        .environment()
-        .putAll(
-            Map.of(
-                "LD_PRELOAD", postgres.natives.pageShim().toString(),
-                "EBB_ARENA", arena.toString(),
-                "EBB_AGENT_SOCKET", root.resolve("s").toString(),
-                "EBB_DATADIR", data.toString()));
-    Process process = builder.start();
+    Process process =
+        postgres.startShimmed(
+            data,
+            arena,
+            root.resolve("s"),
+            Map.of(),
+            List.of(program.toString(), "base/5", "0", "1", "100", "12", "1"));
     String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
     return said;

@@ -1,5 +1,6 @@
 package dev.ebb.computeservice.blockmap;
 
+import dev.ebb.computeservice.postgres.Trees;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -187,6 +188,35 @@ final class TestPostgres {
         });
   }
 
+  /** Compiles a program of {@code src/test/native}; it is to run with the shim. */
+  static Path compile(Path directory, String name) throws Exception {
+    Path program = directory.resolve(name);
+    run(List.of("cc", "-O2", "-o", program.toString(), "src/test/native/" + name + ".c"));
+    return program;
+  }
+
+  /**
+   * Starts a program that works on a data directory through the shim.
+   *
+   * @param more of the environment
+   */
+  Process startShimmed(
+      Path data, Path arena, Path socket, Map<String, String> more, List<String> command)
+      throws IOException {
+    ProcessBuilder builder =
+        new ProcessBuilder(command).directory(data.toFile()).redirectErrorStream(true);
+    builder
+        .environment()
+        .putAll(
+            Map.of(
+                "LD_PRELOAD", natives.pageShim().toString(),
+                "EBB_ARENA", arena.toString(),
+                "EBB_AGENT_SOCKET", socket.toString(),
+                "EBB_DATADIR", data.toString()));
+    builder.environment().putAll(more);
+    return builder.start();
+  }
+
   /** Every regular file below a directory, by its relative path. */
   static Map<String, FileTime> files(Path root) throws IOException {
     Map<String, FileTime> files = new java.util.TreeMap<>();
@@ -204,25 +234,7 @@ final class TestPostgres {
 
   static void deleteTree(Path root) {
     try {
-      if (Files.exists(root)) {
-        Files.walkFileTree(
-            root,
-            new SimpleFileVisitor<>() {
-              @Override
-              public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
-                  throws IOException {
-                Files.delete(file);
-                return FileVisitResult.CONTINUE;
-              }
-
-              @Override
-              public FileVisitResult postVisitDirectory(Path directory, @Nullable IOException e)
-                  throws IOException {
-                Files.delete(directory);
-                return FileVisitResult.CONTINUE;
-              }
-            });
-      }
+      Trees.delete(root);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

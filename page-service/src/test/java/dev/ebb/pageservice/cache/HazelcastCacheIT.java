@@ -2,11 +2,10 @@ package dev.ebb.pageservice.cache;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.hazelcast.config.Config;
-import com.hazelcast.core.Hazelcast;
 import com.hazelcast.core.HazelcastInstance;
 import dev.ebb.pageservice.Await;
 import dev.ebb.pageservice.Instance;
+import dev.ebb.pageservice.Members;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,21 +17,9 @@ import org.junit.jupiter.api.Test;
 final class HazelcastCacheIT {
   private static final ChunkKey KEY = new ChunkKey("branches/b/packs/s-0", 3);
 
-  private final HazelcastInstance hazelcast = member();
+  private final HazelcastInstance hazelcast = Members.alone("cache-it");
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
   private final Instance.Ticks clock = new Instance.Ticks();
-
-  private static HazelcastInstance member() {
-    var config = new Config();
-    config.setProperty("hazelcast.phone.home.enabled", "false");
-    config.setProperty("hazelcast.logging.type", "slf4j");
-    config.setProperty("hazelcast.shutdownhook.enabled", "false");
-    config.getNetworkConfig().getInterfaces().setEnabled(true).addInterface("127.0.0.1");
-    config.getNetworkConfig().setPort(0);
-    config.getNetworkConfig().getJoin().getMulticastConfig().setEnabled(false);
-    config.getNetworkConfig().getJoin().getAutoDetectionConfig().setEnabled(false);
-    return Hazelcast.newHazelcastInstance(config);
-  }
 
   @AfterEach
   void close() {
