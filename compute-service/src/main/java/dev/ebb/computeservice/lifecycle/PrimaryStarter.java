@@ -69,6 +69,9 @@ public final class PrimaryStarter {
   Primary start(BranchId branch, Consumer<Primary> prepare) {
     var watch = new Stopwatch();
     Launch prepared = launchPrepared(branch);
+    if (prepared == null) {
+      fetchAhead(branch);
+    }
     BranchHeads.Opened opened;
     try {
       opened = context.heads().openGeneration(branch);
@@ -174,6 +177,26 @@ public final class PrimaryStarter {
   private @Nullable Launch launchPrepared(BranchId branch) {
     PreparedStart start = prepared.take(branch);
     return start == null ? null : Launch.of(start);
+  }
+
+  /**
+   * Has the page service fetch what a start needs while the head is raised: from a store that is
+   * far away they would come one after the other. A wrong guess costs these reads.
+   */
+  private void fetchAhead(BranchId branch) {
+    context
+        .heads()
+        .lastSeen(branch)
+        .map(BranchHead::manifestKey)
+        .filter(key -> !key.isEmpty())
+        .ifPresent(key ->
+            inBackground(() -> {
+              try {
+                var _ = context.pages().bootPages(key);
+              } catch (EbbException e) {
+                log.debug("branch {}: nothing fetched ahead: {}", branch, e.getMessage());
+              }
+            }));
   }
 
   private Launch lay(BranchHead head, Manifest manifest, Skeleton.@Nullable Tail tail) {

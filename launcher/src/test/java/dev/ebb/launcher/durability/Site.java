@@ -6,6 +6,7 @@ import dev.ebb.launcher.client.ApiClient;
 import dev.ebb.launcher.client.ApiException;
 import dev.ebb.launcher.process.EbbProcess;
 import dev.ebb.launcher.process.FreePorts;
+import dev.ebb.shared.store.S3TestServer;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -28,7 +29,15 @@ final class Site implements AutoCloseable {
   private static final String PASSWORD = "s3cret";
   private static final String TOKEN = "token-of-the-durability-tests";
   private static final Map<String, String> ENVIRONMENT =
-      Map.of("EBB_TOKEN", TOKEN, "EBB_CLUSTER_SECRET", "cluster-secret-of-the-durability-tests");
+      Map.of(
+          "EBB_TOKEN",
+          TOKEN,
+          "EBB_CLUSTER_SECRET",
+          "cluster-secret-of-the-durability-tests",
+          "AWS_ACCESS_KEY_ID",
+          S3TestServer.ACCESS_KEY,
+          "AWS_SECRET_ACCESS_KEY",
+          S3TestServer.SECRET_KEY);
   private static final Duration START = Duration.ofMinutes(2);
 
   private final Path home;

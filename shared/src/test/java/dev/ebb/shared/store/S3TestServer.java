@@ -20,8 +20,8 @@ import software.amazon.awssdk.services.s3.model.PutObjectResponse;
 
 /** An S3 server for tests, in memory, on a port of its own of the loopback interface. */
 public final class S3TestServer implements AutoCloseable {
-  static final String ACCESS_KEY = "ebb-test";
-  static final String SECRET_KEY = "ebb-test-secret";
+  public static final String ACCESS_KEY = "ebb-test";
+  public static final String SECRET_KEY = "ebb-test-secret";
 
   private static final S3Config.Limits LIMITS =
       new S3Config.Limits(2_000, 5_000, 20_000, 5, S3Config.Limits.MIN_PART_BYTES);
