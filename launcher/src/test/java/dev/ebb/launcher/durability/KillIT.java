@@ -41,7 +41,7 @@ final class KillIT {
   private static final String CAPTURED = "snapshot at redo";
 
   /** Rows that say what is wrong: none where nothing is. */
-  private static final String AMCHECK =
+  static final String AMCHECK =
       """
       SET client_min_messages = warning;
       CREATE EXTENSION IF NOT EXISTS amcheck;
