@@ -171,8 +171,9 @@ public final class Capturer {
         long auditBegin = System.nanoTime();
         CaptureAudit.Result result =
             audit.run(() -> await(sql.flushLsn(), SQL_TIMEOUT_MS), AUDIT_PATIENCE_MS);
-        meters.audited(result, System.nanoTime() - auditBegin);
-        log.debug("branch {}: {}", head.branch(), result);
+        long auditNanos = System.nanoTime() - auditBegin;
+        meters.audited(result, auditNanos);
+        log.debug("branch {}: audited in {} us: {}", head.branch(), auditNanos / 1_000, result);
         runs.flush();
         end = await(sql.flushLsn(), SQL_TIMEOUT_MS);
         audit.end(end);

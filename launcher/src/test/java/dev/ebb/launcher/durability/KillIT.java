@@ -109,7 +109,9 @@ final class KillIT {
         new TransferWriter(1, random.nextLong()),
         new TransferWriter(2, random.nextLong()),
         new TableWriter(1, random.nextLong()),
-        new TableWriter(2, random.nextLong()));
+        new TableWriter(2, random.nextLong()),
+        new TwoPhaseWriter(1, random.nextLong()),
+        new TwoPhaseWriter(2, random.nextLong()));
   }
 
   private void round(Site site, Load load, Strike strike) throws Exception {
