@@ -7,8 +7,10 @@
  * (io_method=io_uring must not be set), O_DIRECT (debug_io_direct must be off), fcntl(F_DUPFD).
  *
  * Environment: EBB_ARENA (absent: the library does nothing), EBB_AGENT_SOCKET, EBB_DATADIR, EBB_AGENT_TIMEOUT_MS,
- * EBB_DURABLE_TIMEOUT_MS. For tests: EBB_TEST_WRITE_DELAY_US, a pause before each write of a tracked file (widens the
- * gap between WAL and write of rule 36), and EBB_TEST_TEAR_US, a pause after the first half page of each write.
+ * EBB_DURABLE_TIMEOUT_MS. For tests: EBB_TEST_WRITE_DELAY_US, a pause before each write of a tracked file, and
+ * EBB_TEST_TEAR_US, a pause after the first half page of each write. EBB_TEST_STALL names a file: as long as it exists,
+ * a write that makes a relation longer by a page with an LSN waits, after it has added a byte to it (rule 36: the WAL
+ * of that page is written). EBB_TEST_FORGET names a file with a relfilenumber: writes of its blocks leave no mark in the block map.
  */
 #define _GNU_SOURCE
 #include "shim.h"
@@ -78,6 +80,8 @@ fail(void)
 
 static long test_write_delay_us;
 static long test_tear_us;
+static const char *test_stall;
+static const char *test_forget;
 
 static long
 env_number(const char *name, long fallback)
@@ -85,6 +89,14 @@ env_number(const char *name, long fallback)
 	const char *value = getenv(name);
 	long number = value == NULL ? 0 : strtol(value, NULL, 10);
 	return number > 0 ? number : fallback;
+}
+
+/* PostgreSQL writes its process title over the environment. */
+static const char *
+env_copy(const char *name)
+{
+	const char *value = getenv(name);
+	return value == NULL ? NULL : strdup(value);
 }
 
 static int64_t
@@ -133,6 +145,8 @@ start(void)
 	ebb_durable_timeout_nanos = env_millis("EBB_DURABLE_TIMEOUT_MS", ebb_durable_timeout_nanos);
 	test_write_delay_us = env_number("EBB_TEST_WRITE_DELAY_US", 0);
 	test_tear_us = env_number("EBB_TEST_TEAR_US", 0);
+	test_stall = env_copy("EBB_TEST_STALL");
+	test_forget = env_copy("EBB_TEST_FORGET");
 	look_for_single_user();
 	if (socket_path == NULL || ebb_agent_path[0] == '\0')
 		snprintf(error, sizeof error, "EBB_AGENT_SOCKET is not set or longer than %zu bytes",
@@ -550,6 +564,35 @@ test_pause(long micros)
 	nanosleep(&pause, NULL);
 }
 
+static void
+test_stall_extension(const struct ebb_entry *entry, const struct io *io)
+{
+	uint64_t lsn;
+	memcpy(&lsn, io->iov == NULL ? io->buffer : io->iov[0].iov_base, sizeof lsn);
+	if (entry->key.kind != EBB_RELATION || lsn == 0 ||
+	    ((uint64_t) io->offset + io->length) / EBB_BLOCK_SIZE <= ebb_load(&entry->size_blocks))
+		return;
+	int fd = (int) syscall(SYS_openat, AT_FDCWD, test_stall, O_WRONLY | O_APPEND | O_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	syscall(SYS_write, fd, "x", 1);
+	syscall(SYS_close, fd);
+	while (syscall(SYS_faccessat, AT_FDCWD, test_stall, F_OK) == 0)
+		test_pause(1000);
+}
+
+static bool
+test_forgets(const struct ebb_entry *entry)
+{
+	char text[16] = {0};
+	int fd = (int) syscall(SYS_openat, AT_FDCWD, test_forget, O_RDONLY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	ssize_t n = syscall(SYS_read, fd, text, sizeof text - 1);
+	syscall(SYS_close, fd);
+	return n > 0 && entry->key.kind == EBB_RELATION && strtoul(text, NULL, 10) == entry->key.relation;
+}
+
 static bool
 beyond_segment(off_t offset, uint64_t length)
 {
@@ -566,6 +609,10 @@ tracked_write(uint64_t mapping, const struct io *io)
 		return fail();
 	if (test_write_delay_us > 0)
 		test_pause(test_write_delay_us);
+	if (test_stall != NULL)
+		test_stall_extension(entry, io);
+	if (test_forget != NULL && test_forgets(entry))
+		return raw_write(io);
 	if (ebb_write_begin(entry, (uint32_t) mapping, (uint64_t) io->offset, io->length) != 0)
 		return -1;
 	if (test_tear_us > 0 && io->iov == NULL && io->length > EBB_BLOCK_SIZE / 2)

@@ -2,6 +2,7 @@ package dev.ebb.computeservice;
 
 import dev.ebb.computeservice.blockmap.ArenaDirectory;
 import dev.ebb.computeservice.blockmap.NativeFiles;
+import dev.ebb.computeservice.capture.CaptureMeters;
 import dev.ebb.computeservice.lifecycle.AdminPasswords;
 import dev.ebb.computeservice.lifecycle.Host;
 import dev.ebb.computeservice.lifecycle.PostgresInstances;
@@ -126,7 +127,8 @@ public final class ComputeService extends VerticleBase {
             heads,
             pages,
             new AdminPasswords(config.clusterSecret()),
-            instances);
+            instances,
+            new CaptureMeters(meters));
     var fleet = new FleetView(Clock.systemUTC());
     var newHost =
         new Host(

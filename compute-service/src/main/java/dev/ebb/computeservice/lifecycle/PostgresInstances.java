@@ -34,6 +34,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserPrincipal;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -243,13 +244,24 @@ public final class PostgresInstances {
         user,
         data,
         settings.arguments(),
-        Map.of(
-            "EBB_ARENA", arena.toString(),
-            "EBB_AGENT_SOCKET", agent.toString(),
-            "EBB_DATADIR", data.toString()),
+        shimEnvironment(arena, agent, data),
         directory.resolve("postgres.log"),
         label,
         () -> true);
+  }
+
+  private static Map<String, String> shimEnvironment(Path arena, Path agent, Path data) {
+    var environment = new HashMap<String, String>();
+    // The hooks by which tests hold writes up, or spoil them: see page_shim.c.
+    System.getenv().forEach((name, value) -> {
+      if (name.startsWith("EBB_TEST_")) {
+        environment.put(name, value);
+      }
+    });
+    environment.put("EBB_ARENA", arena.toString());
+    environment.put("EBB_AGENT_SOCKET", agent.toString());
+    environment.put("EBB_DATADIR", data.toString());
+    return environment;
   }
 
   private Path makeDirectory(Path path) throws IOException {

@@ -267,7 +267,7 @@ public final class Primary {
         open = connect();
         captureAdmin = open;
       }
-      capturer.captureRunning(open, wal::awaitDurable).ifPresent(wal::snapshotCommitted);
+      capturer.captureRunning(open, wal).ifPresent(wal::snapshotCommitted);
     } catch (EbbException.Fenced e) {
       log.warn("branch {}: {}; stopping", head.branch(), e.getMessage());
       instance.kill();

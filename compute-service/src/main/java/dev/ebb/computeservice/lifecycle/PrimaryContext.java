@@ -1,6 +1,7 @@
 package dev.ebb.computeservice.lifecycle;
 
 import dev.ebb.computeservice.ComputeServiceConfig;
+import dev.ebb.computeservice.capture.CaptureMeters;
 import dev.ebb.computeservice.pages.PageClient;
 import dev.ebb.shared.bus.BlockingBus;
 import dev.ebb.shared.catalog.BranchHeads;
@@ -19,7 +20,8 @@ public record PrimaryContext(
     BranchHeads heads,
     PageClient pages,
     AdminPasswords passwords,
-    PostgresInstances instances) {
+    PostgresInstances instances,
+    CaptureMeters captureMeters) {
 
   /** How people call a branch; walks the catalog, so not on the way of a wake. */
   Optional<BranchAddress> addressOf(BranchId branch) {

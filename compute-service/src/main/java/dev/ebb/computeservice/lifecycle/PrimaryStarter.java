@@ -260,13 +260,15 @@ public final class PrimaryStarter {
     return new Capturer(
         head,
         manifest,
+        instance.startLsn(),
         instance.dataDirectory(),
         instance.localFiles(),
         context.pages(),
         boot,
         context.config().captureWalBytes(),
         context.config().captureIntervalMs(),
-        Clock.systemUTC());
+        Clock.systemUTC(),
+        context.captureMeters());
   }
 
   private static <T> T join(CompletableFuture<T> future) {

@@ -1,5 +1,6 @@
 package dev.ebb.computeservice.lifecycle;
 
+import dev.ebb.computeservice.capture.Capturer;
 import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.BlockingBus;
 import dev.ebb.shared.bus.WalMessage;
@@ -18,7 +19,7 @@ import org.slf4j.LoggerFactory;
  * A generation's tie to the WAL service: its log, and the receiver that makes its commits durable.
  * Survives the death of a wal-service instance by opening the log again at another one.
  */
-final class WalAttachment {
+final class WalAttachment implements Capturer.Log {
   private static final Logger log = LoggerFactory.getLogger(WalAttachment.class);
   private static final long TIMEOUT_MS = 30_000;
   private static final long POLL_TIMEOUT_MS = 5_000;
@@ -115,8 +116,7 @@ final class WalAttachment {
   void read(Lsn from, Lsn to, Consumer<byte[]> sink) {
     Lsn at = from;
     while (at.isBefore(to)) {
-      byte[] bytes =
-          bus.call(address, new WalMessage.ReadWal(branch, at, to, READ_BYTES), TIMEOUT_MS).bytes();
+      byte[] bytes = readSome(at, to);
       if (bytes.length == 0) {
         throw new EbbException.Corrupt(
             "the log of branch " + branch + " has nothing at " + at + ", expected WAL up to " + to);
@@ -124,6 +124,12 @@ final class WalAttachment {
       sink.accept(bytes);
       at = at.plus(bytes.length);
     }
+  }
+
+  @Override
+  public byte[] readSome(Lsn from, Lsn to) {
+    return bus.call(address, new WalMessage.ReadWal(branch, from, to, READ_BYTES), TIMEOUT_MS)
+        .bytes();
   }
 
   /** Starts the receiver. Until it runs, commits wait. */
@@ -176,7 +182,8 @@ final class WalAttachment {
    *
    * @return the durable position with the offset of the topic's newest record
    */
-  WalMessage.DurableLsn awaitDurable(Lsn lsn, long timeoutMs) {
+  @Override
+  public WalMessage.DurableLsn awaitDurable(Lsn lsn, long timeoutMs) {
     WalMessage.DurableLsn reached = ask(lsn, timeoutMs);
     durable = Lsn.max(durable, reached.lsn());
     return reached;

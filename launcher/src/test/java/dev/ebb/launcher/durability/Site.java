@@ -16,6 +16,7 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -42,6 +43,7 @@ final class Site implements AutoCloseable {
 
   private final Path home;
   private final Path config;
+  private final Map<String, String> environment;
   private final int gatewayPort;
   private final ApiClient api;
   private @Nullable EbbProcess process;
@@ -57,7 +59,15 @@ final class Site implements AutoCloseable {
    * @param more lines of the configuration
    */
   Site(Path home, String captureInterval, String more) throws IOException {
+    this(home, captureInterval, more, Map.of());
+  }
+
+  /** Gives the server's process more environment variables. */
+  Site(Path home, String captureInterval, String more, Map<String, String> variables)
+      throws IOException {
     this.home = Files.createDirectories(home);
+    this.environment = new HashMap<>(ENVIRONMENT);
+    this.environment.putAll(variables);
     // PostgreSQL's user must get to its files where the test runs as root.
     Files.setPosixFilePermissions(home, PosixFilePermissions.fromString("rwx--x--x"));
     List<Integer> ports = FreePorts.take(2);
@@ -94,7 +104,7 @@ final class Site implements AutoCloseable {
   void start() throws Exception {
     process =
         EbbProcess.start(
-            home, ENVIRONMENT, "up", "--config", config.toString(), "--password", PASSWORD);
+            home, environment, "up", "--config", config.toString(), "--password", PASSWORD);
     process.awaitLine("Ebb is up", START);
   }
 
