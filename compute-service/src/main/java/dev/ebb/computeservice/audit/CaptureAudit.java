@@ -188,7 +188,11 @@ public final class CaptureAudit implements AutoCloseable {
     // Between the last record and redo's there may be a page header, and nothing else.
     if (subject.redo().minus(stream.end()) > MAX_PAGE_HEADER_BYTES) {
       throw new EbbException.Corrupt(
-          "the WAL below redo " + subject.redo() + " could be read up to " + stream.end() + " only");
+          "the WAL below redo "
+              + subject.redo()
+              + " could be read up to "
+              + stream.end()
+              + " only");
     }
   }
 

@@ -116,8 +116,7 @@ final class Removals {
     int count = parts.mainInt(at);
     at += 4;
     for (int i = 0; i < count; i++, at += 12) {
-      dropped.put(
-          new Relation(parts.mainInt(at + 4), parts.mainInt(at + 8)), wal.end().value());
+      dropped.put(new Relation(parts.mainInt(at + 4), parts.mainInt(at + 8)), wal.end().value());
     }
   }
 
@@ -141,10 +140,9 @@ final class Removals {
 
   /** A later cut that is as deep explains all that an earlier one did. */
   private static void note(List<Cut> cuts, Cut cut) {
-    cuts.removeIf(
-        earlier ->
-            earlier.fork() == cut.fork()
-                && Integer.compareUnsigned(earlier.blocks(), cut.blocks()) >= 0);
+    cuts.removeIf(earlier ->
+        earlier.fork() == cut.fork()
+            && Integer.compareUnsigned(earlier.blocks(), cut.blocks()) >= 0);
     cuts.add(cut);
   }
 

@@ -106,9 +106,7 @@ public final class BlockCapture {
         (word & (BlockMap.DIRTY | BlockMap.WRITERS_MASK)) == 0 && !map.isAbsent(entry, block);
     try (FileChannel channel = clean ? files.openToRead(file.key()) : null) {
       boolean read = channel != null && LocalFiles.readBlock(channel, block, page);
-      return read
-              && map.word(entry, block) == word
-              && map.incarnation(entry) == file.incarnation()
+      return read && map.word(entry, block) == word && map.incarnation(entry) == file.incarnation()
           ? PageStamps.stamp(page)
           : PageStamps.NONE;
     }

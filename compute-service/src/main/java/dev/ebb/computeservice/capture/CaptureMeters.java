@@ -31,7 +31,9 @@ public final class CaptureMeters {
     uploaded = bytes("ebb.capture.uploaded", "What they wrote to the object store");
     late = counter("ebb.capture.late", "Pages that an audit waited for to reach their file");
     unmarked =
-        counter("ebb.capture.unmarked", "Changed pages that only an audit found: never, if all is well");
+        counter(
+            "ebb.capture.unmarked",
+            "Changed pages that only an audit found: never, if all is well");
   }
 
   private Timer timer(String name, String description) {
@@ -66,7 +68,7 @@ public final class CaptureMeters {
   void captured(int pages, long bytesWritten, long nanos) {
     whole.record(nanos, TimeUnit.NANOSECONDS);
     changed.increment((double) pages * FileKey.BLOCK_BYTES);
-    uploaded.increment(bytesWritten);
+    uploaded.increment((double) bytesWritten);
   }
 
   void failed(Exception error) {

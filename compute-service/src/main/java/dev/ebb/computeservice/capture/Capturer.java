@@ -32,8 +32,8 @@ import org.slf4j.LoggerFactory;
  * Makes snapshots of one compute. The order of what is read is what makes them right (storage rules
  * 13, 14, 35): a running compute's {@code CHECKPOINT}, then {@code pg_control}, then small files,
  * then blocks, their audit against the WAL (rule 36), then U, a forced commit, the wait until the
- * log is durable up to U, and only then the manifest. A capture that fails anywhere leaves the last snapshot and makes its blocks dirty
- * again.
+ * log is durable up to U, and only then the manifest. A capture that fails anywhere leaves the last
+ * snapshot and makes its blocks dirty again.
  *
  * <p>Not thread-safe: the thread that looks after a primary captures it.
  */

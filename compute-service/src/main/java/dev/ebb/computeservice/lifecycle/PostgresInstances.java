@@ -253,11 +253,12 @@ public final class PostgresInstances {
   private static Map<String, String> shimEnvironment(Path arena, Path agent, Path data) {
     var environment = new HashMap<String, String>();
     // The hooks by which tests hold writes up, or spoil them: see page_shim.c.
-    System.getenv().forEach((name, value) -> {
-      if (name.startsWith("EBB_TEST_")) {
-        environment.put(name, value);
-      }
-    });
+    System.getenv()
+        .forEach((name, value) -> {
+          if (name.startsWith("EBB_TEST_")) {
+            environment.put(name, value);
+          }
+        });
     environment.put("EBB_ARENA", arena.toString());
     environment.put("EBB_AGENT_SOCKET", agent.toString());
     environment.put("EBB_DATADIR", data.toString());

@@ -118,7 +118,11 @@ public final class WalStream {
       }
       int from = load(at, piece);
       System.arraycopy(
-          window, from, record, Math.min(got, record.length), Math.clamp(record.length - (long) got, 0, piece));
+          window,
+          from,
+          record,
+          Math.min(got, record.length),
+          Math.clamp(record.length - (long) got, 0, piece));
       int ofHeader = Math.clamp((long) WalRecords.HEADER_BYTES - got, 0, piece);
       crc.update(window, from + ofHeader, piece - ofHeader);
       got += piece;

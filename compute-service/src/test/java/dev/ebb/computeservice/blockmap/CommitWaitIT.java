@@ -62,7 +62,9 @@ final class CommitWaitIT {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "PREPARE TRANSACTION 'a'", "COMMIT PREPARED 'before'", "ROLLBACK PREPARED 'before'"
+        "PREPARE TRANSACTION 'a'",
+        "COMMIT PREPARED 'before'",
+        "ROLLBACK PREPARED 'before'"
       })
   void aCancelledWaitOfATwoPhaseStepThatIsNotDurableEndsTheServer(String step) throws Exception {
     try (TestCompute compute = TestCompute.of(store)) {

@@ -56,7 +56,10 @@ final class TwoPhaseIT {
   void fileThatIsBeingWrittenIsLeftOutAndReplayMakesIt() throws Exception {
     Killed killed = killAtTheEdge();
     SmallFile late =
-        killed.small.stream().filter(file -> file.path().endsWith(killed.late)).findFirst().orElseThrow();
+        killed.small.stream()
+            .filter(file -> file.path().endsWith(killed.late))
+            .findFirst()
+            .orElseThrow();
     assertThat(SmallFiles.isWholeTwoPhase(late.content())).isTrue();
     byte[] torn = Arrays.copyOf(late.content(), late.content().length - 5);
     assertThat(SmallFiles.isWholeTwoPhase(torn)).isFalse();
@@ -142,7 +145,8 @@ final class TwoPhaseIT {
           @Override
           public FileVisitResult preVisitDirectory(Path directory, BasicFileAttributes a)
               throws IOException {
-            Files.createDirectory(target.resolve(killed.directory.relativize(directory).toString()));
+            Files.createDirectory(
+                target.resolve(killed.directory.relativize(directory).toString()));
             return FileVisitResult.CONTINUE;
           }
 

@@ -46,7 +46,9 @@ final class AuditIT {
       var workers = new ArrayList<CompletableFuture<Integer>>();
       for (int i = 0; i < 3; i++) {
         var work = new Workload(site, i);
-        workers.add(CompletableFuture.supplyAsync(() -> work.repeat(end), task -> Thread.ofPlatform().start(task)));
+        workers.add(
+            CompletableFuture.supplyAsync(
+                () -> work.repeat(end), task -> Thread.ofPlatform().start(task)));
       }
       int rounds = 0;
       for (CompletableFuture<Integer> worker : workers) {
@@ -103,15 +105,17 @@ final class AuditIT {
   /** One that began after the call. */
   private static void awaitCapture(Site site) {
     long before = count(site, CAPTURED);
-    await("two more captures", () -> {
-      try (Connection connection = site.connect();
-          Statement statement = connection.createStatement()) {
-        statement.execute("SELECT pg_logical_emit_message(true, 'test', '')");
-      } catch (SQLException e) {
-        throw new AssertionError(e);
-      }
-      return count(site, CAPTURED) >= before + 2;
-    });
+    await(
+        "two more captures",
+        () -> {
+          try (Connection connection = site.connect();
+              Statement statement = connection.createStatement()) {
+            statement.execute("SELECT pg_logical_emit_message(true, 'test', '')");
+          } catch (SQLException e) {
+            throw new AssertionError(e);
+          }
+          return count(site, CAPTURED) >= before + 2;
+        });
   }
 
   private static long count(Site site, String text) {

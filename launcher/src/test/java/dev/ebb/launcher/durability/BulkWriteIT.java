@@ -87,15 +87,14 @@ final class BulkWriteIT {
     Files.createFile(stall);
     Files.setPosixFilePermissions(stall, PosixFilePermissions.fromString("rw-rw-rw-"));
     var done =
-        CompletableFuture.runAsync(
-            () -> {
-              try (Connection connection = site.connect();
-                  Statement statement = connection.createStatement()) {
-                statement.execute(sql);
-              } catch (SQLException e) {
-                throw new IllegalStateException(e);
-              }
-            });
+        CompletableFuture.runAsync(() -> {
+          try (Connection connection = site.connect();
+              Statement statement = connection.createStatement()) {
+            statement.execute(sql);
+          } catch (SQLException e) {
+            throw new IllegalStateException(e);
+          }
+        });
     try {
       await("the write to be held: " + sql, () -> done.isDone() || size(stall) > 0);
       assertThat(done).as(sql).isNotDone();
@@ -113,7 +112,8 @@ final class BulkWriteIT {
   private static void kill(Site site) {
     List<ProcessHandle> postmasters = site.postmasters();
     postmasters.forEach(ProcessHandle::destroyForcibly);
-    await("the end of the postmaster", () -> postmasters.stream().noneMatch(ProcessHandle::isAlive));
+    await(
+        "the end of the postmaster", () -> postmasters.stream().noneMatch(ProcessHandle::isAlive));
   }
 
   private static void check(Site site, long rows, String sql) throws Exception {

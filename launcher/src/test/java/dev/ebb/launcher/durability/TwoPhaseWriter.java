@@ -92,15 +92,13 @@ final class TwoPhaseWriter implements Writer {
   public int verify(Connection connection) throws SQLException {
     Set<String> prepared =
         read(connection, "SELECT gid FROM pg_prepared_xacts WHERE gid LIKE '" + name() + "-%'");
-    Set<String> rows =
-        read(connection, "SELECT number FROM two_phase WHERE writer = " + writer);
+    Set<String> rows = read(connection, "SELECT number FROM two_phase WHERE writer = " + writer);
     int inDoubt = 0;
     for (int number = 0; number < states.size(); number++) {
       State before = states.get(number);
       boolean isPrepared = prepared.contains(gid(number));
       boolean isThere = rows.contains(String.valueOf(number));
-      State now =
-          isPrepared ? State.PREPARED : isThere ? State.COMMITTED : State.ROLLED_BACK;
+      State now = isPrepared ? State.PREPARED : isThere ? State.COMMITTED : State.ROLLED_BACK;
       boolean possible =
           !(isPrepared && isThere)
               && switch (before) {
