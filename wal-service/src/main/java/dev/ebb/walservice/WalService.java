@@ -57,6 +57,7 @@ public final class WalService extends VerticleBase {
   private final FleetView fleet = new FleetView(Clock.systemUTC());
   private @Nullable LogTopics topics;
   private @Nullable Logs logs;
+  private long sweeps = -1;
 
   public WalService(WalServiceConfig config, MeterRegistry meters) {
     this(
@@ -96,12 +97,13 @@ public final class WalService extends VerticleBase {
           consumers.add(bus.answer(address, this::answer));
           consumers.add(bus.subscribe(Addresses.HOSTS, this::heard));
           consumers.add(bus.subscribe(Addresses.WAL_DELETIONS, this::heard));
-          vertx.setPeriodic(SWEEP_MS, id -> executor.execute(() -> logs().sweep()));
+          sweeps = vertx.setPeriodic(SWEEP_MS, id -> executor.execute(() -> logs().sweep()));
         });
   }
 
   @Override
   public Future<?> stop() {
+    vertx.cancelTimer(sweeps);
     return Future.join(consumers.stream().map(MessageConsumer::unregister).toList())
         .eventually(() ->
             run(() -> {
