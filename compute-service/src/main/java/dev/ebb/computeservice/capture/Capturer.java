@@ -6,6 +6,7 @@ import dev.ebb.computeservice.blockmap.LocalFiles;
 import dev.ebb.computeservice.blockmap.PageStamps;
 import dev.ebb.computeservice.pages.CaptureSink;
 import dev.ebb.computeservice.pages.PageClient;
+import dev.ebb.computeservice.pages.ReadSnapshot;
 import dev.ebb.computeservice.postgres.PgControl;
 import dev.ebb.computeservice.postgres.WalPages;
 import dev.ebb.computeservice.sql.AdminConnection;
@@ -48,6 +49,7 @@ public final class Capturer {
   private static final long AUDIT_PATIENCE_MS = 10_000;
 
   private final BranchHead head;
+  private final ReadSnapshot snapshot;
   private final Manifest base;
   private final Path dataDirectory;
   private final LocalFiles files;
@@ -58,7 +60,6 @@ public final class Capturer {
   private final Clock clock;
   private final CaptureMeters meters;
   private final Lsn replayedTo;
-  private String manifestKey;
 
   /** Where the WAL begins that the next capture is audited against. */
   private Lsn auditedTo;
@@ -66,6 +67,7 @@ public final class Capturer {
   /** Of the last capture: the pages that it found changed behind its redo point. */
   private PageStamps before = new PageStamps();
 
+  private boolean inDoubt;
   private Lsn capturedTo;
   private long capturedAtMs;
 
@@ -82,6 +84,7 @@ public final class Capturer {
    * Makes the capturer of one compute.
    *
    * @param head of the branch, at this compute's generation
+   * @param snapshot what the next one builds on; advanced with each that is committed
    * @param base the snapshot that it started from
    * @param replayedTo up to where it replayed WAL then
    * @param walBytes captures are due after so much WAL
@@ -89,6 +92,7 @@ public final class Capturer {
    */
   public Capturer(
       BranchHead head,
+      ReadSnapshot snapshot,
       Manifest base,
       Lsn replayedTo,
       Path dataDirectory,
@@ -100,6 +104,7 @@ public final class Capturer {
       Clock clock,
       CaptureMeters meters) {
     this.head = head;
+    this.snapshot = snapshot;
     this.base = base;
     this.replayedTo = replayedTo;
     this.meters = meters;
@@ -110,7 +115,6 @@ public final class Capturer {
     this.walBytes = walBytes;
     this.intervalMs = intervalMs;
     this.clock = clock;
-    this.manifestKey = head.manifestKey();
     this.auditedTo = base.clean() ? base.endLsn() : base.redoLsn();
     this.capturedTo = auditedTo;
     this.capturedAtMs = clock.millis();
@@ -161,7 +165,7 @@ public final class Capturer {
       Log wal,
       long begin)
       throws IOException {
-    try (CaptureSink sink = pages.openCapture(head.branch(), head.generation(), manifestKey)) {
+    try (CaptureSink sink = openCapture()) {
       PgControl control = readControl();
       SmallFiles.Found small = SmallFiles.read(dataDirectory, control, false);
       var runs = new PageRuns(sink);
@@ -199,8 +203,9 @@ public final class Capturer {
               List.of(),
               walOffset);
       PageMessage.CaptureCommitted committed = sink.commit(manifest, false);
+      // First where to read from, then what is clean: a clean block may be evicted at once.
+      committed(committed.manifestKey());
       blocks.commit();
-      manifestKey = committed.manifestKey();
       auditedTo = control.redo();
       before = blocks.stamps().behind(auditedTo.value());
       meters.captured(blocks.stamps().pages(), committed.bytesWritten(), System.nanoTime() - begin);
@@ -218,7 +223,7 @@ public final class Capturer {
   }
 
   private CaptureAudit.Subject subject(Lsn redo, BlockCapture blocks, Log wal) {
-    String last = manifestKey;
+    String last = snapshot.key();
     return new CaptureAudit.Subject(
         head.branch().value(),
         dataDirectory.resolve("pg_wal"),
@@ -241,7 +246,7 @@ public final class Capturer {
    */
   public Lsn captureStopped(List<RoleState> roles, WalMessage.DurableLsn logEnd) {
     var blocks = new BlockCapture(files, SETTLE_MS);
-    try (CaptureSink sink = pages.openCapture(head.branch(), head.generation(), manifestKey)) {
+    try (CaptureSink sink = openCapture()) {
       PgControl control = readControl();
       if (!control.stoppedCleanly()) {
         throw new EbbException.Unavailable(
@@ -280,6 +285,24 @@ public final class Capturer {
     }
   }
 
+  /**
+   * Begins a capture on the newest snapshot. After one that failed, that may be one of which no
+   * answer came: what it captured is dirty again, so that building on it is as right as building on
+   * the one before.
+   */
+  private CaptureSink openCapture() {
+    if (inDoubt) {
+      snapshot.refresh();
+    }
+    inDoubt = true;
+    return pages.openCapture(head.branch(), head.generation(), snapshot.key());
+  }
+
+  private void committed(String manifestKey) {
+    snapshot.advance(manifestKey);
+    inDoubt = false;
+  }
+
   private Manifest manifest(
       CaptureSink sink,
       PgControl control,
@@ -308,11 +331,13 @@ public final class Capturer {
         small.files(),
         table,
         wal,
-        List.of(),
         "",
         boot,
         roles,
-        walOffset);
+        walOffset,
+        0,
+        List.of(),
+        new byte[0]);
   }
 
   /** The control file, read again where it was being written (its CRC tells). */
