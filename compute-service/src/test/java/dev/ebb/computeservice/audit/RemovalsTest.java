@@ -33,8 +33,7 @@ final class RemovalsTest {
 
   /** Main data of this many 32-bit numbers, behind its short header. */
   private static byte[] main(int... numbers) {
-    ByteBuffer data =
-        ByteBuffer.allocate(2 + 4 * numbers.length).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer data = ByteBuffer.allocate(2 + 4 * numbers.length).order(ByteOrder.LITTLE_ENDIAN);
     data.put((byte) 255).put((byte) (4 * numbers.length));
     for (int number : numbers) {
       data.putInt(number);
@@ -52,8 +51,7 @@ final class RemovalsTest {
     // time, info (database, subtransactions, relations), database and tablespace, two
     // subtransactions, one relation
     Lsn commit =
-        wal.add(
-            1, 0x80, main(1, 2, 7, DATABASE, 1663, 2, 700, 701, 1, 1663, DATABASE, RELATION));
+        wal.add(1, 0x80, main(1, 2, 7, DATABASE, 1663, 2, 700, 701, 1, 1663, DATABASE, RELATION));
     Lsn after = wal.add(10, 0, 50);
     Removals removals = read(START);
     assertThat(explain(removals, 5, before)).isTrue();
