@@ -64,8 +64,14 @@ final class BehindPages {
 
   /** One of them in words. */
   String example() {
-    FileKey file = files.firstKey();
-    Map.Entry<Integer, Long> block = files.get(file).entrySet().iterator().next();
-    return "block " + block.getKey() + " of " + file + " (" + new Lsn(block.getValue()) + ")";
+    Map.Entry<FileKey, Map<Integer, Long>> file = files.entrySet().iterator().next();
+    Map.Entry<Integer, Long> block = file.getValue().entrySet().iterator().next();
+    return "block "
+        + block.getKey()
+        + " of "
+        + file.getKey()
+        + " ("
+        + new Lsn(block.getValue())
+        + ")";
   }
 }

@@ -63,7 +63,8 @@ final class TwoPhaseIT {
     assertThat(SmallFiles.isWholeTwoPhase(late.content())).isTrue();
     byte[] torn = Arrays.copyOf(late.content(), late.content().length - 5);
     assertThat(SmallFiles.isWholeTwoPhase(torn)).isFalse();
-    List<SmallFile> others = killed.small.stream().filter(file -> file != late).toList();
+    List<SmallFile> others =
+        killed.small.stream().filter(file -> !file.path().equals(late.path())).toList();
     try (Server server = recover(killed, others)) {
       assertThat(server.sql(DB, PREPARED)).containsExactly("before", "late", "newest");
     }
