@@ -37,6 +37,7 @@ public final class ChunkCache {
   private final CacheMeters l1;
   private final CacheMeters l2;
   private final CacheMeters l3;
+  private final SingleReads single;
 
   public ChunkCache(
       ObjectStore store,
@@ -56,6 +57,12 @@ public final class ChunkCache {
     this.l1 = new CacheMeters(meters, "l1");
     this.l2 = new CacheMeters(meters, "l2");
     this.l3 = new CacheMeters(meters, "l3");
+    this.single = new SingleReads(shared, meters);
+    CacheMeters.size(
+        meters,
+        "l1",
+        () -> memory.policy().eviction().map(e -> e.weightedSize().orElse(0)).orElse(0L));
+    CacheMeters.size(meters, "l2", shared::bytes);
   }
 
   /** The chunks asked for, each with its pack's index. */
@@ -124,13 +131,29 @@ public final class ChunkCache {
     return future;
   }
 
-  /** Reads chunks from the store past all caches and forgets what the caches had of them. */
+  /**
+   * Reads damaged chunks from the store, past all caches, which forget what they have of them.
+   * Where the store's bytes are others it was a cache that was wrong, and all get the store's.
+   */
   public Map<ChunkKey, byte[]> reread(Map<ChunkKey, PackIndex> wanted) {
+    Map<ChunkKey, byte[]> damaged = memory.getAllPresent(wanted.keySet());
     for (ChunkKey key : wanted.keySet()) {
       memory.invalidate(key);
       shared.remove(key);
     }
-    return fetchFromStore(wanted);
+    Map<ChunkKey, byte[]> fresh = fetchFromStore(wanted);
+    Map<ChunkKey, byte[]> better = new HashMap<>(fresh);
+    better
+        .entrySet()
+        .removeIf(chunk -> {
+          byte[] before = damaged.get(chunk.getKey());
+          return before == null || Arrays.equals(before, chunk.getValue());
+        });
+    memory.putAll(better);
+    if (shared.isPresent()) {
+      shared.put(better);
+    }
+    return fresh;
   }
 
   private Map<ChunkKey, byte[]> fetch(Set<ChunkKey> missing, Map<ChunkKey, PackIndex> wanted) {
@@ -149,12 +172,26 @@ public final class ChunkCache {
         rest.put(key, index(key, wanted));
       }
     }
-    if (!rest.isEmpty()) {
-      Map<ChunkKey, byte[]> fresh = fetchFromStore(rest);
-      shared.put(fresh);
-      found.putAll(fresh);
+    if (rest.isEmpty()) {
+      return found;
+    }
+    if (!shared.isPresent()) {
+      found.putAll(fetchFromStore(rest));
+    } else {
+      found.putAll(
+          single.read(
+              rest.keySet(),
+              (key, chunk) -> chunk.length == size(key, wanted),
+              keys -> fetchFromStore(some(rest, keys))));
     }
     return found;
+  }
+
+  private static Map<ChunkKey, PackIndex> some(
+      Map<ChunkKey, PackIndex> wanted, Set<ChunkKey> keys) {
+    Map<ChunkKey, PackIndex> some = new LinkedHashMap<>(wanted);
+    some.keySet().retainAll(keys);
+    return some;
   }
 
   private static PackIndex index(ChunkKey key, Map<ChunkKey, PackIndex> wanted) {
