@@ -39,6 +39,7 @@ public final class ChunkCache {
   private final CacheMeters l1;
   private final CacheMeters l2;
   private final CacheMeters l3;
+  private final SingleReads single;
 
   public ChunkCache(
       ObjectStore store,
@@ -58,6 +59,12 @@ public final class ChunkCache {
     this.l1 = new CacheMeters(meters, "l1");
     this.l2 = new CacheMeters(meters, "l2");
     this.l3 = new CacheMeters(meters, "l3");
+    this.single = new SingleReads(shared, meters);
+    CacheMeters.size(
+        meters,
+        "l1",
+        () -> memory.policy().eviction().map(e -> e.weightedSize().orElse(0)).orElse(0L));
+    CacheMeters.size(meters, "l2", shared::bytes);
   }
 
   /** The chunks asked for. */
@@ -123,13 +130,29 @@ public final class ChunkCache {
     return future;
   }
 
-  /** Reads chunks from the store past all caches and forgets what the caches had of them. */
+  /**
+   * Reads damaged chunks from the store, past all caches, which forget what they have of them.
+   * Where the store's bytes are others it was a cache that was wrong, and all get the store's.
+   */
   public Map<ChunkKey, byte[]> reread(Collection<ChunkKey> wanted) {
+    Map<ChunkKey, byte[]> damaged = memory.getAllPresent(wanted);
     for (ChunkKey key : wanted) {
       memory.invalidate(key);
       shared.remove(key);
     }
-    return fetchFromStore(wanted);
+    Map<ChunkKey, byte[]> fresh = fetchFromStore(wanted);
+    Map<ChunkKey, byte[]> better = new HashMap<>(fresh);
+    better
+        .entrySet()
+        .removeIf(chunk -> {
+          byte[] before = damaged.get(chunk.getKey());
+          return before == null || Arrays.equals(before, chunk.getValue());
+        });
+    memory.putAll(better);
+    if (shared.isPresent()) {
+      shared.put(better);
+    }
+    return fresh;
   }
 
   /** Reads ranges from the store past all caches, which stay as they are. */
@@ -147,12 +170,16 @@ public final class ChunkCache {
       found.entrySet().removeIf(e -> e.getValue().length != e.getKey().length());
       l2.answered(found.size(), missing.size() - found.size(), totalBytes(found));
     }
-    List<ChunkKey> rest = new ArrayList<>(missing);
+    Set<ChunkKey> rest = new LinkedHashSet<>(missing);
     rest.removeAll(found.keySet());
-    if (!rest.isEmpty()) {
-      Map<ChunkKey, byte[]> fresh = fetchFromStore(rest);
-      shared.put(fresh);
-      found.putAll(fresh);
+    if (rest.isEmpty()) {
+      return found;
+    }
+    if (shared.isPresent()) {
+      found.putAll(
+          single.read(rest, (key, chunk) -> chunk.length == key.length(), this::fetchFromStore));
+    } else {
+      found.putAll(fetchFromStore(rest));
     }
     return found;
   }
