@@ -3,6 +3,9 @@ package dev.ebb.gateway.route;
 import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.Bus;
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
+import dev.ebb.shared.bus.ComputeMessage.Damage;
+import dev.ebb.shared.bus.ComputeMessage.Damages;
+import dev.ebb.shared.bus.ComputeMessage.DescribeDamage;
 import dev.ebb.shared.bus.ComputeMessage.LookupRole;
 import dev.ebb.shared.bus.ComputeMessage.RoleFound;
 import dev.ebb.shared.bus.ComputeMessage.WakeBranch;
@@ -10,11 +13,15 @@ import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.RoleState;
 import io.vertx.core.Future;
+import java.util.List;
 import java.util.Optional;
 
 /** What the gateway asks the computes' hosts. */
 public final class Computes {
   private static final long LOOKUP_TIMEOUT_MS = 10_000;
+
+  /** A client waits for it with an error in sight. */
+  private static final long DAMAGE_TIMEOUT_MS = 500;
 
   private final Bus bus;
   private final long wakeTimeoutMs;
@@ -27,6 +34,12 @@ public final class Computes {
   /** Wakes the branch; answers when its primary accepts connections. */
   public Future<ComputeReady> wake(BranchId branch, long timeoutMs) {
     return bus.request(Addresses.COMPUTE, new WakeBranch(branch), Math.max(1, timeoutMs));
+  }
+
+  /** The damaged pages that the branch's compute met lately. */
+  public Future<List<Damage>> damages(BranchId branch) {
+    return bus.request(Addresses.COMPUTE, new DescribeDamage(branch), DAMAGE_TIMEOUT_MS)
+        .map(Damages::latest);
   }
 
   /** The role as it is now; empty where there is none. Wakes the branch where only that tells. */
