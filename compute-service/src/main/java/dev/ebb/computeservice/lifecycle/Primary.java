@@ -9,6 +9,7 @@ import dev.ebb.shared.bus.ComputeMessage.WakeParts;
 import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.catalog.BranchHeads;
 import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.ComputeStatus;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.HostId;
@@ -73,7 +74,7 @@ public final class Primary {
   private final UseGate gate = new UseGate(System::nanoTime);
   private long headReadAtNanos = System.nanoTime();
   private volatile long residentBytes;
-  private volatile Names names = new Names("", "");
+  private final BranchName name;
   private @Nullable Thread caretaker;
 
   /** Changes under the lock. */
@@ -81,8 +82,6 @@ public final class Primary {
 
   /** Under the lock: an idle suspend waits for the last capture. */
   private boolean capturesHeld;
-
-  private record Names(String database, String branch) {}
 
   Primary(
       PrimaryContext context,
@@ -94,6 +93,7 @@ public final class Primary {
       WakeParts parts) {
     this.context = context;
     this.head = head;
+    this.name = new BranchName(head.branch(), context.catalog());
     this.instance = instance;
     this.wal = wal;
     this.logOpened = logOpened;
@@ -179,7 +179,7 @@ public final class Primary {
                     // The look opens a session, whose catalog is another database's: a period
                     // later it is not in the way of the client that this start is for.
                     attach();
-                    resolveNames();
+                    name.resolve();
                   }
                 } catch (EbbException.Fenced e) {
                   log.warn("branch {}: {}; stopping", head.branch(), e.getMessage());
@@ -211,7 +211,7 @@ public final class Primary {
   }
 
   private void look() {
-    resolveNames();
+    name.resolve();
     residentBytes = instance.residentBytes();
     try {
       wal.poll();
@@ -245,6 +245,12 @@ public final class Primary {
     } finally {
       lock.unlock();
     }
+  }
+
+  /** Captures it now, or waits for the capture that is under way. */
+  void captureNow() {
+    startCapture();
+    join(capture);
   }
 
   private void holdCaptures(boolean held) {
@@ -289,6 +295,10 @@ public final class Primary {
     if (present.generation().compareTo(head.generation()) > 0) {
       throw new EbbException.Fenced(
           "generation " + present.generation() + " took over from " + head.generation());
+    }
+    if (name.isTaken()) {
+      // Who gave the name to another branch ends us, too; should that one have died, we notice.
+      throw new EbbException.Fenced(name.known() + " means another branch by now");
     }
   }
 
@@ -360,12 +370,9 @@ public final class Primary {
     return await(instance.connect(context.vertx()));
   }
 
-  private void resolveNames() {
-    if (names.database().isEmpty()) {
-      context
-          .addressOf(head.branch())
-          .ifPresent(address -> names = new Names(address.database(), address.branch()));
-    }
+  /** What the branch is called. */
+  BranchName name() {
+    return name;
   }
 
   private static <T> T await(io.vertx.core.Future<T> future) {
@@ -466,11 +473,12 @@ public final class Primary {
   ComputeStatus status() {
     Activity last = activity;
     Activity now = last == null ? new Activity(0, 0, 0, 0, 0, 0, 0, instance.startLsn()) : last;
+    BranchAddress called = name.known();
     return new ComputeStatus(
         head.branch(),
         head.database(),
-        names.database(),
-        names.branch(),
+        called == null ? "" : called.database(),
+        called == null ? "" : called.branch(),
         head.generation(),
         state,
         instance.port(),

@@ -5,10 +5,7 @@ import dev.ebb.computeservice.pages.PageClient;
 import dev.ebb.shared.bus.BlockingBus;
 import dev.ebb.shared.catalog.BranchHeads;
 import dev.ebb.shared.catalog.Catalog;
-import dev.ebb.shared.model.BranchAddress;
-import dev.ebb.shared.model.BranchId;
 import io.vertx.core.Vertx;
-import java.util.Optional;
 
 /** What every primary of a host shares. */
 public record PrimaryContext(
@@ -19,12 +16,4 @@ public record PrimaryContext(
     BranchHeads heads,
     PageClient pages,
     AdminPasswords passwords,
-    PostgresInstances instances) {
-
-  /** How people call a branch; walks the catalog, so not on the way of a wake. */
-  Optional<BranchAddress> addressOf(BranchId branch) {
-    return catalog.list().stream()
-        .flatMap(database -> Optional.ofNullable(database.addresses().get(branch)).stream())
-        .findFirst();
-  }
-}
+    PostgresInstances instances) {}

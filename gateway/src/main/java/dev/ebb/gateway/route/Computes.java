@@ -3,10 +3,12 @@ package dev.ebb.gateway.route;
 import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.Bus;
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
+import dev.ebb.shared.bus.ComputeMessage.ConnectBranch;
 import dev.ebb.shared.bus.ComputeMessage.LookupRole;
 import dev.ebb.shared.bus.ComputeMessage.RoleFound;
 import dev.ebb.shared.bus.ComputeMessage.WakeBranch;
 import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.RoleState;
 import io.vertx.core.Future;
@@ -27,6 +29,15 @@ public final class Computes {
   /** Wakes the branch; answers when its primary accepts connections. */
   public Future<ComputeReady> wake(BranchId branch, long timeoutMs) {
     return bus.request(Addresses.COMPUTE, new WakeBranch(branch), Math.max(1, timeoutMs));
+  }
+
+  /**
+   * The same for a client that came by a name; {@code NotFound} where that means another branch by
+   * now.
+   */
+  public Future<ComputeReady> connect(BranchId branch, BranchAddress calledAs, long timeoutMs) {
+    return bus.request(
+        Addresses.COMPUTE, new ConnectBranch(branch, calledAs), Math.max(1, timeoutMs));
   }
 
   /** The role as it is now; empty where there is none. Wakes the branch where only that tells. */
