@@ -58,6 +58,9 @@ public final class Primary {
   /** Waits until the log is open for this generation; throws what kept it from being opened. */
   private final Supplier<Lsn> logOpened;
 
+  /** Opens it where that failed. */
+  private final Supplier<Lsn> openLogAgain;
+
   private final Capturer capturer;
   private final WakeParts parts;
   private final long readyAtNanos = System.nanoTime();
@@ -89,6 +92,7 @@ public final class Primary {
       PostgresInstance instance,
       WalAttachment wal,
       Supplier<Lsn> logOpened,
+      Supplier<Lsn> openLogAgain,
       Capturer capturer,
       WakeParts parts) {
     this.context = context;
@@ -97,6 +101,7 @@ public final class Primary {
     this.instance = instance;
     this.wal = wal;
     this.logOpened = logOpened;
+    this.openLogAgain = openLogAgain;
     this.capturer = capturer;
     this.parts = parts;
   }
@@ -157,7 +162,7 @@ public final class Primary {
     try {
       end = logOpened.get();
     } catch (EbbException.Unavailable e) {
-      end = wal.open(false);
+      end = openLogAgain.get();
     }
     if (!end.equals(instance.startLsn())) {
       throw new EbbException.Fenced(

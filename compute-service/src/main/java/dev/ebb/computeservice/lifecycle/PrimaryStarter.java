@@ -90,7 +90,7 @@ public final class PrimaryStarter {
     var wal = new WalAttachment(context.bus(), branch, head.generation(), manifest);
     CompletableFuture<Lsn> logOpen =
         CompletableFuture.supplyAsync(
-            () -> wal.open(opened.previous().closed()), PrimaryStarter::inBackground);
+            () -> openLog(wal, head, opened.previous().closed()), PrimaryStarter::inBackground);
     Skeleton.Tail tail = opened.previous().closed() ? null : tail(wal, logOpen);
     long logMicros = watch.lapMicros();
     Launch launch = prepared == null ? lay(head, manifest, tail) : prepared;
@@ -126,6 +126,7 @@ public final class PrimaryStarter {
               laid.instance(),
               wal,
               () -> join(logOpen),
+              () -> openLog(wal, head, false),
               capturer(head, manifest, laid.instance()),
               parts);
       laid.self().set(primary);
@@ -144,6 +145,20 @@ public final class PrimaryStarter {
       laid.delete();
       throw e;
     }
+  }
+
+  /**
+   * Opens the log, and makes it where the branch is a child that was never started. Nothing is
+   * acknowledged before the head says that there is one.
+   */
+  private Lsn openLog(WalAttachment wal, BranchHead head, boolean closed) {
+    if (head.logMade()) {
+      return wal.open(closed);
+    }
+    wal.make();
+    Lsn end = wal.open(closed);
+    context.heads().markLogMade(head.branch(), head.generation());
+    return end;
   }
 
   /** A start whose PostgreSQL is on its way. */

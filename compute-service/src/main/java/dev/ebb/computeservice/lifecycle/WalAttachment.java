@@ -88,6 +88,11 @@ final class WalAttachment {
     base = Base.of(snapshot, branch);
   }
 
+  /** Makes the branch's topic; nothing where it is there already. */
+  void make() {
+    bus.call(Addresses.WAL, new WalMessage.CreateLog(branch), TIMEOUT_MS);
+  }
+
   /**
    * Fences older generations and tells where this one begins.
    *

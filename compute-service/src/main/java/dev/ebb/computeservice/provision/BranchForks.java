@@ -100,11 +100,11 @@ final class BranchForks {
 
   private Fork atHead(BranchHead parent, BranchId child) {
     if (parent.closed()) {
-      // A pointer: the log ends where the snapshot does.
-      bus.call(Addresses.WAL, new WalMessage.CreateLog(child), TIMEOUT_MS);
-      return new Fork(
-          head(parent, child, identifiers.next(), parent.manifestKey(), parent.closedLsn()),
-          parent.closedLsn());
+      return new Fork(pointer(parent, child, parent.closedLsn()), parent.closedLsn());
+    }
+    if (!parent.logMade()) {
+      Lsn end = pages.manifest(parent.manifestKey()).endLsn();
+      return new Fork(pointer(parent, child, end), end);
     }
     BranchHead from = captureLongTail(parent);
     long identifier = identifiers.next();
@@ -225,6 +225,16 @@ final class BranchForks {
       long identifier,
       Manifest base,
       @Nullable BranchPoint at) {
+    if (!parent.logMade()) {
+      // Nothing was ever written to it.
+      return new LogForked(
+          at == null || !at.lsn().isAfter(base.endLsn())
+              ? LogForked.Outcome.FORKED
+              : LogForked.Outcome.BEHIND_END,
+          base.endLsn(),
+          base.endLsn(),
+          0);
+    }
     return bus.call(
         Addresses.WAL,
         new WalMessage.ForkLog(
@@ -243,6 +253,21 @@ final class BranchForks {
     return base.clean() ? base.endLsn() : base.redoLsn();
   }
 
+  /** A child at the end of a clean snapshot: there is nothing that its log would begin with. */
+  private BranchHead pointer(BranchHead parent, BranchId child, Lsn end) {
+    return new BranchHead(
+        parent.formatVersion(),
+        child,
+        parent.database(),
+        identifiers.next(),
+        Generation.NONE,
+        parent.manifestKey(),
+        true,
+        end,
+        false,
+        false);
+  }
+
   private static Fork fork(
       BranchHead parent,
       BranchId child,
@@ -253,20 +278,17 @@ final class BranchForks {
     // Where the cut is a clean snapshot's end the child is as after a suspend.
     boolean closed = base.clean() && base.endLsn().equals(cut);
     return new Fork(
-        head(parent, child, identifier, manifestKey, closed ? cut : Lsn.INVALID), cut);
-  }
-
-  private static BranchHead head(
-      BranchHead parent, BranchId child, long identifier, String manifestKey, Lsn closedLsn) {
-    return new BranchHead(
-        parent.formatVersion(),
-        child,
-        parent.database(),
-        identifier,
-        Generation.NONE,
-        manifestKey,
-        closedLsn.isValid(),
-        closedLsn,
-        false);
+        new BranchHead(
+            parent.formatVersion(),
+            child,
+            parent.database(),
+            identifier,
+            Generation.NONE,
+            manifestKey,
+            closed,
+            closed ? cut : Lsn.INVALID,
+            false,
+            !closed),
+        cut);
   }
 }

@@ -36,7 +36,8 @@ final class CatalogJson {
         .put("manifestKey", head.manifestKey())
         .put("closed", head.closed())
         .put("closedLsn", head.closedLsn().toString())
-        .put("dropped", head.dropped());
+        .put("dropped", head.dropped())
+        .put("logMade", head.logMade());
     return bytes(json);
   }
 
@@ -52,7 +53,8 @@ final class CatalogJson {
             in.text("manifestKey"),
             in.flag("closed"),
             Lsn.parse(in.text("closedLsn")),
-            in.flag("dropped")));
+            in.flag("dropped"),
+            !in.has("logMade") || in.flag("logMade")));
   }
 
   static byte[] encode(DatabaseRecord database) {
@@ -166,6 +168,10 @@ final class CatalogJson {
       } catch (IllegalArgumentException e) {
         throw new EbbException.Corrupt(key + " holds what cannot be: " + e.getMessage(), e);
       }
+    }
+
+    boolean has(String field) {
+      return json.has(field);
     }
 
     JsonNode node(String field) {

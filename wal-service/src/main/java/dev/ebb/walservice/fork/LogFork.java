@@ -116,13 +116,12 @@ public final class LogFork {
     if (!found.cut().isValid()) {
       return new LogForked(Outcome.BEFORE_FLOOR, Lsn.INVALID, found.end(), 0);
     }
-    topics.create(request.child(), timeout);
     copy(request, source, found.cut());
     return new LogForked(
         Outcome.FORKED, found.cut(), found.end(), found.cut().minus(request.from()));
   }
 
-  /** The log has nothing behind a snapshot that needs nothing: the child's is empty, too. */
+  /** The log has nothing behind a snapshot that needs nothing: the child needs none. */
   private LogForked nothingBehind(ForkLog request, @Nullable WalSource source) {
     if (request.from().isBefore(request.floor())) {
       return new LogForked(
@@ -137,7 +136,6 @@ public final class LogFork {
         return new LogForked(Outcome.BEFORE_FLOOR, Lsn.INVALID, request.floor(), 0);
       }
     }
-    topics.create(request.child(), timeout);
     return new LogForked(Outcome.FORKED, request.floor(), request.floor(), 0);
   }
 
@@ -168,6 +166,7 @@ public final class LogFork {
     if (!at.isBefore(cut)) {
       return;
     }
+    topics.create(request.child(), timeout);
     var term = new Term(Generation.NONE, writer);
     var appends = new Appends(request);
     long fence = appends.now(LogRecord.fence(term));

@@ -1,10 +1,12 @@
 package dev.ebb.walservice.fork;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.ebb.shared.bus.WalMessage.ForkLog;
 import dev.ebb.shared.bus.WalMessage.LogForked;
 import dev.ebb.shared.bus.WalMessage.LogForked.Outcome;
+import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.BranchPoint;
 import dev.ebb.shared.model.Generation;
@@ -233,7 +235,7 @@ final class LogForkTest {
   }
 
   @Test
-  void emptyLogBehindACleanSnapshotMakesAnEmptyOne() throws Exception {
+  void nothingIsMadeWhereNothingLiesBehindACleanSnapshot() throws Exception {
     var suspended = BranchId.random();
     topics.create(suspended, TIMEOUT);
     var request =
@@ -245,7 +247,8 @@ final class LogForkTest {
             .fork(request, () -> Lsn.INVALID);
 
     assertThat(forked).isEqualTo(new LogForked(Outcome.FORKED, floor, floor, 0));
-    assertThat(topics.endOffset(child, TIMEOUT)).isZero();
+    assertThatThrownBy(() -> topics.endOffset(child, TIMEOUT))
+        .isInstanceOf(EbbException.NotFound.class);
   }
 
   @Test
