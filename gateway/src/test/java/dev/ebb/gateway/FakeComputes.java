@@ -4,6 +4,7 @@ import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.Bus;
 import dev.ebb.shared.bus.BusMessage;
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
+import dev.ebb.shared.bus.ComputeMessage.ConnectBranch;
 import dev.ebb.shared.bus.ComputeMessage.LookupRole;
 import dev.ebb.shared.bus.ComputeMessage.RoleFound;
 import dev.ebb.shared.bus.ComputeMessage.WakeBranch;
@@ -15,6 +16,8 @@ import dev.ebb.shared.model.HostId;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntFunction;
 
@@ -25,6 +28,7 @@ final class FakeComputes {
 
   private final RealPostgres postgres;
   final AtomicInteger wakes = new AtomicInteger();
+  final List<ConnectBranch> connects = new CopyOnWriteArrayList<>();
   final AtomicInteger lookups = new AtomicInteger();
 
   /** What the n-th wake (from 1) answers. */
@@ -46,6 +50,10 @@ final class FakeComputes {
 
   private Future<? extends BusMessage> answer(BusMessage message) {
     return switch (message) {
+      case ConnectBranch connect -> {
+        connects.add(connect);
+        yield onWake.apply(wakes.incrementAndGet());
+      }
       case WakeBranch wake -> onWake.apply(wakes.incrementAndGet());
       case LookupRole lookup -> {
         lookups.incrementAndGet();

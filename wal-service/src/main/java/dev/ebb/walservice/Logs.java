@@ -96,10 +96,7 @@ final class Logs {
       throws InterruptedException {
     var fork =
         new LogFork(
-            topics,
-            asked -> histories.empty(asked.from(), hint),
-            random.nextLong(),
-            TOPIC_TIMEOUT);
+            topics, asked -> histories.empty(asked.from(), hint), random.nextLong(), TOPIC_TIMEOUT);
     WalMessage.LogForked forked = fork.fork(request, () -> durableHere(request.parent()));
     return forked.outcome() == WalMessage.LogForked.Outcome.NOT_IN_LOG && hint > 0
         ? forkFrom(request, -1)

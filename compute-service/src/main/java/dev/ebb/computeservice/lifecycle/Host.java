@@ -134,8 +134,7 @@ public final class Host {
     return start(slot, prepare, null);
   }
 
-  private Started start(
-      Slot slot, Consumer<Primary> prepare, @Nullable BranchAddress calledAs) {
+  private Started start(Slot slot, Consumer<Primary> prepare, @Nullable BranchAddress calledAs) {
     slot.lock.lock();
     try {
       Primary already = slot.running();

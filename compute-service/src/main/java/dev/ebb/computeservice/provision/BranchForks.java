@@ -81,11 +81,9 @@ final class BranchForks {
    * @param address the parent's, for messages
    * @param at null for the parent's head: all that was acknowledged before the call
    */
-  Fork fork(
-      BranchAddress address, BranchRecord parent, BranchId child, @Nullable BranchPoint at) {
+  Fork fork(BranchAddress address, BranchRecord parent, BranchId child, @Nullable BranchPoint at) {
     BranchHead head = parentHead(parent.id());
-    Fork made =
-        at == null ? atHead(head, child) : atPoint(address, parent, head, child, at);
+    Fork made = at == null ? atHead(head, child) : atPoint(address, parent, head, child, at);
     heads.create(made.head());
     return made;
   }
@@ -145,11 +143,7 @@ final class BranchForks {
   }
 
   private Fork atPoint(
-      BranchAddress address,
-      BranchRecord parent,
-      BranchHead head,
-      BranchId child,
-      BranchPoint at) {
+      BranchAddress address, BranchRecord parent, BranchHead head, BranchId child, BranchPoint at) {
     refuseOutsideLife(address, parent, at);
     long identifier = identifiers.next();
     List<SnapshotHistory.Candidate> candidates =
@@ -220,11 +214,7 @@ final class BranchForks {
   }
 
   private LogForked copy(
-      BranchHead parent,
-      BranchId child,
-      long identifier,
-      Manifest base,
-      @Nullable BranchPoint at) {
+      BranchHead parent, BranchId child, long identifier, Manifest base, @Nullable BranchPoint at) {
     if (!parent.logMade()) {
       // Nothing was ever written to it.
       return new LogForked(

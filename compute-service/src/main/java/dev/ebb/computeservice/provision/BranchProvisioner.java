@@ -19,7 +19,6 @@ import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.BranchPoint;
-import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.Names;
 import dev.ebb.shared.page.Manifest;
 import dev.ebb.shared.store.ObjectStore;
@@ -107,8 +106,7 @@ public final class BranchProvisioner {
       if (fork.head().closed()) {
         host.prepare(child);
       }
-      log.info(
-          "branch {}@{} ({}) of {} at {}", database.name(), name, child, address, fork.cut());
+      log.info("branch {}@{} ({}) of {} at {}", database.name(), name, child, address, fork.cut());
       return new BranchCreated(child, fork.cut());
     } catch (RuntimeException e) {
       log.warn("branch {}@{} was not made: {}", database.name(), name, e.getMessage());
@@ -140,14 +138,12 @@ public final class BranchProvisioner {
     DatabaseRecord database = find(request.database());
     BranchRecord branch = database.tree().require(request.branch());
     change(database, tree -> tree.rename(request.branch(), branch.id(), request.to()));
-    bus.call(
-        Addresses.COMPUTE, new ComputeMessage.RefreshName(branch.id()), SUSPEND_TIMEOUT_MS);
+    bus.call(Addresses.COMPUTE, new ComputeMessage.RefreshName(branch.id()), SUSPEND_TIMEOUT_MS);
   }
 
   /** Puts protection on or takes it off. */
   public void protect(ComputeMessage.ProtectBranch request) {
-    change(
-        find(request.database()), tree -> tree.protect(request.branch(), request.isProtected()));
+    change(find(request.database()), tree -> tree.protect(request.branch(), request.isProtected()));
   }
 
   /** Makes the name mean a new child of the branch's parent; what it meant is dropped. */
@@ -161,8 +157,7 @@ public final class BranchProvisioner {
     String stamp = STAMP.format(clock.instant());
     String made = freeName(tree, name, "-reset-" + stamp);
     String kept = freeName(tree, name, "-before-" + stamp);
-    BranchCreated fresh =
-        create(database, parentName, tree.requireReady(parentName), made, null);
+    BranchCreated fresh = create(database, parentName, tree.requireReady(parentName), made, null);
     replace(database, name, old.id(), made, fresh.branch(), kept, true);
     drop(database, kept, old.id(), false);
     return new BranchReplaced(fresh.branch(), fresh.forkLsn(), "");
@@ -240,11 +235,8 @@ public final class BranchProvisioner {
       Manifest manifest = pages.manifest(head.manifestKey());
       long blocks = manifest.files().stream().mapToLong(Manifest.BlockFile::blocks).sum();
       long own =
-          store.list(BranchKeys.prefix(branch)).stream()
-              .mapToLong(ObjectStore.Listed::bytes)
-              .sum();
-      sizes.add(
-          new BranchesDescribed.BranchSize(branch, blocks * 8_192, own, manifest.endLsn()));
+          store.list(BranchKeys.prefix(branch)).stream().mapToLong(ObjectStore.Listed::bytes).sum();
+      sizes.add(new BranchesDescribed.BranchSize(branch, blocks * 8_192, own, manifest.endLsn()));
     }
     return new BranchesDescribed(java.util.List.copyOf(sizes));
   }
@@ -258,8 +250,7 @@ public final class BranchProvisioner {
     return catalog
         .find(name)
         .orElseThrow(() ->
-            new EbbException.NotFound(
-                "database \"" + Names.printable(name) + "\" does not exist"));
+            new EbbException.NotFound("database \"" + Names.printable(name) + "\" does not exist"));
   }
 
   /** A name that is not taken and says what it is. */

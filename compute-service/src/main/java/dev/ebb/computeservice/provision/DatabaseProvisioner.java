@@ -73,8 +73,7 @@ public final class DatabaseProvisioner {
     var database = DatabaseId.random();
     var branch = BranchId.random();
     catalog.create(
-        DatabaseRecord.creating(
-            database, request.name(), request.owner(), clock.millis(), branch));
+        DatabaseRecord.creating(database, request.name(), request.owner(), clock.millis(), branch));
     try {
       Manifest manifest = from.manifest();
       heads.create(
@@ -129,9 +128,7 @@ public final class DatabaseProvisioner {
                     "database \"" + Names.printable(name) + "\" does not exist"));
     DatabaseRecord dropping = catalog.markDropping(name, database.id(), force);
     clear(
-        database.id(),
-        name,
-        dropping.branches().values().stream().map(BranchRecord::id).toList());
+        database.id(), name, dropping.branches().values().stream().map(BranchRecord::id).toList());
   }
 
   private void clear(DatabaseId database, String name, List<BranchId> branches) {

@@ -18,8 +18,9 @@ final class ListedSnapshots implements SnapshotHistory {
 
   @Override
   public List<Candidate> of(BranchHead head, Manifest newest) {
-    var found = new ArrayList<ObjectStore.Listed>(
-        store.list(BranchKeys.prefix(head.branch()) + "manifests/"));
+    var found =
+        new ArrayList<ObjectStore.Listed>(
+            store.list(BranchKeys.prefix(head.branch()) + "manifests/"));
     if (found.stream().noneMatch(object -> object.key().equals(head.manifestKey()))) {
       found.addAll(store.list(head.manifestKey()));
     }

@@ -36,7 +36,6 @@ public record Provision(DatabaseProvisioner databases, BranchProvisioner branche
             clock);
     return new Provision(
         new DatabaseProvisioner(bus, catalog, heads, host, removal, template, clock),
-        new BranchProvisioner(
-            bus, store, catalog, heads, pages, host, forks, removal, clock));
+        new BranchProvisioner(bus, store, catalog, heads, pages, host, forks, removal, clock));
   }
 }

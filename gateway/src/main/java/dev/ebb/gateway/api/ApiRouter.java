@@ -156,16 +156,13 @@ final class ApiRouter {
   private Future<JsonObject> protect(RoutingContext request, boolean isProtected) {
     String database = path(request, "name");
     String name = path(request, "branch");
-    return branches
-        .protect(database, name, isProtected)
-        .compose(done -> branch(database, name));
+    return branches.protect(database, name, isProtected).compose(done -> branch(database, name));
   }
 
   private Future<JsonObject> branch(String database, String name) {
     return databases
         .get(database)
-        .map(record ->
-            Json.branch(record.tree(), name, record.tree().require(name), fleet));
+        .map(record -> Json.branch(record.tree(), name, record.tree().require(name), fleet));
   }
 
   private static boolean isForced(RoutingContext request) {

@@ -77,8 +77,7 @@ final class Databases {
   }
 
   private Future<BranchId> branch(String name, String branch) {
-    return get(name)
-        .map(database -> database.tree().requireReady(branch).id());
+    return get(name).map(database -> database.tree().requireReady(branch).id());
   }
 
   private static EbbException unknown(String name) {

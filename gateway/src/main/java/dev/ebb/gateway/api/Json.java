@@ -58,14 +58,16 @@ final class Json {
             .put("created", Instant.ofEpochMilli(branch.createdEpochMs()).toString())
             .put("protected", branch.isProtected());
     if (parent != null) {
-      json.put("parent", tree.nameOf(parent).orElse("")).put("forkLsn", branch.forkLsn().toString());
+      json.put("parent", tree.nameOf(parent).orElse(""))
+          .put("forkLsn", branch.forkLsn().toString());
     }
     fleet.compute(branch.id()).ifPresent(compute -> json.put("host", compute.host().value()));
     return json;
   }
 
   /** The branches of a database, with what they hold where that is known. */
-  static JsonObject branches(DatabaseRecord database, FleetView fleet, BranchesDescribed described) {
+  static JsonObject branches(
+      DatabaseRecord database, FleetView fleet, BranchesDescribed described) {
     var sizes = new HashMap<BranchId, BranchesDescribed.BranchSize>();
     described.branches().forEach(size -> sizes.put(size.branch(), size));
     var branches = new JsonArray();

@@ -247,7 +247,8 @@ final class BranchCommand implements Runnable {
       String bare = to.substring(at + 1);
       Object answer = client.send("POST", branch().path() + "/rename", Map.of("name", bare));
       answer(
-          answer, "branch " + address() + " is " + branch().database() + "@" + bare + " from now on");
+          answer,
+          "branch " + address() + " is " + branch().database() + "@" + bare + " from now on");
     }
   }
 
@@ -302,8 +303,7 @@ final class BranchCommand implements Runnable {
   static final class Protect extends OnBranch {
     @Override
     void ask(ApiClient client) throws Exception {
-      answer(
-          client.send("POST", branch().path() + "/protect", null), address() + " is protected");
+      answer(client.send("POST", branch().path() + "/protect", null), address() + " is protected");
     }
   }
 

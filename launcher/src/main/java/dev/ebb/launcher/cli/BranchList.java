@@ -53,11 +53,7 @@ final class BranchList {
         branches.stream().filter(child -> name.equals(text(child, "parent"))).toList();
     for (int i = 0; i < children.size(); i++) {
       boolean last = i == children.size() - 1;
-      add(
-          table,
-          children.get(i),
-          below + (last ? "└─ " : "├─ "),
-          below + (last ? "   " : "│  "));
+      add(table, children.get(i), below + (last ? "└─ " : "├─ "), below + (last ? "   " : "│  "));
     }
   }
 

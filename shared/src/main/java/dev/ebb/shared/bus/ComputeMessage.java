@@ -138,8 +138,7 @@ public sealed interface ComputeMessage extends BusMessage {
       implements ComputeMessage, Request<Ok> {}
 
   /** Asks for what a database's branches hold. */
-  record DescribeBranches(String database)
-      implements ComputeMessage, Request<BranchesDescribed> {}
+  record DescribeBranches(String database) implements ComputeMessage, Request<BranchesDescribed> {}
 
   /** By branch, in no order. */
   record BranchesDescribed(List<BranchSize> branches) implements ComputeMessage {

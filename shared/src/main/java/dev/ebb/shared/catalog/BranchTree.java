@@ -83,15 +83,20 @@ public record BranchTree(String database, Map<String, BranchRecord> branches) {
         return this;
       }
       throw new EbbException.Conflict(
-          address(name) + (present.state() == BranchRecord.State.READY
-              ? " exists already"
-              : " exists already and is " + present.state().name().toLowerCase(java.util.Locale.ROOT)
-                  + ": drop it first where that was interrupted"));
+          address(name)
+              + (present.state() == BranchRecord.State.READY
+                  ? " exists already"
+                  : " exists already and is "
+                      + present.state().name().toLowerCase(java.util.Locale.ROOT)
+                      + ": drop it first where that was interrupted"));
     }
     BranchId parent = branch.parent();
     if (parent != null) {
-      requireReady(nameOf(parent).orElseThrow(() ->
-          new EbbException.Conflict("the parent of " + address(name) + " was dropped meanwhile")));
+      requireReady(
+          nameOf(parent)
+              .orElseThrow(() ->
+                  new EbbException.Conflict(
+                      "the parent of " + address(name) + " was dropped meanwhile")));
     }
     return with(name, branch);
   }
@@ -117,14 +122,18 @@ public record BranchTree(String database, Map<String, BranchRecord> branches) {
     }
     if (name.equals(BranchAddress.MAIN)) {
       throw new EbbException.Conflict(
-          address(name) + " cannot be dropped: it is what \"" + database
+          address(name)
+              + " cannot be dropped: it is what \""
+              + database
               + "\" alone means; drop the database, or restore or reset the branch");
     }
     requireUnprotected(name, branch);
     List<String> children = childrenOf(id);
     if (!children.isEmpty() && !force) {
       throw new EbbException.Conflict(
-          address(name) + " has children: " + addresses(children)
+          address(name)
+              + " has children: "
+              + addresses(children)
               + "; drop them first, or use --force: they stay and become children of "
               + (branch.parent() == null ? "nobody" : "its parent"));
     }
@@ -142,8 +151,8 @@ public record BranchTree(String database, Map<String, BranchRecord> branches) {
     }
     var changed = new TreeMap<>(branches);
     changed.remove(name);
-    changed.replaceAll((other, branch) ->
-        id.equals(branch.parent()) ? orphaned(branch, gone) : branch);
+    changed.replaceAll(
+        (other, branch) -> id.equals(branch.parent()) ? orphaned(branch, gone) : branch);
     return new BranchTree(database, changed);
   }
 
@@ -238,8 +247,10 @@ public record BranchTree(String database, Map<String, BranchRecord> branches) {
   private void requireUnprotected(String name, BranchRecord branch) {
     if (branch.isProtected()) {
       throw new EbbException.Conflict(
-          address(name) + " is protected: take the protection off first (ebb branch unprotect "
-              + address(name) + ")");
+          address(name)
+              + " is protected: take the protection off first (ebb branch unprotect "
+              + address(name)
+              + ")");
     }
   }
 

@@ -157,8 +157,7 @@ public final class Catalog {
         branches);
   }
 
-  private DatabaseRecord change(
-      String name, DatabaseId id, UnaryOperator<DatabaseRecord> change) {
+  private DatabaseRecord change(String name, DatabaseId id, UnaryOperator<DatabaseRecord> change) {
     for (int race = 0; race < MAX_RACES; race++) {
       Versioned now =
           read(name)

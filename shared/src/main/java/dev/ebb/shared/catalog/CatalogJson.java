@@ -21,7 +21,6 @@ import java.util.TreeMap;
 final class CatalogJson {
   static final int HEAD_VERSION = 1;
 
-
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private CatalogJson() {}

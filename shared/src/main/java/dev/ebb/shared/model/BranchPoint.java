@@ -40,10 +40,10 @@ public record BranchPoint(Kind kind, Lsn lsn, long epochMicros) {
           .appendLiteral(' ')
           .optionalEnd()
           .optionalStart()
-          .appendOffset("+HH:mm", "Z")
+          .appendOffset("+HH:MM", "Z")
           .optionalEnd()
           .optionalStart()
-          .appendOffset("+HHmm", "Z")
+          .appendOffset("+HHMM", "Z")
           .optionalEnd()
           .optionalStart()
           .appendOffset("+HH", "Z")
@@ -67,7 +67,8 @@ public record BranchPoint(Kind kind, Lsn lsn, long epochMicros) {
     return new BranchPoint(
         Kind.TIME,
         Lsn.INVALID,
-        Math.addExact(Math.multiplyExact(time.getEpochSecond(), 1_000_000), time.getNano() / 1_000));
+        Math.addExact(
+            Math.multiplyExact(time.getEpochSecond(), 1_000_000), time.getNano() / 1_000));
   }
 
   /**

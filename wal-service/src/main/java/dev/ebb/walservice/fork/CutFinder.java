@@ -26,10 +26,10 @@ final class CutFinder {
    *
    * @param from where the walk begins: a record's start or end
    * @param floor no cut lies before it: pages of the snapshot are as of here (storage rule 16)
-   * @param at null for the end; an LSN for the end of the last commit or abort at or before it,
-   *     but not before {@code floor}; a time for the end of the last record before the first
-   *     commit or abort that is later than it, as {@code recoveryStopsBefore} in {@code
-   *     xlogrecovery.c} does with an inclusive target
+   * @param at null for the end; an LSN for the end of the last commit or abort at or before it, but
+   *     not before {@code floor}; a time for the end of the last record before the first commit or
+   *     abort that is later than it, as {@code recoveryStopsBefore} in {@code xlogrecovery.c} does
+   *     with an inclusive target
    */
   static Cut find(
       WalSource source, int segmentBytes, Lsn from, Lsn floor, @Nullable BranchPoint at) {

@@ -58,10 +58,7 @@ public final class LogFork {
    * @param timeout for each exchange with the topics
    */
   public LogFork(
-      LogTopics topics,
-      Function<ForkLog, BranchHistory> histories,
-      long writer,
-      Duration timeout) {
+      LogTopics topics, Function<ForkLog, BranchHistory> histories, long writer, Duration timeout) {
     this.topics = topics;
     this.histories = histories;
     this.writer = writer;

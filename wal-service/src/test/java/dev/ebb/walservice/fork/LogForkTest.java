@@ -26,6 +26,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -55,7 +56,9 @@ final class LogForkTest {
   private Lsn floor = Lsn.INVALID;
   private Lsn end = Lsn.INVALID;
 
-  /** A page of records, the snapshot's end, then transactions a second apart with others between. */
+  /**
+   * A page of records, the snapshot's end, then transactions a second apart with others between.
+   */
   @BeforeEach
   void write() {
     redo = wal.add(100);
@@ -105,8 +108,7 @@ final class LogForkTest {
   }
 
   private static BranchPoint time(double seconds) {
-    return new BranchPoint(
-        BranchPoint.Kind.TIME, Lsn.INVALID, TIME + (long) (seconds * 1_000_000));
+    return new BranchPoint(BranchPoint.Kind.TIME, Lsn.INVALID, TIME + (long) (seconds * 1_000_000));
   }
 
   /** Where the child's first primary would start, as it finds out. */
@@ -136,14 +138,19 @@ final class LogForkTest {
 
   @Test
   void copyIsTheParentsWalWithTheChildsIdentifier() throws Exception {
-    Lsn from = redo;
-    redo = new Lsn(FIRST.value());
+    redo = FIRST;
     fork(null);
-    redo = from;
 
     try (var history = new BranchHistory(directory, FIRST, -1)) {
-      byte[] copied =
-          history.read(topics, child, FIRST, end, (int) end.minus(FIRST), TIMEOUT);
+      var copied = new byte[(int) end.minus(FIRST)];
+      history.use(
+          topics,
+          child,
+          TIMEOUT,
+          source -> {
+            Objects.requireNonNull(source).read(FIRST, copied, 0, copied.length);
+            return true;
+          });
       byte[] expected = Arrays.copyOf(wal.bytes(), copied.length);
       ByteBuffer.wrap(expected).order(ByteOrder.LITTLE_ENDIAN).putLong(24, IDENTIFIER);
       assertThat(copied).isEqualTo(expected);
@@ -242,8 +249,7 @@ final class LogForkTest {
         new ForkLog(suspended, child, IDENTIFIER, floor, floor, WalPages.SEGMENT, -1, null);
 
     LogForked forked =
-        new LogFork(
-                topics, asked -> new BranchHistory(directory, asked.from(), -1), 7, TIMEOUT)
+        new LogFork(topics, asked -> new BranchHistory(directory, asked.from(), -1), 7, TIMEOUT)
             .fork(request, () -> Lsn.INVALID);
 
     assertThat(forked).isEqualTo(new LogForked(Outcome.FORKED, floor, floor, 0));
