@@ -55,20 +55,20 @@ final class MessageTags {
     register(88, ComputeMessage.RoleFound.class);
     register(89, ComputeMessage.HostAnnouncement.class);
     register(90, ComputeMessage.DiscardBranch.class);
-    register(95, ComputeMessage.DropProtectedDatabase.class);
-    register(96, ComputeMessage.ConnectBranch.class);
-    register(97, ComputeMessage.CaptureBranch.class);
-    register(98, ComputeMessage.RefreshName.class);
-    register(99, ComputeMessage.CreateBranch.class);
-    register(100, ComputeMessage.BranchCreated.class);
-    register(101, ComputeMessage.DropBranch.class);
-    register(102, ComputeMessage.RenameBranch.class);
-    register(103, ComputeMessage.ResetBranch.class);
-    register(104, ComputeMessage.RestoreBranch.class);
-    register(105, ComputeMessage.BranchReplaced.class);
-    register(106, ComputeMessage.ProtectBranch.class);
-    register(107, ComputeMessage.DescribeBranches.class);
-    register(108, ComputeMessage.BranchesDescribed.class);
+    register(91, ComputeMessage.DropProtectedDatabase.class);
+    register(92, ComputeMessage.ConnectBranch.class);
+    register(93, ComputeMessage.CaptureBranch.class);
+    register(94, ComputeMessage.RefreshName.class);
+    register(95, ComputeMessage.CreateBranch.class);
+    register(98, ComputeMessage.BranchCreated.class);
+    register(99, ComputeMessage.DropBranch.class);
+    register(100, ComputeMessage.RenameBranch.class);
+    register(101, ComputeMessage.ResetBranch.class);
+    register(102, ComputeMessage.RestoreBranch.class);
+    register(103, ComputeMessage.BranchReplaced.class);
+    register(104, ComputeMessage.ProtectBranch.class);
+    register(105, ComputeMessage.DescribeBranches.class);
+    register(106, ComputeMessage.BranchesDescribed.class);
 
     register(112, ScalerMessage.ScaleEvent.class);
   }
