@@ -153,9 +153,14 @@ final class BranchForks {
           && candidate.committedEpochMs() > Math.floorDiv(at.epochMicros(), 1_000)) {
         continue;
       }
-      Manifest base = pages.manifest(candidate.manifestKey());
-      if (at.kind() == BranchPoint.Kind.LSN && base.endLsn().isAfter(at.lsn())) {
+      if (at.kind() == BranchPoint.Kind.LSN && candidate.endLsn().isAfter(at.lsn())) {
         continue;
+      }
+      Manifest base;
+      try {
+        base = pages.manifest(candidate.manifestKey());
+      } catch (EbbException.NotFound e) {
+        break; // it, and with it all earlier ones, fell out of the window
       }
       LogForked forked = copy(head, child, identifier, base, at);
       switch (forked.outcome()) {
@@ -198,7 +203,7 @@ final class BranchForks {
         history.of(head, pages.manifest(head.manifestKey()));
     SnapshotHistory.Candidate oldest = candidates.getLast();
     long from = Math.max(oldest.committedEpochMs(), parent.createdEpochMs());
-    Lsn first = Lsn.max(pages.manifest(oldest.manifestKey()).endLsn(), parent.forkLsn());
+    Lsn first = Lsn.max(oldest.endLsn(), parent.forkLsn());
     return new EbbException.Invalid(
         at
             + " lies outside of the window of "

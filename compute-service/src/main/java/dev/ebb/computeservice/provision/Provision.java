@@ -30,7 +30,7 @@ public record Provision(DatabaseProvisioner databases, BranchProvisioner branche
             bus,
             heads,
             pages,
-            new ListedSnapshots(store),
+            SnapshotHistory::listed,
             placement::compute,
             new SystemIdentifiers(clock),
             clock);
