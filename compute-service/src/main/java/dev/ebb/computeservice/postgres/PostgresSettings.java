@@ -113,6 +113,9 @@ public record PostgresSettings(
     // A standby compares these with its primary: the same for every size of a database.
     a.set("max_connections", size.maxConnections() + RESERVED_CONNECTIONS);
     a.set("max_worker_processes", 8);
+    // A branch must not go on with its parent's subscriptions (storage rule 33), and nobody but a
+    // superuser could let anybody make one.
+    a.set("max_logical_replication_workers", 0);
     a.set("max_locks_per_transaction", 64);
   }
 

@@ -10,7 +10,9 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * Sessions that insert rows numbered from 1 on, one a commit, and come back by the name when they
@@ -18,6 +20,9 @@ import java.util.concurrent.atomic.AtomicInteger;
  */
 final class RowWriters implements AutoCloseable {
   private static final int PAYLOAD = 200;
+
+  /** Behind a failure: the server may be away. */
+  private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
   private final Database database;
   private final AtomicInteger issued = new AtomicInteger();
@@ -49,6 +54,7 @@ final class RowWriters implements AutoCloseable {
         }
       } catch (SQLException e) {
         failures.add(e.getSQLState() + " " + e.getMessage());
+        LockSupport.parkNanos(PAUSE_NANOS);
       }
     }
   }
