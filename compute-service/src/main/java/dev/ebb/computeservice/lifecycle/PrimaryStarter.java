@@ -9,6 +9,7 @@ import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.catalog.BranchHeads;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.page.Manifest;
 import java.time.Clock;
@@ -128,6 +129,7 @@ public final class PrimaryStarter {
               wal,
               () -> join(logOpen),
               () -> openLog(wal, head, false),
+              inheritsTransactions(head, manifest, tail != null),
               capturer(head, snapshot, manifest, laid.instance()),
               parts);
       laid.self().set(primary);
@@ -160,6 +162,16 @@ public final class PrimaryStarter {
     Lsn end = wal.open(closed);
     context.heads().markLogMade(head.branch(), head.generation());
     return end;
+  }
+
+  /** Whether a branch that starts for the first time may hold its parent's transactions. */
+  private static boolean inheritsTransactions(
+      BranchHead head, Manifest manifest, boolean recovered) {
+    return head.generation().equals(Generation.NONE.next())
+        && !manifest.branch().equals(head.branch())
+        && (recovered
+            || manifest.smallFiles().stream()
+                .anyMatch(file -> file.path().startsWith("pg_twophase/")));
   }
 
   /** A start whose PostgreSQL is on its way. */
