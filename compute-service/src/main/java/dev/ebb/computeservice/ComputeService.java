@@ -13,7 +13,7 @@ import dev.ebb.computeservice.placement.Placement;
 import dev.ebb.computeservice.postgres.OsUser;
 import dev.ebb.computeservice.postgres.PostgresBinaries;
 import dev.ebb.computeservice.postgres.SupervisedLauncher;
-import dev.ebb.computeservice.provision.DatabaseProvisioner;
+import dev.ebb.computeservice.provision.Provision;
 import dev.ebb.computeservice.provision.TemplateProvisioner;
 import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.BlockingBus;
@@ -137,6 +137,7 @@ public final class ComputeService extends VerticleBase {
             heads,
             pages,
             new PrimaryStarter(context),
+            catalog,
             this::announce);
     host = newHost;
     var placement = new Placement(fleet);
@@ -144,9 +145,9 @@ public final class ComputeService extends VerticleBase {
         new TemplateProvisioner(
             vertx, store, pages, binaries, user, plain, instances, config.computesDir());
     template.ensure();
-    var provisioner =
-        new DatabaseProvisioner(
-            blocking, catalog, heads, newHost, placement, template::ensure, Clock.systemUTC());
+    var provision =
+        Provision.of(
+            blocking, store, pages, newHost, placement, template::ensure, Clock.systemUTC());
     newBus.subscribe(
         Addresses.HOSTS,
         message -> {
@@ -155,7 +156,7 @@ public final class ComputeService extends VerticleBase {
           }
         });
     fleet.accept(announcement(newHost));
-    new Router(newHost, placement, provisioner, newBus, tasks).listen();
+    new Router(newHost, placement, provision, newBus, tasks).listen();
     HostMeters.bind(meters, newHost);
     timer = vertx.setPeriodic(ANNOUNCE_EVERY_MS, id -> tasks.execute(this::announce));
     announce();

@@ -6,6 +6,7 @@ import dev.ebb.shared.bus.BusMessage;
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
 import dev.ebb.shared.bus.ComputeMessage.Damages;
 import dev.ebb.shared.bus.ComputeMessage.DescribeDamage;
+import dev.ebb.shared.bus.ComputeMessage.ConnectBranch;
 import dev.ebb.shared.bus.ComputeMessage.LookupRole;
 import dev.ebb.shared.bus.ComputeMessage.RoleFound;
 import dev.ebb.shared.bus.ComputeMessage.WakeBranch;
@@ -18,6 +19,7 @@ import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntFunction;
 import java.util.function.Supplier;
@@ -29,6 +31,7 @@ final class FakeComputes {
 
   private final RealPostgres postgres;
   final AtomicInteger wakes = new AtomicInteger();
+  final List<ConnectBranch> connects = new CopyOnWriteArrayList<>();
   final AtomicInteger lookups = new AtomicInteger();
 
   /** What the n-th wake (from 1) answers. */
@@ -54,6 +57,10 @@ final class FakeComputes {
 
   private Future<? extends BusMessage> answer(BusMessage message) {
     return switch (message) {
+      case ConnectBranch connect -> {
+        connects.add(connect);
+        yield onWake.apply(wakes.incrementAndGet());
+      }
       case WakeBranch wake -> onWake.apply(wakes.incrementAndGet());
       case LookupRole lookup -> {
         lookups.incrementAndGet();

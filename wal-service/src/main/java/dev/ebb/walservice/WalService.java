@@ -156,6 +156,7 @@ public final class WalService extends VerticleBase {
         held.create(request);
         yield new Ok();
       }
+      case WalMessage.ForkLog request -> held.fork(request);
       case WalMessage.OpenLog request -> new WalMessage.LogOpened(held.open(request), address);
       case WalMessage.ReadWal request ->
           new WalMessage.WalBytes(request.from(), held.read(request));
@@ -172,6 +173,7 @@ public final class WalService extends VerticleBase {
         held.delete(request);
         yield new Ok();
       }
+      case WalMessage.LogForked answer -> throw notARequest(answer);
       case WalMessage.LogOpened answer -> throw notARequest(answer);
       case WalMessage.WalBytes answer -> throw notARequest(answer);
       case WalMessage.DurableLsn answer -> throw notARequest(answer);

@@ -226,6 +226,12 @@ public final class PostgresInstance implements AutoCloseable {
         vertx, settings.socketDirectory(), settings.port(), CONNECT_TIMEOUT);
   }
 
+  /** Rolls a prepared transaction back. */
+  Future<Void> rollBack(Vertx vertx, AdminConnection.PreparedTransaction transaction) {
+    return AdminConnection.rollBack(
+        vertx, settings.socketDirectory(), settings.port(), transaction, CONNECT_TIMEOUT);
+  }
+
   /** Does what a client's first moments do, in the given database. */
   public void warmUp(Vertx vertx, String database) {
     BlockingBus.await(

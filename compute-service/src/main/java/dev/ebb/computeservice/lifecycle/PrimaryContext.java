@@ -6,10 +6,7 @@ import dev.ebb.computeservice.pages.PageClient;
 import dev.ebb.shared.bus.BlockingBus;
 import dev.ebb.shared.catalog.BranchHeads;
 import dev.ebb.shared.catalog.Catalog;
-import dev.ebb.shared.model.BranchAddress;
-import dev.ebb.shared.model.BranchId;
 import io.vertx.core.Vertx;
-import java.util.Optional;
 
 /** What every primary of a host shares. */
 public record PrimaryContext(
@@ -21,12 +18,4 @@ public record PrimaryContext(
     PageClient pages,
     AdminPasswords passwords,
     PostgresInstances instances,
-    CaptureMeters captureMeters) {
-
-  /** How people call a branch; walks the catalog, so not on the way of a wake. */
-  Optional<BranchAddress> addressOf(BranchId branch) {
-    return catalog.list().stream()
-        .flatMap(database -> Optional.ofNullable(database.addresses().get(branch)).stream())
-        .findFirst();
-  }
-}
+    CaptureMeters captureMeters) {}

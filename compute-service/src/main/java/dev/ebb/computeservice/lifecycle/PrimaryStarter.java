@@ -9,6 +9,7 @@ import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.catalog.BranchHeads;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.page.Manifest;
 import java.time.Clock;
@@ -94,7 +95,7 @@ public final class PrimaryStarter {
     var wal = new WalAttachment(context.bus(), branch, head.generation(), manifest);
     CompletableFuture<Lsn> logOpen =
         CompletableFuture.supplyAsync(
-            () -> wal.open(opened.previous().closed()), PrimaryStarter::inBackground);
+            () -> openLog(wal, head, opened.previous().closed()), PrimaryStarter::inBackground);
     Skeleton.Tail tail = opened.previous().closed() ? null : tail(wal, logOpen);
     long logMicros = watch.lapMicros();
     Launch launch = prepared == null ? lay(head, snapshot, manifest, tail) : prepared;
@@ -130,6 +131,8 @@ public final class PrimaryStarter {
               laid.instance(),
               wal,
               () -> join(logOpen),
+              () -> openLog(wal, head, false),
+              inheritsTransactions(head, manifest, tail != null),
               capturer(head, snapshot, manifest, laid.instance()),
               parts);
       laid.self().set(primary);
@@ -148,6 +151,30 @@ public final class PrimaryStarter {
       laid.delete();
       throw e;
     }
+  }
+
+  /**
+   * Opens the log, and makes it where the branch is a child that was never started. Nothing is
+   * acknowledged before the head says that there is one.
+   */
+  private Lsn openLog(WalAttachment wal, BranchHead head, boolean closed) {
+    if (head.logMade()) {
+      return wal.open(closed);
+    }
+    wal.make();
+    Lsn end = wal.open(closed);
+    context.heads().markLogMade(head.branch(), head.generation());
+    return end;
+  }
+
+  /** Whether a branch that starts for the first time may hold its parent's transactions. */
+  private static boolean inheritsTransactions(
+      BranchHead head, Manifest manifest, boolean recovered) {
+    return head.generation().equals(Generation.NONE.next())
+        && !manifest.branch().equals(head.branch())
+        && (recovered
+            || manifest.smallFiles().stream()
+                .anyMatch(file -> file.path().startsWith("pg_twophase/")));
   }
 
   /** A start whose PostgreSQL is on its way. */

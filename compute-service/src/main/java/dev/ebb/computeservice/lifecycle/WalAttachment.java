@@ -49,14 +49,15 @@ final class WalAttachment implements Capturer.Log {
   private record Base(
       Lsn redoLsn, Lsn endLsn, boolean clean, int walSegmentBytes, long walOffsetHint) {
 
-    static Base of(Manifest snapshot) {
+    static Base of(Manifest snapshot, BranchId branch) {
       return new Base(
           // Of a clean stop: the checkpoint record, which the next one must name.
           snapshot.redoLsn(),
           snapshot.endLsn(),
           snapshot.clean(),
           snapshot.walSegmentBytes(),
-          snapshot.walOffsetHint());
+          // Of a branch's first snapshot, which is another one's: its hint is of another log.
+          snapshot.branch().equals(branch) ? snapshot.walOffsetHint() : -1);
     }
   }
 
@@ -69,7 +70,7 @@ final class WalAttachment implements Capturer.Log {
     this.bus = bus;
     this.branch = branch;
     this.generation = generation;
-    this.base = Base.of(snapshot);
+    this.base = Base.of(snapshot, branch);
   }
 
   /** Where WAL behind the snapshot begins: its end where it is clean, else its redo point. */
@@ -85,7 +86,12 @@ final class WalAttachment implements Capturer.Log {
    * the primary keeps its WAL from there on.
    */
   void snapshotCommitted(Manifest snapshot) {
-    base = Base.of(snapshot);
+    base = Base.of(snapshot, branch);
+  }
+
+  /** Makes the branch's topic; nothing where it is there already. */
+  void make() {
+    bus.call(Addresses.WAL, new WalMessage.CreateLog(branch), TIMEOUT_MS);
   }
 
   /**

@@ -112,6 +112,9 @@ public record PostgresSettings(
     a.set("max_connections", size.maxConnections() + RESERVED_CONNECTIONS);
     a.set("max_prepared_transactions", 64);
     a.set("max_worker_processes", 8);
+    // A branch must not go on with its parent's subscriptions (storage rule 33), and nobody but a
+    // superuser could let anybody make one.
+    a.set("max_logical_replication_workers", 0);
     a.set("max_locks_per_transaction", 64);
   }
 

@@ -3,6 +3,7 @@ package dev.ebb.gateway.route;
 import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.Bus;
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
+import dev.ebb.shared.bus.ComputeMessage.ConnectBranch;
 import dev.ebb.shared.bus.ComputeMessage.Damage;
 import dev.ebb.shared.bus.ComputeMessage.Damages;
 import dev.ebb.shared.bus.ComputeMessage.DescribeDamage;
@@ -10,6 +11,7 @@ import dev.ebb.shared.bus.ComputeMessage.LookupRole;
 import dev.ebb.shared.bus.ComputeMessage.RoleFound;
 import dev.ebb.shared.bus.ComputeMessage.WakeBranch;
 import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.RoleState;
 import io.vertx.core.Future;
@@ -40,6 +42,15 @@ public final class Computes {
   public Future<List<Damage>> damages(BranchId branch) {
     return bus.request(Addresses.COMPUTE, new DescribeDamage(branch), DAMAGE_TIMEOUT_MS)
         .map(Damages::latest);
+  }
+
+  /**
+   * The same for a client that came by a name; {@code NotFound} where that means another branch by
+   * now.
+   */
+  public Future<ComputeReady> connect(BranchId branch, BranchAddress calledAs, long timeoutMs) {
+    return bus.request(
+        Addresses.COMPUTE, new ConnectBranch(branch, calledAs), Math.max(1, timeoutMs));
   }
 
   /** The role as it is now; empty where there is none. Wakes the branch where only that tells. */

@@ -60,6 +60,21 @@ record Target(String name, String host, int port, String database, String user, 
     }
   }
 
+  /** The same, for as long as {@code goOn}, which is asked behind each, says so. */
+  void execute(java.util.function.BooleanSupplier goOn, String... statements) {
+    try (Connection connection = connect();
+        Statement statement = connection.createStatement()) {
+      for (String sql : statements) {
+        statement.execute(sql);
+        if (!goOn.getAsBoolean()) {
+          return;
+        }
+      }
+    } catch (SQLException e) {
+      throw new BenchFailure(name + " refused a statement: " + e.getMessage(), e);
+    }
+  }
+
   /** Whether a connection succeeds. */
   boolean isReachable() {
     try (Connection connection = connect()) {

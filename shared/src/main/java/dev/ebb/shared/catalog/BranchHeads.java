@@ -146,6 +146,40 @@ public final class BranchHeads {
         head -> close(head, manifestKey, closed, closedLsn));
   }
 
+  /**
+   * The branch has a topic now; comes before anything is acknowledged there. {@code Fenced} where
+   * the head has another generation.
+   */
+  public void markLogMade(BranchId branch, Generation generation) {
+    for (int race = 0; race < MAX_RACES; race++) {
+      Versioned now = require(branch);
+      BranchHead head = now.head();
+      if (!head.generation().equals(generation)) {
+        throw new EbbException.Fenced(
+            "branch " + branch + " is at generation " + head.generation() + ", not " + generation);
+      }
+      if (head.logMade()) {
+        return;
+      }
+      var after =
+          new BranchHead(
+              head.formatVersion(),
+              head.branch(),
+              head.database(),
+              head.systemIdentifier(),
+              head.generation(),
+              head.manifestKey(),
+              head.closed(),
+              head.closedLsn(),
+              head.dropped(),
+              true);
+      if (write(after, now.version())) {
+        return;
+      }
+    }
+    throw tooManyRaces(branch);
+  }
+
   /** Leaves a tombstone: nothing can be started or committed any more. No head, no error. */
   public void drop(BranchId branch) {
     for (int race = 0; race < MAX_RACES; race++) {
@@ -164,7 +198,8 @@ public final class BranchHeads {
               head.manifestKey(),
               head.closed(),
               head.closedLsn(),
-              true);
+              true,
+              head.logMade());
       if (write(tombstone, now.get().version())) {
         return;
       }
@@ -236,7 +271,8 @@ public final class BranchHeads {
         manifestKey,
         closed,
         closedLsn,
-        head.dropped());
+        head.dropped(),
+        head.logMade());
   }
 
   private Versioned require(BranchId branch) {

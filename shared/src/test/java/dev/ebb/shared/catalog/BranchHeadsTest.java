@@ -190,7 +190,7 @@ final class BranchHeadsTest {
             "{\"formatVersion\":1,\"branch\":\"branch1\",\"database\":\"db1\","
                 + "\"systemIdentifier\":\"18446744073709551614\",\"generation\":1,"
                 + "\"manifestKey\":\"branches/branch1/manifests/s1\",\"closed\":true,"
-                + "\"closedLsn\":\"0/16B3748\",\"dropped\":false}");
+                + "\"closedLsn\":\"0/16B3748\",\"dropped\":false,\"logMade\":true}");
   }
 
   @Test
