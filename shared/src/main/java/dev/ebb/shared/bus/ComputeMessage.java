@@ -88,6 +88,30 @@ public sealed interface ComputeMessage extends BusMessage {
    */
   record RoleFound(@Nullable RoleState role, boolean wakeNeeded) implements ComputeMessage {}
 
+  /**
+   * Asks which damaged pages the branch's compute met lately: an error of PostgreSQL's (XX001,
+   * "invalid page in block 7 of relation base/5/16384", or 58030) says which page, but not which
+   * object holds it.
+   */
+  record DescribeDamage(BranchId branch) implements ComputeMessage, Request<Damages> {}
+
+  /** The latest first, each page once; a bounded number. Empty where no compute runs. */
+  record Damages(List<Damage> latest) implements ComputeMessage {}
+
+  /**
+   * A page whose stored bytes are not what was written.
+   *
+   * @param relation its file as PostgreSQL's messages spell it, without the segment: {@code
+   *     base/5/16384}, {@code base/5/16384_vm}; for the commit log and its like the file, {@code
+   *     pg_xact/0000}
+   * @param block counted from the start of {@code relation}, as PostgreSQL's messages do
+   * @param backendPid the process that read it last; may be a parallel worker of the one that
+   *     reports it
+   * @param cause names the object and what is wrong with it
+   * @param metAtEpochMs when it was last read
+   */
+  record Damage(String relation, long block, int backendPid, String cause, long metAtEpochMs) {}
+
   /** Published every second, and at every change, on {@link Addresses#HOSTS}. */
   record HostAnnouncement(
       HostId host,

@@ -53,6 +53,8 @@ final class MessageTags {
     register(88, ComputeMessage.RoleFound.class);
     register(89, ComputeMessage.HostAnnouncement.class);
     register(90, ComputeMessage.DiscardBranch.class);
+    register(96, ComputeMessage.DescribeDamage.class);
+    register(97, ComputeMessage.Damages.class);
 
     register(112, ScalerMessage.ScaleEvent.class);
   }
