@@ -16,6 +16,7 @@ import java.nio.file.attribute.UserPrincipal;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
@@ -33,6 +34,7 @@ public final class LocalFiles {
   private final BlockMap map;
   private final Path dataDirectory;
   private final @Nullable UserPrincipal owner;
+  private final LongAdder blocksFilled = new LongAdder();
 
   /**
    * @param owner who owns the files made here: the user that {@code postgres} runs as, or null if
@@ -85,8 +87,11 @@ public final class LocalFiles {
    *
    * @param incarnation the file's, as the caller knows it
    * @param timeoutMs bound on waiting for fills by others
+   * @return how many were fetched by this call
+   * @throws DamagedBlocks if some of them are damaged where they are stored: these stay absent, all
+   *     others are there
    */
-  public void fill(
+  public int fill(
       int entry, int incarnation, int firstBlock, int count, PageSource source, long timeoutMs)
       throws IOException {
     if (firstBlock < 0 || count < 0 || firstBlock + count > BlockMap.WORDS_PER_ENTRY) {
@@ -94,6 +99,8 @@ public final class LocalFiles {
     }
     int end = firstBlock + count;
     int block = firstBlock;
+    int fetched = 0;
+    DamagedBlocks damaged = null;
     while (block < end) {
       int run = 0;
       while (run < RUN_BLOCKS
@@ -105,7 +112,12 @@ public final class LocalFiles {
         block++;
         continue;
       }
-      fillClaimed(entry, incarnation, block, run, source);
+      try {
+        fillClaimed(entry, incarnation, block, run, source);
+        fetched += run;
+      } catch (DamagedBlocks e) {
+        damaged = damaged == null ? e : damaged;
+      }
       block += run;
     }
     long deadline = System.nanoTime() + timeoutMs * 1_000_000;
@@ -117,47 +129,66 @@ public final class LocalFiles {
         LockSupport.parkNanos(PAUSE_NANOS);
       }
     }
+    if (damaged != null) {
+      throw damaged;
+    }
+    return fetched;
+  }
+
+  /** How many blocks have come to the local disk since the start: fetched, or made by writers. */
+  public long blocksAdded() {
+    return blocksFilled.sum() + map.blocksMadeByWriters();
+  }
+
+  private void fillClaimed(int entry, int incarnation, int first, int run, PageSource source)
+      throws IOException {
+    DamagedBlocks damaged = null;
+    int filled = 0;
+    try {
+      FileKey key = map.key(entry);
+      byte[] pages;
+      try {
+        pages = source.read(key, incarnation, first, run);
+      } catch (DamagedBlocks e) {
+        damaged = e;
+        pages = e.pages();
+      }
+      if (pages.length != run * FileKey.BLOCK_BYTES) {
+        throw new IOException(
+            "page source gave " + pages.length + " bytes for " + run + " blocks of " + key);
+      }
+      try (FileChannel channel = open(key, StandardOpenOption.WRITE)) {
+        for (; filled < run; filled++) {
+          if (damaged == null || !damaged.isDamaged(first + filled)) {
+            writeBlock(channel, pages, filled, first + filled);
+            map.endFill(entry, first + filled);
+            blocksFilled.increment();
+          } else {
+            map.abortFill(entry, first + filled);
+          }
+        }
+      }
+    } finally {
+      for (; filled < run; filled++) {
+        map.abortFill(entry, first + filled);
+      }
+    }
+    if (damaged != null) {
+      throw damaged;
+    }
   }
 
   /**
    * A block at a time: the kernel keeps what is written at once in one piece of its page cache, and
    * each later write of a block looks at all of the piece it lies in (ext4, xfs).
    */
-  private static void writeBlocks(FileChannel channel, ByteBuffer pages, long at)
+  private static void writeBlock(FileChannel channel, byte[] pages, int index, int block)
       throws IOException {
-    int end = pages.limit();
-    while (pages.position() < end) {
-      pages.limit(Math.min(end, pages.position() + FileKey.BLOCK_BYTES));
-      while (pages.hasRemaining()) {
-        at += channel.write(pages, at);
-      }
-    }
-  }
-
-  private void fillClaimed(int entry, int incarnation, int first, int run, PageSource source)
-      throws IOException {
-    boolean filled = false;
-    try {
-      FileKey key = map.key(entry);
-      ByteBuffer pages = ByteBuffer.allocate(run * FileKey.BLOCK_BYTES);
-      source.read(key, incarnation, first, run, pages);
-      pages.flip();
-      if (pages.remaining() != run * FileKey.BLOCK_BYTES) {
-        throw new IOException(
-            "page source gave " + pages.remaining() + " bytes for " + run + " blocks of " + key);
-      }
-      try (FileChannel channel = open(key, StandardOpenOption.WRITE)) {
-        writeBlocks(channel, pages, (long) first * FileKey.BLOCK_BYTES);
-      }
-      filled = true;
-    } finally {
-      for (int block = first; block < first + run; block++) {
-        if (filled) {
-          map.endFill(entry, block);
-        } else {
-          map.abortFill(entry, block);
-        }
-      }
+    ByteBuffer page =
+        ByteBuffer.wrap(pages, index * FileKey.BLOCK_BYTES, FileKey.BLOCK_BYTES);
+    long at = (long) block * FileKey.BLOCK_BYTES;
+    while (page.hasRemaining()) {
+      at += channel.write(page, at);
     }
   }
 
@@ -217,7 +248,7 @@ public final class LocalFiles {
     return FileChannel.open(path(key), Set.of(option));
   }
 
-  private Path path(FileKey key) {
+  Path path(FileKey key) {
     return dataDirectory.resolve(key.path());
   }
 }

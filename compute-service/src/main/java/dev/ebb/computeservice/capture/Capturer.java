@@ -23,6 +23,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -48,6 +49,7 @@ public final class Capturer {
   private final LocalFiles files;
   private final PageClient pages;
   private final BootBlocks bootBlocks;
+  private final Consumer<String> advance;
   private final long walBytes;
   private final long intervalMs;
   private final Clock clock;
@@ -66,6 +68,8 @@ public final class Capturer {
    *
    * @param head of the branch, at this compute's generation
    * @param base the snapshot that it started from
+   * @param advance takes the key of each snapshot of the running compute, before its blocks count
+   *     as clean: from then on absent ones are to be had from there
    * @param walBytes captures are due after so much WAL
    * @param intervalMs or after so much time, where there is WAL at all
    */
@@ -76,6 +80,7 @@ public final class Capturer {
       LocalFiles files,
       PageClient pages,
       BootBlocks bootBlocks,
+      Consumer<String> advance,
       long walBytes,
       long intervalMs,
       Clock clock) {
@@ -85,6 +90,7 @@ public final class Capturer {
     this.files = files;
     this.pages = pages;
     this.bootBlocks = bootBlocks;
+    this.advance = advance;
     this.walBytes = walBytes;
     this.intervalMs = intervalMs;
     this.clock = clock;
@@ -134,8 +140,9 @@ public final class Capturer {
           manifest(
               sink, control, end, false, small, table, List.of(), List.of(), List.of(), walOffset);
       PageMessage.CaptureCommitted committed = sink.commit(manifest, false);
-      blocks.commit();
       manifestKey = committed.manifestKey();
+      advance.accept(manifestKey);
+      blocks.commit();
       // Behind the records of this capture itself, or an idle compute would be captured forever.
       capturedTo = await(sql.flushLsn(), SQL_TIMEOUT_MS);
       log.info(

@@ -230,7 +230,7 @@ public final class Primary {
     }
     Activity now = lookAtActivity();
     gate.observe(now);
-    if (capturer.isDue(now.flushLsn())) {
+    if (capturer.isDue(now.flushLsn()) || instance.share().takeCaptureAsked()) {
       startCapture();
     }
   }

@@ -241,6 +241,7 @@ public final class PrimaryStarter {
         instance.localFiles(),
         context.pages(),
         boot,
+        instance.hydrator()::advance,
         context.config().captureWalBytes(),
         context.config().captureIntervalMs(),
         Clock.systemUTC());
