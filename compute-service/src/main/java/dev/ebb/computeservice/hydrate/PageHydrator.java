@@ -74,7 +74,7 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
     this.startKey = manifestKey;
     this.manifestKey = manifestKey;
     this.durability = durability;
-    this.readAhead = new ReadAhead(map, this::fetchSoon, share.aheadBlocks());
+    this.readAhead = new ReadAhead(map, this::fetchScanned, share.aheadBlocks());
   }
 
   /** A newer snapshot of this compute is committed. Call before its blocks count as clean. */
@@ -109,7 +109,7 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
         .name("hint")
         .start(() -> {
           try {
-            var _ = fetchSoon(entry, incarnation, firstBlock, count);
+            var _ = fetchSoon(entry, incarnation, firstBlock, count, LocalFiles.Piece.BLOCK);
           } catch (IOException | RuntimeException e) {
             // Whoever reads it asks for it, and hears why it cannot be had.
             log.debug("hint of entry {} at {}: {}", entry, firstBlock, e.toString());
@@ -119,8 +119,14 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
         });
   }
 
+  private int fetchScanned(int entry, int incarnation, int firstBlock, int count)
+      throws IOException {
+    return fetchSoon(entry, incarnation, firstBlock, count, LocalFiles.Piece.RUN);
+  }
+
   /** Nobody waits for these blocks yet. */
-  private int fetchSoon(int entry, int incarnation, int firstBlock, int count)
+  private int fetchSoon(
+      int entry, int incarnation, int firstBlock, int count, LocalFiles.Piece piece)
       throws IOException {
     share.awaitRoom(count);
     files.materialise(entry);
@@ -130,6 +136,7 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
         firstBlock,
         count,
         (file, of, first, run) -> fetched(file, of, first, run, 0),
+        piece,
         FILL_TIMEOUT_MS);
   }
 

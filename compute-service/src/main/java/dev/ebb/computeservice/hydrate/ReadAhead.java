@@ -2,6 +2,7 @@ package dev.ebb.computeservice.hydrate;
 
 import dev.ebb.computeservice.blockmap.BlockMap;
 import dev.ebb.computeservice.blockmap.FileStatus;
+import dev.ebb.computeservice.blockmap.LocalFiles;
 import dev.ebb.shared.page.FileKey;
 import java.io.IOException;
 import java.util.ArrayDeque;
@@ -30,15 +31,15 @@ import org.slf4j.LoggerFactory;
 final class ReadAhead implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(ReadAhead.class);
 
-  /** One request's: 1 MiB. */
-  static final int BATCH_BLOCKS = 128;
+  /** One request's. */
+  static final int BATCH_BLOCKS = LocalFiles.RUN_BLOCKS;
 
   private static final int FIRST_WINDOW = 32;
   private static final int MAX_WINDOW = 2_048;
-  private static final int MAX_IN_FLIGHT = 8;
+  private static final int MAX_IN_FLIGHT = 24;
 
   /** How far from the place where it is expected a miss still belongs to a scan. */
-  private static final int REACH = 4 * BATCH_BLOCKS;
+  private static final int REACH = 512;
 
   /** Before the second miss in a row. */
   private static final int FIRST_REACH = 32;
