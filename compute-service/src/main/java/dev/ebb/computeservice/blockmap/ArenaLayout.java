@@ -28,7 +28,6 @@ final class ArenaLayout {
   static final int PAGE_BYTES = 4096;
   static final int MAX_NEW_CAPACITY = 1 << 16;
 
-
   static final int H_MAGIC = 0;
   static final int H_VERSION = 8;
   static final int H_BLOCK_SIZE = 12;

@@ -180,8 +180,7 @@ public final class BlockEviction {
           punch = HolePunch.open(path);
           open = punch;
         }
-        punch.punch(
-            path, (long) first * FileKey.BLOCK_BYTES, (long) count * FileKey.BLOCK_BYTES);
+        punch.punch(path, (long) first * FileKey.BLOCK_BYTES, (long) count * FileKey.BLOCK_BYTES);
         freed += count;
       } catch (NoSuchFileException e) {
         throw new IOException(path + " is not there, but the block map has it", e);

@@ -12,18 +12,14 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
-import java.util.Set;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -97,8 +93,7 @@ public final class BlockMap implements AutoCloseable {
   public static BlockMap create(
       Path file, long generation, int nextIncarnation, List<BlockFile> files, int newCapacity)
       throws IOException {
-    FileChannel channel =
-        ArenaLayout.write(file, generation, nextIncarnation, files, newCapacity);
+    FileChannel channel = ArenaLayout.write(file, generation, nextIncarnation, files, newCapacity);
     try {
       return map(channel);
     } catch (IOException | RuntimeException e) {
@@ -200,8 +195,10 @@ public final class BlockMap implements AutoCloseable {
   /** Whether a place of the new table has a name; what is not backed must not be touched. */
   private boolean isUsed(int slot) {
     int page = slot / ArenaLayout.ENTRIES_PER_PAGE;
-    long backed = (long) LONG.getVolatile(memory, (long) ArenaLayout.H_TABLE_BACKED + 8L * (page >> 6));
-    return (backed & (1L << (page & 63))) != 0 && intAt(baseCount + slot, ArenaLayout.E_SLOT) == ArenaLayout.SLOT_USED;
+    long backed =
+        (long) LONG.getVolatile(memory, (long) ArenaLayout.H_TABLE_BACKED + 8L * (page >> 6));
+    return (backed & (1L << (page & 63))) != 0
+        && intAt(baseCount + slot, ArenaLayout.E_SLOT) == ArenaLayout.SLOT_USED;
   }
 
   /** As {@code hash} in arena.c. */
@@ -370,10 +367,7 @@ public final class BlockMap implements AutoCloseable {
     int word = word(entry, block);
     if (!isClean(word)
         || !casWord(
-            entry,
-            block,
-            word,
-            ((word & ~(STATE_MASK | ACCESSED)) | FILLING) + VERSION_ONE)) {
+            entry, block, word, ((word & ~(STATE_MASK | ACCESSED)) | FILLING) + VERSION_ONE)) {
       return false;
     }
     // Beyond the end there is nothing to evict, and an extension would find the block absent.
@@ -413,7 +407,8 @@ public final class BlockMap implements AutoCloseable {
 
   private boolean isAbsent(int entry, int block, int word) {
     int state = word & STATE_MASK;
-    return state == ABSENT || (state == UNTOUCHED && block < intAt(entry, ArenaLayout.E_LAZY_BLOCKS));
+    return state == ABSENT
+        || (state == UNTOUCHED && block < intAt(entry, ArenaLayout.E_LAZY_BLOCKS));
   }
 
   private void setState(int entry, int block, int state) {
@@ -427,13 +422,16 @@ public final class BlockMap implements AutoCloseable {
 
   /** Takes the mask of chunks that became dirty: whoever takes it must look at all their words. */
   long takeDirtyChunks(int entry, int half) {
-    return (long) LONG.getAndSet(memory, entryAt(entry) + ArenaLayout.E_DIRTY_CHUNKS + 8L * half, 0L);
+    return (long)
+        LONG.getAndSet(memory, entryAt(entry) + ArenaLayout.E_DIRTY_CHUNKS + 8L * half, 0L);
   }
 
   void noteDirty(int entry, int block) {
     int chunk = block / CHUNK_BLOCKS;
     LONG.getAndBitwiseOr(
-        memory, entryAt(entry) + ArenaLayout.E_DIRTY_CHUNKS + 8L * (chunk >> 6), 1L << (chunk & 63));
+        memory,
+        entryAt(entry) + ArenaLayout.E_DIRTY_CHUNKS + 8L * (chunk >> 6),
+        1L << (chunk & 63));
   }
 
   /** A block's word. One that has no memory behind it is untouched. */
@@ -486,7 +484,10 @@ public final class BlockMap implements AutoCloseable {
         return false;
       }
       if (INT.compareAndSet(
-          memory, entryAt(entry) + ArenaLayout.E_STATE, state, (state & ~ArenaLayout.PHASE_MASK) | to.code())) {
+          memory,
+          entryAt(entry) + ArenaLayout.E_STATE,
+          state,
+          (state & ~ArenaLayout.PHASE_MASK) | to.code())) {
         return true;
       }
     }

@@ -70,13 +70,13 @@ final class HolePunch implements AutoCloseable {
     this.fd = fd;
   }
 
+  @SuppressWarnings("restricted") // two functions of the C library
   private static MethodHandle function(
       String name, FunctionDescriptor descriptor, Linker.Option... options) {
     var all = new Linker.Option[options.length + 1];
     System.arraycopy(options, 0, all, 0, options.length);
     all[options.length] = Linker.Option.captureCallState("errno");
-    return LINKER.downcallHandle(
-        LINKER.defaultLookup().find(name).orElseThrow(), descriptor, all);
+    return LINKER.downcallHandle(LINKER.defaultLookup().find(name).orElseThrow(), descriptor, all);
   }
 
   /** Opens a file for punching; {@link NoSuchFileException} where there is none. */

@@ -219,8 +219,7 @@ public final class LocalFiles {
     }
   }
 
-  private void write(
-      int entry, FileChannel channel, byte[] pages, int index, int block, int blocks)
+  private void write(int entry, FileChannel channel, byte[] pages, int index, int block, int blocks)
       throws IOException {
     ByteBuffer piece =
         ByteBuffer.wrap(pages, index * FileKey.BLOCK_BYTES, blocks * FileKey.BLOCK_BYTES);

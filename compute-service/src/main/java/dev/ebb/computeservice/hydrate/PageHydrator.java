@@ -172,12 +172,7 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
 
   /** Some block of a run is damaged: the others can be had all the same. */
   private byte[] oneByOne(
-      FileKey file,
-      int incarnation,
-      int first,
-      int count,
-      int process,
-      EbbException.Corrupt cause)
+      FileKey file, int incarnation, int first, int count, int process, EbbException.Corrupt cause)
       throws IOException {
     var content = new byte[count * FileKey.BLOCK_BYTES];
     var damaged = new BitSet();

@@ -168,8 +168,7 @@ public final class PostgresInstances {
       var files = new LocalFiles(closing.map, data, owner);
       Share share = cache.open(files);
       closing.share = share;
-      var hydrator =
-          new PageHydrator(files, pages, share, start.manifestKey(), start.durable());
+      var hydrator = new PageHydrator(files, pages, share, start.manifestKey(), start.durable());
       closing.hydrator = hydrator;
       // Recovery reads the commit log; relations are first read by the first session, so that
       // theirs are put in place while PostgreSQL starts.

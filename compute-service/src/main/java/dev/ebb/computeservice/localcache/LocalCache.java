@@ -36,7 +36,7 @@ public final class LocalCache implements AutoCloseable {
   private static final long MAX_WAIT_NANOS = TimeUnit.SECONDS.toNanos(2);
 
   /** Between two rounds where nothing more can be freed than what was fetched in between. */
-  private static final long PACE_MS = 5;
+  private static final long PACE_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
 
   /** Freed at a time, before the next compute is looked at. */
   private static final long STEP_BYTES = 16L << 20;
@@ -75,8 +75,7 @@ public final class LocalCache implements AutoCloseable {
    * @param directory where they are; where its file system cannot free parts of files there is no
    *     limit, which the log tells
    */
-  public static LocalCache open(long limitBytes, int computes, Path directory)
-      throws IOException {
+  public static LocalCache open(long limitBytes, int computes, Path directory) throws IOException {
     long limit = limitBytes;
     if (!BlockEviction.worksIn(directory)) {
       log.warn(
@@ -145,10 +144,7 @@ public final class LocalCache implements AutoCloseable {
     try {
       long left = MAX_WAIT_NANOS;
       long enough = rounds + 2;
-      while (!closed
-          && !isRoomFor(bytes, exhausted)
-          && left > 0
-          && rounds < enough) {
+      while (!closed && !isRoomFor(bytes, exhausted) && left > 0 && rounds < enough) {
         asked = true;
         wanted.signal();
         left = rounded.awaitNanos(left);
@@ -188,14 +184,16 @@ public final class LocalCache implements AutoCloseable {
   private boolean awaitWork() {
     lock.lock();
     try {
-      long left = LOOK_EVERY_NANOS;
-      while (!closed && !asked && left > 0) {
-        left = wanted.awaitNanos(left);
+      long beginNanos = System.nanoTime();
+      while (!closed) {
+        long pauseNanos = !asked ? LOOK_EVERY_NANOS : exhausted ? PACE_NANOS : 0;
+        long left = pauseNanos - (System.nanoTime() - beginNanos);
+        if (left <= 0) {
+          break;
+        }
+        var _ = wanted.awaitNanos(left);
       }
       asked = false;
-      if (exhausted && !closed) {
-        var _ = wanted.await(PACE_MS, TimeUnit.MILLISECONDS);
-      }
       return !closed;
     } catch (InterruptedException e) {
       return false;
