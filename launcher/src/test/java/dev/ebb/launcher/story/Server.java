@@ -40,8 +40,17 @@ final class Server implements AutoCloseable {
     this(home, home.resolve("cache"), settings);
   }
 
+  /** With more settings of computes, as {@code "key: value, key: value"}. */
+  static Server withComputes(Path home, String computes, String... settings) throws IOException {
+    return new Server(home, home.resolve("cache"), computes, settings);
+  }
+
   /** Keeps the local files of computes in {@code cache}. */
   Server(Path home, Path cache, String... settings) throws IOException {
+    this(home, cache, "", settings);
+  }
+
+  private Server(Path home, Path cache, String computes, String[] settings) throws IOException {
     this.home = home;
     this.cache = cache;
     // PostgreSQL's user must get to its files where the test runs as root.
@@ -53,7 +62,11 @@ final class Server implements AutoCloseable {
     lines.add("dataDir: " + data());
     lines.add("gateway: {port: " + port + "}");
     lines.add("api: {httpPort: " + httpPort + "}");
-    lines.add("compute: {memoryBudget: 2GB, cacheDir: " + cache + "}");
+    lines.add(
+        "compute: {memoryBudget: 2GB, cacheDir: "
+            + cache
+            + (computes.isEmpty() ? "" : ", " + computes)
+            + "}");
     lines.addAll(List.of(settings));
     config = Files.write(home.resolve("ebb.yaml"), lines);
   }
