@@ -5,6 +5,7 @@ import dev.ebb.computeservice.sql.Activity;
 import dev.ebb.computeservice.sql.AdminConnection;
 import dev.ebb.shared.bus.BlockingBus;
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
+import dev.ebb.shared.bus.ComputeMessage.Damage;
 import dev.ebb.shared.bus.ComputeMessage.WakeParts;
 import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.catalog.BranchHeads;
@@ -322,6 +323,11 @@ public final class Primary {
       holdCaptures(yields);
     }
     return yields;
+  }
+
+  /** The damaged pages that it met, the latest first. */
+  List<Damage> damages() {
+    return instance.hydrator().damages().latest();
   }
 
   /** For how long nothing has used it. */
