@@ -58,6 +58,8 @@ final class Router {
       case ComputeMessage.SuspendBranch suspend ->
           toOwner(placement.owner(suspend.branch()), suspend);
       case ComputeMessage.LookupRole lookup -> toOwner(placement.owner(lookup.branch()), lookup);
+      case ComputeMessage.DescribeDamage describe ->
+          toOwner(placement.owner(describe.branch()), describe);
       default -> here(message);
     };
   }
@@ -93,6 +95,8 @@ final class Router {
           task(() -> host.suspend(suspend.branch(), suspend.onlyIfIdleMs()));
       case ComputeMessage.LookupRole lookup ->
           task(() -> host.role(lookup.branch(), lookup.role()));
+      case ComputeMessage.DescribeDamage describe ->
+          task(() -> new ComputeMessage.Damages(host.damages(describe.branch())));
       case ComputeMessage.DiscardBranch discard -> done(() -> host.discard(discard.branch()));
       case ComputeMessage.CreateDatabase create -> task(() -> provision.databases().create(create));
       case ComputeMessage.DropDatabase drop ->

@@ -278,7 +278,8 @@ public final class BlockCapture {
           return Outcome.OTHER_FILE;
         }
         boolean whole = LocalFiles.readBlock(channel, block, page);
-        if (map.word(entry, block) == claimed) {
+        // Only a reader may have been there.
+        if (((map.word(entry, block) ^ claimed) & ~BlockMap.ACCESSED) == 0) {
           if (whole) {
             return Outcome.READ;
           }

@@ -2,6 +2,7 @@ package dev.ebb.computeservice.lifecycle;
 
 import dev.ebb.computeservice.pages.PageClient;
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
+import dev.ebb.shared.bus.ComputeMessage.Damage;
 import dev.ebb.shared.bus.ComputeMessage.RoleFound;
 import dev.ebb.shared.bus.ComputeMessage.Suspended;
 import dev.ebb.shared.catalog.BranchHead;
@@ -304,6 +305,13 @@ public final class Host {
     } finally {
       slot.lock.unlock();
     }
+  }
+
+  /** The damaged pages that the branch's compute met; none where none runs here. */
+  public List<Damage> damages(BranchId branch) {
+    Slot slot = slots.get(branch);
+    Primary primary = slot == null ? null : slot.running();
+    return primary == null ? List.of() : primary.damages();
   }
 
   /** A role of the branch, from the compute where one runs here, else from the snapshot. */

@@ -5,6 +5,8 @@ import dev.ebb.computeservice.blockmap.BlockMap;
 import dev.ebb.computeservice.blockmap.LocalFiles;
 import dev.ebb.computeservice.hydrate.AgentSocket;
 import dev.ebb.computeservice.hydrate.PageHydrator;
+import dev.ebb.computeservice.localcache.LocalCache;
+import dev.ebb.computeservice.localcache.Share;
 import dev.ebb.computeservice.pages.PageClient;
 import dev.ebb.computeservice.pages.ReadSnapshot;
 import dev.ebb.computeservice.postgres.ComputeSize;
@@ -54,6 +56,7 @@ public final class PostgresInstances {
 
   private final ComputeServiceConfig config;
   private final Path arenas;
+  private final LocalCache cache;
   private final PageClient pages;
   private final PostgresBinaries binaries;
   private final OsUser user;
@@ -84,16 +87,19 @@ public final class PostgresInstances {
    * Makes instances.
    *
    * @param arenas where block maps are made
+   * @param cache what the instances may keep on the local disk
    */
   public PostgresInstances(
       ComputeServiceConfig config,
       Path arenas,
+      LocalCache cache,
       PageClient pages,
       PostgresBinaries binaries,
       OsUser user,
       ProcessLauncher launcher) {
     this.config = config;
     this.arenas = arenas;
+    this.cache = cache;
     this.pages = pages;
     this.binaries = binaries;
     this.user = user;
@@ -164,7 +170,10 @@ public final class PostgresInstances {
               BlockMap.DEFAULT_NEW_CAPACITY);
       user.own(arena);
       var files = new LocalFiles(closing.map, data, owner);
-      var hydrator = new PageHydrator(files, pages, start.snapshot(), start.durable());
+      Share share = cache.open(files);
+      closing.share = share;
+      var hydrator = new PageHydrator(files, pages, share, start.snapshot(), start.durable());
+      closing.hydrator = hydrator;
       // Recovery reads the commit log; relations are first read by the first session, so that
       // theirs are put in place while PostgreSQL starts.
       Map<Boolean, List<PageMessage.BootPages.Run>> pagesOfAStart =
@@ -188,6 +197,7 @@ public final class PostgresInstances {
       return new PostgresInstance(
           closing,
           files,
+          share,
           hydrator,
           pagesOfAStart.getOrDefault(true, List.of()),
           data,

@@ -5,6 +5,7 @@ import dev.ebb.computeservice.sql.Activity;
 import dev.ebb.computeservice.sql.AdminConnection;
 import dev.ebb.shared.bus.BlockingBus;
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
+import dev.ebb.shared.bus.ComputeMessage.Damage;
 import dev.ebb.shared.bus.ComputeMessage.WakeParts;
 import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.catalog.BranchHeads;
@@ -257,7 +258,7 @@ public final class Primary {
     }
     Activity now = lookAtActivity();
     gate.observe(now);
-    if (capturer.isDue(now.flushLsn())) {
+    if (capturer.isDue(now.flushLsn()) || instance.share().takeCaptureAsked()) {
       startCapture();
     }
   }
@@ -359,6 +360,11 @@ public final class Primary {
       holdCaptures(yields);
     }
     return yields;
+  }
+
+  /** The damaged pages that it met, the latest first. */
+  List<Damage> damages() {
+    return instance.hydrator().damages().latest();
   }
 
   /** For how long nothing has used it. */

@@ -71,7 +71,11 @@ public final class ConfigPrinter {
             "cacheDir", compute.cacheDir() == null ? null : compute.cacheDir().toString(),
             "captureWal", Quantities.formatBytes(compute.captureWalBytes()),
             "captureInterval", Quantities.format(compute.captureInterval()),
-            "preparedStarts", compute.preparedStarts()));
+            "preparedStarts", compute.preparedStarts(),
+            "localCache",
+                compute.localCacheBytes() == 0
+                    ? null
+                    : Quantities.formatBytes(compute.localCacheBytes())));
     root.put(
         "page",
         section(

@@ -272,7 +272,8 @@ public final class ConfigReader {
         section.path("cacheDir"),
         section.bytes("captureWal", 32 * MEGABYTE, MEGABYTE),
         interval,
-        section.integer("preparedStarts", 64, 0, 100_000));
+        section.integer("preparedStarts", 64, 0, 100_000),
+        section.bytes("localCache", 0, 32 * MEGABYTE));
   }
 
   private static EbbConfig.Page page(Section section) {

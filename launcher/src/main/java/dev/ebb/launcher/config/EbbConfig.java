@@ -141,6 +141,8 @@ public record EbbConfig(
    * @param captureWalBytes a running compute is captured once it has written so much WAL
    * @param captureInterval and at the latest after this time
    * @param preparedStarts of how many suspended branches the next start is laid out in advance
+   * @param localCacheBytes of pages of all computes on the local disk; 0: most of what is free
+   *     there
    */
   public record Compute(
       String host,
@@ -151,7 +153,8 @@ public record EbbConfig(
       @Nullable Path cacheDir,
       long captureWalBytes,
       Duration captureInterval,
-      int preparedStarts) {}
+      int preparedStarts,
+      long localCacheBytes) {}
 
   /**
    * The caches of the page service.

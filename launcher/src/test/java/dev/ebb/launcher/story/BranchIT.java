@@ -275,8 +275,7 @@ final class BranchIT {
     shop.execute("UPDATE entry SET number = 3");
     try (Connection session = dev.connect()) {
       branches.reset("dev");
-      assertThatThrownBy(() -> Database.ask(session, "SELECT 1"))
-          .isInstanceOf(SQLException.class);
+      assertThatThrownBy(() -> Database.ask(session, "SELECT 1")).isInstanceOf(SQLException.class);
     }
 
     assertThat(dev.ask("SELECT number FROM entry")).isEqualTo("3");
@@ -318,14 +317,12 @@ final class BranchIT {
           .isInstanceOf(ApiException.Refused.class)
           .hasMessageContaining("protected");
     }
-    assertThatThrownBy(() -> branches.drop("main", true))
-        .hasMessageContaining("cannot be dropped");
+    assertThatThrownBy(() -> branches.drop("main", true)).hasMessageContaining("cannot be dropped");
   }
 
   @Test
   void listTellsSizesAndWhoComputes() throws Exception {
-    shop.execute(
-        "CREATE TABLE entry AS SELECT repeat('x', 500) FROM generate_series(1, 20000)");
+    shop.execute("CREATE TABLE entry AS SELECT repeat('x', 500) FROM generate_series(1, 20000)");
     shop.suspend();
     Database dev = branches.create(shop, "dev");
     dev.wake();
