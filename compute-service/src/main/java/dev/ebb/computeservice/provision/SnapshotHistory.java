@@ -24,8 +24,7 @@ interface SnapshotHistory {
   /** Those that the newest manifest lists, and that one itself. */
   static List<Candidate> listed(BranchHead head, Manifest newest) {
     var candidates = new ArrayList<Candidate>();
-    candidates.add(
-        new Candidate(head.manifestKey(), newest.endLsn(), newest.committedEpochMs()));
+    candidates.add(new Candidate(head.manifestKey(), newest.endLsn(), newest.committedEpochMs()));
     for (Manifest.Ancestor earlier : newest.history().reversed()) {
       candidates.add(
           new Candidate(earlier.manifestKey(), earlier.endLsn(), earlier.committedEpochMs()));

@@ -336,10 +336,7 @@ public final class AdminConnection {
     Future<PgConnection> attempt = PgConnection.connect(vertx, options);
     return attempt
         .compose(connection ->
-            connection
-                .query("ROLLBACK PREPARED " + gid)
-                .execute()
-                .eventually(connection::close))
+            connection.query("ROLLBACK PREPARED " + gid).execute().eventually(connection::close))
         .timeout(timeout.toMillis(), TimeUnit.MILLISECONDS)
         .recover(e -> Future.failedFuture(failure("ROLLBACK PREPARED", e)))
         .mapEmpty();

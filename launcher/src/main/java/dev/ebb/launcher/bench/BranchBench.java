@@ -99,8 +99,8 @@ final class BranchBench implements Callable<Integer> {
                 spec.commandLine(), "--size: \"" + size + "\" is no size, such as 10MB or 1GB"));
   }
 
-  private BranchReport.Size measure(
-      BenchServer server, String label, long bytes, Cleanup cleanup) throws ApiException {
+  private BranchReport.Size measure(BenchServer server, String label, long bytes, Cleanup cleanup)
+      throws ApiException {
     Target parent = server.createDatabase(cleanup);
     fill(parent, bytes);
     var wake = new Samples();

@@ -31,8 +31,7 @@ record BranchReport(int rounds, int warmup, int clients, List<Size> sizes) {
       String label, Summary wake, Times suspended, Times busy, long transactionsPerSecond) {}
 
   String text() {
-    var table =
-        new Table("ms", "min", "p50", "p99", "max", "p50 to wake");
+    var table = new Table("ms", "min", "p50", "p99", "max", "p50 to wake");
     for (Size size : sizes) {
       add(table, size.label() + ": wake of the database", size.wake(), size.wake());
       add(table, size.label() + ", parent suspended: created", size.suspended().created(), size);

@@ -113,9 +113,7 @@ record Database(Server server, String name, String id) {
         server
             .api()
             .send(
-                "POST",
-                "/v1/databases/" + bareName() + "/branches/" + branch() + "/" + verb,
-                null);
+                "POST", "/v1/databases/" + bareName() + "/branches/" + branch() + "/" + verb, null);
     return answer == null ? Map.of() : answer;
   }
 
