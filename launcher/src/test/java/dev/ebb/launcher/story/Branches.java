@@ -60,6 +60,13 @@ record Branches(Server server, String database) {
     return String.valueOf(((Map<?, ?>) answer).get("keptAs"));
   }
 
+  /** A field of a listed branch as text; empty where it has none. */
+  String field(String name, String key) throws IOException, ApiException {
+    Map<?, ?> branch = list().get(name);
+    Object value = branch == null ? null : branch.get(key);
+    return value == null ? "" : value.toString();
+  }
+
   /** By name. */
   Map<String, Map<?, ?>> list() throws IOException, ApiException {
     var branches = new TreeMap<String, Map<?, ?>>();

@@ -120,15 +120,19 @@ final class RowWriters implements AutoCloseable {
     return missing;
   }
 
-  void stop() throws InterruptedException {
+  void stop() {
     stopped = true;
-    for (Thread thread : threads) {
-      thread.join();
+    try {
+      for (Thread thread : threads) {
+        thread.join();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
   }
 
   @Override
-  public void close() throws InterruptedException {
+  public void close() {
     stop();
   }
 }
