@@ -31,6 +31,9 @@ final class SmallFiles {
   /** Beyond this a file has no place in a manifest; larger ones are nobody's in PostgreSQL. */
   private static final long MAX_BYTES = 4 << 20;
 
+  /** About 800 relations besides what every cluster has: a start reads it first. */
+  private static final int MAX_STATISTICS_BYTES = 256 << 10;
+
   /** A compute's slots are its WAL receiver's and its replicas', which know another one by now. */
   private static final String SLOTS = "pg_replslot";
 
@@ -126,7 +129,8 @@ final class SmallFiles {
               + ", which is no regular file: tablespaces outside"
               + " the cluster are not supported");
     }
-    if (attributes.size() > MAX_BYTES) {
+    boolean statistics = name.equals(StatisticsFile.PATH);
+    if (attributes.size() > MAX_BYTES && !statistics) {
       throw new EbbException.Invalid(
           "the data directory holds "
               + name
@@ -140,6 +144,11 @@ final class SmallFiles {
       if (TWO_PHASE.matcher(name).matches() && !isWholeTwoPhase(content)) {
         // A checkpoint behind the captured one is writing it just now: so its transaction was
         // prepared behind the captured redo point, and replay makes it again.
+        return;
+      }
+      if (statistics) {
+        StatisticsFile.shortened(content, MAX_STATISTICS_BYTES)
+            .ifPresent(kept -> into.add(new SmallFile(name, kept)));
         return;
       }
       into.add(new SmallFile(name, content));
