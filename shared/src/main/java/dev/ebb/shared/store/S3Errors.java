@@ -105,7 +105,7 @@ final class S3Errors {
       return answered(e);
     }
     if (error instanceof InvalidResponseException) {
-      return "what answers there is no S3 server: correct the endpoint";
+      return "what answers there is no S3 server: correct store.s3.endpoint";
     }
     for (Throwable cause = error; cause != null; cause = cause.getCause()) {
       String reason = known(cause);
@@ -118,7 +118,7 @@ final class S3Errors {
 
   private static @Nullable String known(Throwable error) {
     return switch (error) {
-      case UnknownHostException e -> "the host name is not known: correct the endpoint";
+      case UnknownHostException e -> "the host name is not known: correct store.s3.endpoint";
       case ConnectException e -> nobodyAnswers(e);
       case NoRouteToHostException e -> nobodyAnswers(e);
       case InterruptedIOException e -> // SocketTimeoutException, and the whole call's
@@ -133,7 +133,9 @@ final class S3Errors {
   }
 
   private static String nobodyAnswers(Exception e) {
-    return "no S3 server answers there: " + e.getMessage();
+    return "no S3 server answers there ("
+        + e.getMessage()
+        + "): start it, or correct store.s3.endpoint";
   }
 
   private static String tls(String message) {
