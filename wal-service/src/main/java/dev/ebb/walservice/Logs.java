@@ -45,6 +45,10 @@ final class Logs {
   static final int MAX_READ_BYTES = 1 << 20;
 
   private static final Duration TOPIC_TIMEOUT = Duration.ofSeconds(20);
+
+  /** A cut far back means reading a large part of a topic. */
+  private static final Duration FORK_TIMEOUT = Duration.ofMinutes(4);
+
   private static final int LOCKS = 64;
 
   private final LogTopics topics;
@@ -96,7 +100,7 @@ final class Logs {
       throws InterruptedException {
     var fork =
         new LogFork(
-            topics, asked -> histories.empty(asked.from(), hint), random.nextLong(), TOPIC_TIMEOUT);
+            topics, asked -> histories.empty(asked.from(), hint), random.nextLong(), FORK_TIMEOUT);
     WalMessage.LogForked forked = fork.fork(request, () -> durableHere(request.parent()));
     return forked.outcome() == WalMessage.LogForked.Outcome.NOT_IN_LOG && hint > 0
         ? forkFrom(request, -1)
