@@ -6,6 +6,7 @@ import dev.ebb.computeservice.blockmap.FileStatus;
 import dev.ebb.computeservice.blockmap.LocalFiles;
 import dev.ebb.computeservice.localcache.Share;
 import dev.ebb.computeservice.pages.PageClient;
+import dev.ebb.computeservice.pages.ReadSnapshot;
 import dev.ebb.computeservice.template.SkeletonCheck;
 import dev.ebb.shared.bus.PageMessage;
 import dev.ebb.shared.error.EbbException;
@@ -26,8 +27,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Answers one compute's misses out of its newest committed snapshot: a block that is absent now has
- * not changed since, whether it was never here or was evicted ({@link #advance} comes before a
- * capture's blocks count as clean).
+ * not changed since, whether it was never here or was evicted ({@link
+ * ReadSnapshot#advance} comes before a capture's blocks count as clean).
  */
 public final class PageHydrator implements HydrationHandler, AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(PageHydrator.class);
@@ -43,6 +44,7 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
   private final LocalFiles files;
   private final PageClient pages;
   private final Share share;
+  private final ReadSnapshot snapshot;
   private final DurabilityCheck durability;
   private final ReadAhead readAhead;
   private final DamageLog damages = new DamageLog(Clock.systemUTC());
@@ -53,7 +55,6 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
   private final LongAdder misses = new LongAdder();
   private final ConcurrentHashMap<Manifest.BlockRun, Boolean> demanded = new ConcurrentHashMap<>();
   private final String startKey;
-  private volatile String manifestKey;
 
   /** Waits until everything flushed locally by now is durable, or throws. */
   @FunctionalInterface
@@ -65,21 +66,16 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
       LocalFiles files,
       PageClient pages,
       Share share,
-      String manifestKey,
+      ReadSnapshot snapshot,
       DurabilityCheck durability) {
     this.map = files.map();
     this.files = files;
     this.pages = pages;
     this.share = share;
-    this.startKey = manifestKey;
-    this.manifestKey = manifestKey;
+    this.snapshot = snapshot;
+    this.startKey = snapshot.key();
     this.durability = durability;
     this.readAhead = new ReadAhead(map, this::fetchScanned, share.aheadBlocks());
-  }
-
-  /** A newer snapshot of this compute is committed. Call before its blocks count as clean. */
-  public void advance(String newestManifestKey) {
-    manifestKey = newestManifestKey;
   }
 
   @Override
@@ -167,7 +163,7 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
 
   /** The key is looked at behind the claim: no newer snapshot has other content then. */
   private byte[] read(FileKey file, int incarnation, int first, int count) {
-    return pages.read(manifestKey, file, incarnation, first, count);
+    return snapshot.read(key -> pages.read(key, file, incarnation, first, count));
   }
 
   /** Some block of a run is damaged: the others can be had all the same. */
@@ -215,7 +211,7 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
           run.firstBlock(),
           count,
           (first, part) ->
-              manifestKey.equals(startKey)
+              snapshot.key().equals(startKey)
                   ? Arrays.copyOfRange(
                       run.bytes(),
                       (first - run.firstBlock()) * FileKey.BLOCK_BYTES,
