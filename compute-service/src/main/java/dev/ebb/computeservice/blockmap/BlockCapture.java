@@ -103,10 +103,13 @@ public final class BlockCapture {
     int entry = found.getAsInt();
     int word = map.word(entry, block);
     boolean clean =
-        (word & (BlockMap.DIRTY | BlockMap.WRITERS_MASK)) == 0 && !map.isAbsent(entry, block);
+        (word & (BlockMap.DIRTY | BlockMap.WRITERS_MASK)) == 0
+            && (word & BlockMap.STATE_MASK) != BlockMap.FILLING // of an eviction
+            && !map.isAbsent(entry, block);
     try (FileChannel channel = clean ? files.openToRead(file.key()) : null) {
       boolean read = channel != null && LocalFiles.readBlock(channel, block, page);
-      return read && map.word(entry, block) == word && map.incarnation(entry) == file.incarnation()
+      boolean unchanged = ((map.word(entry, block) ^ word) & ~BlockMap.ACCESSED) == 0;
+      return read && unchanged && map.incarnation(entry) == file.incarnation()
           ? PageStamps.stamp(page)
           : PageStamps.NONE;
     }
