@@ -18,6 +18,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
+import java.util.function.Function;
 
 /**
  * Ranges of immutable objects, compressed as they are stored, through all tiers. What several
@@ -109,8 +110,15 @@ public final class ChunkCache {
   private void loadMine(
       Map<ChunkKey, CompletableFuture<byte[]>> mine, Map<ChunkKey, byte[]> found) {
     try {
-      Map<ChunkKey, byte[]> fetched = fetch(mine.keySet());
-      memory.putAll(fetched);
+      // Between the look into the memory and the claim another's load may have ended.
+      Map<ChunkKey, byte[]> fetched = new HashMap<>(memory.getAllPresent(mine.keySet()));
+      Set<ChunkKey> missing = new LinkedHashSet<>(mine.keySet());
+      missing.removeAll(fetched.keySet());
+      if (!missing.isEmpty()) {
+        Map<ChunkKey, byte[]> loaded = fetch(missing);
+        memory.putAll(loaded);
+        fetched.putAll(loaded);
+      }
       fetched.forEach((key, chunk) -> own(mine, key).complete(chunk));
       found.putAll(fetched);
     } catch (RuntimeException | Error e) {
@@ -131,28 +139,23 @@ public final class ChunkCache {
   }
 
   /**
-   * Reads damaged chunks from the store, past all caches, which forget what they have of them.
-   * Where the store's bytes are others it was a cache that was wrong, and all get the store's.
+   * Reads what turned out to be damaged from the store, past all caches, which forget what they
+   * have of it. Where the store's is right, all caches get it; else none has it.
+   *
+   * @param decode makes something of the store's bytes; {@code Corrupt} where they are wrong, too
    */
-  public Map<ChunkKey, byte[]> reread(Collection<ChunkKey> wanted) {
-    Map<ChunkKey, byte[]> damaged = memory.getAllPresent(wanted);
+  public <T> T reread(Collection<ChunkKey> wanted, Function<Map<ChunkKey, byte[]>, T> decode) {
     for (ChunkKey key : wanted) {
       memory.invalidate(key);
       shared.remove(key);
     }
     Map<ChunkKey, byte[]> fresh = fetchFromStore(wanted);
-    Map<ChunkKey, byte[]> better = new HashMap<>(fresh);
-    better
-        .entrySet()
-        .removeIf(chunk -> {
-          byte[] before = damaged.get(chunk.getKey());
-          return before == null || Arrays.equals(before, chunk.getValue());
-        });
-    memory.putAll(better);
+    T decoded = decode.apply(fresh);
+    memory.putAll(fresh);
     if (shared.isPresent()) {
-      shared.put(better);
+      shared.put(fresh);
     }
-    return fresh;
+    return decoded;
   }
 
   /** Reads ranges from the store past all caches, which stay as they are. */
