@@ -140,8 +140,7 @@ final class CommandsIT {
     Outcome outcome = run("branch", "restore", "shop@main", "--at", "-10m");
 
     assertThat(outcome.out())
-        .isEqualTo(
-            "shop@main is as it was at 0/10; what it was until now is shop@main-before-1\n");
+        .isEqualTo("shop@main is as it was at 0/10; what it was until now is shop@main-before-1\n");
     assertThat(api.requests())
         .containsExactly("POST /v1/databases/shop/branches/main/restore {\"at\":\"-10m\"}");
   }
