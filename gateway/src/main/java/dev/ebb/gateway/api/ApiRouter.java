@@ -102,6 +102,8 @@ final class ApiRouter {
     bind(contract, "listBranches", this::listBranches);
     bind(contract, "createBranch", this::createBranch);
     bind(
+        contract, "getBranch", request -> branch(path(request, "name"), path(request, "branch")));
+    bind(
         contract,
         "dropBranch",
         request ->

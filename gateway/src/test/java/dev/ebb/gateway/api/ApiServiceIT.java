@@ -380,6 +380,8 @@ class ApiServiceIT {
     addBranch("shop", "dev");
     String dev = "/v1/databases/shop/branches/dev";
 
+    assertThat(get(dev).statusCode()).isEqualTo(200);
+    assertThat(get(dev + "x").statusCode()).isEqualTo(404);
     assertThat(post(dev + "/protect", "").statusCode()).isEqualTo(200);
     assertThat(post(dev + "/unprotect", "").statusCode()).isEqualTo(200);
     assertThat(new JsonObject(post(dev + "/reset", "").body()))

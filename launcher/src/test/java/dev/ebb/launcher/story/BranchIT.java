@@ -2,6 +2,7 @@ package dev.ebb.launcher.story;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.ebb.launcher.client.ApiException;
 import java.nio.file.Path;
@@ -123,6 +124,25 @@ final class BranchIT {
     assertThat(dev.ask("SELECT count(*) FROM kept")).isEqualTo("10");
     assertThat(dev.ask("SELECT count(*) FROM scratch")).isEqualTo("0");
     assertThat(shop.ask("SELECT count(*) FROM scratch")).isEqualTo("10");
+  }
+
+  @Test
+  void preparedTransactionOfTheParentIsRolledBackInTheChildAlone() throws Exception {
+    assumeThat(shop.ask("SHOW max_prepared_transactions")).isNotEqualTo("0");
+    shop.execute(
+        "CREATE TABLE entry (number int)",
+        "BEGIN; INSERT INTO entry VALUES (1); PREPARE TRANSACTION 'it''s'");
+
+    Database dev = branches.create(shop, "dev");
+
+    Await.until(
+        "no prepared transaction in the child",
+        BOUND,
+        () -> dev.ask("SELECT count(*) FROM pg_prepared_xacts").equals("0"));
+    assertThat(dev.ask("SELECT count(*) FROM entry")).isEqualTo("0");
+    shop.execute("COMMIT PREPARED 'it''s'");
+    assertThat(shop.ask("SELECT count(*) FROM entry")).isEqualTo("1");
+    assertThat(dev.ask("SELECT count(*) FROM entry")).isEqualTo("0");
   }
 
   @Test
