@@ -220,8 +220,13 @@ public final class PrimaryStarter {
     }
   }
 
-  /** Lays out the start that follows a clean suspend, while nobody waits for it. */
-  void prepareNext(BranchId branch) {
+  /**
+   * Lays out the start that follows a clean suspend, while nobody waits for it.
+   *
+   * @param fill whether its first pages are put in place as well; where somebody may be about to
+   *     wake it, that is better done while PostgreSQL starts
+   */
+  void prepareNext(BranchId branch, boolean fill) {
     prepared.prepare(
         branch,
         () -> {
@@ -239,7 +244,9 @@ public final class PrimaryStarter {
                   ReadSnapshot.of(next, context.heads()),
                   manifest,
                   null);
-          start.instance().fillAhead();
+          if (fill) {
+            start.instance().fillAhead();
+          }
           return start;
         });
   }
