@@ -101,8 +101,7 @@ final class ApiRouter {
   private void bindBranches(RouterBuilder contract) {
     bind(contract, "listBranches", this::listBranches);
     bind(contract, "createBranch", this::createBranch);
-    bind(
-        contract, "getBranch", request -> branch(path(request, "name"), path(request, "branch")));
+    bind(contract, "getBranch", request -> branch(path(request, "name"), path(request, "branch")));
     bind(
         contract,
         "dropBranch",
