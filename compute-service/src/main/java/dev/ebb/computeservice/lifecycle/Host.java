@@ -211,7 +211,7 @@ public final class Host {
   /** Lays out the first start of a branch that is as after a suspend. */
   public void prepare(BranchId branch) {
     if (!leaving) {
-      starter.prepareNext(branch);
+      starter.prepareNext(branch, false);
     }
   }
 
@@ -269,7 +269,7 @@ public final class Host {
       }
       Suspended suspended = suspend(slot, primary);
       if (!leaving) {
-        starter.prepareNext(branch);
+        starter.prepareNext(branch, true);
       }
       return suspended;
     } finally {

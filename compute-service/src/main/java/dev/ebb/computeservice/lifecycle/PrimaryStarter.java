@@ -243,8 +243,13 @@ public final class PrimaryStarter {
     }
   }
 
-  /** Lays out the start that follows a clean suspend, while nobody waits for it. */
-  void prepareNext(BranchId branch) {
+  /**
+   * Lays out the start that follows a clean suspend, while nobody waits for it.
+   *
+   * @param fill whether its first pages are put in place as well; where somebody may be about to
+   *     wake it, that is better done while PostgreSQL starts
+   */
+  void prepareNext(BranchId branch, boolean fill) {
     prepared.prepare(
         branch,
         () -> {
@@ -262,7 +267,9 @@ public final class PrimaryStarter {
                   ReadSnapshot.of(next, context.heads()),
                   manifest,
                   null);
-          start.instance().fillAhead();
+          if (fill) {
+            start.instance().fillAhead();
+          }
           return start;
         });
   }

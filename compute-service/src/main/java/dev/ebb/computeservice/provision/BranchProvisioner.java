@@ -102,10 +102,10 @@ public final class BranchProvisioner {
     try {
       var address = new BranchAddress(database.name(), parentName);
       BranchForks.Fork fork = forks.fork(address, parent, child, at);
-      change(database, tree -> tree.ready(name, child, fork.cut()));
       if (fork.head().closed()) {
         host.prepare(child);
       }
+      change(database, tree -> tree.ready(name, child, fork.cut()));
       log.info("branch {}@{} ({}) of {} at {}", database.name(), name, child, address, fork.cut());
       return new BranchCreated(child, fork.cut());
     } catch (RuntimeException e) {
