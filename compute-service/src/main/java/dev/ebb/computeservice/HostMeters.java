@@ -39,6 +39,9 @@ final class HostMeters {
         "Relation data fetched on demand by the computes that run now",
         BaseUnits.BYTES,
         ComputeStatus::hydratedBytes);
+    Gauge.builder("ebb.compute.misses", host, Host::misses)
+        .description("Reads that had to wait for pages, of the computes that run now")
+        .register(meters);
     sum(
         meters,
         host,

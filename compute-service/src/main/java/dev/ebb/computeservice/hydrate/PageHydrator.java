@@ -21,14 +21,15 @@ import java.util.List;
 import java.util.OptionalInt;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Answers one compute's misses out of its newest committed snapshot: a block that is absent now has
- * not changed since, whether it was never here or was evicted ({@link ReadSnapshot} advances before
- * a capture's blocks count as clean).
+ * not changed since, whether it was never here or was evicted ({@link ReadSnapshot#advance} comes
+ * before a capture's blocks count as clean).
  */
 public final class PageHydrator implements HydrationHandler, AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(PageHydrator.class);
@@ -53,6 +54,7 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
   private final LongAdder hydratedBytes = new LongAdder();
   private final LongAdder bootBytes = new LongAdder();
   private final LongAdder misses = new LongAdder();
+  private final AtomicInteger answering = new AtomicInteger();
   private final ConcurrentHashMap<Manifest.BlockRun, Boolean> demanded = new ConcurrentHashMap<>();
   private final String startKey;
 
@@ -85,15 +87,64 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
       demanded.put(new Manifest.BlockRun(map.key(entry), firstBlock, count), true);
     }
     misses.increment();
-    share.awaitRoom(count);
-    readAhead.missed(entry, incarnation, firstBlock, count);
-    files.fill(
-        entry,
-        incarnation,
-        firstBlock,
-        count,
-        (file, of, first, run) -> fetched(file, of, first, run, process),
-        FILL_TIMEOUT_MS);
+    answering.incrementAndGet();
+    try {
+      share.awaitRoom(count);
+      readAhead.missed(entry, incarnation, firstBlock, count);
+      files.fill(
+          entry,
+          incarnation,
+          firstBlock,
+          count,
+          (file, of, first, run) -> fetched(file, of, first, run, process),
+          FILL_TIMEOUT_MS);
+    } finally {
+      answering.decrementAndGet();
+    }
+  }
+
+  /** Whether PostgreSQL waits for blocks just now. */
+  boolean isAnswering() {
+    return answering.get() > 0;
+  }
+
+  /** Fetches blocks of a file, if it is there and as long, for which nobody waits yet. */
+  void prefetch(Manifest.BlockRun run) {
+    OptionalInt entry = map.find(run.file());
+    if (entry.isEmpty()) {
+      return;
+    }
+    int count = Math.min(run.count(), map.sizeBlocks(entry.getAsInt()) - run.firstBlock());
+    if (count <= 0) {
+      return;
+    }
+    try {
+      var _ =
+          fetchSoon(
+              entry.getAsInt(),
+              map.incarnation(entry.getAsInt()),
+              run.firstBlock(),
+              count,
+              LocalFiles.Piece.BLOCK);
+    } catch (IOException e) {
+      // Whoever reads it asks for it, and hears why it cannot be had.
+      log.debug("prefetch of {}: {}", run, e.toString());
+    }
+  }
+
+  /** Whether some block of a run has been read or written. */
+  boolean isUsed(Manifest.BlockRun run) {
+    OptionalInt entry = map.find(run.file());
+    int end =
+        entry.isEmpty()
+            ? 0
+            : Math.min(run.firstBlock() + run.count(), map.sizeBlocks(entry.getAsInt()));
+    for (int block = run.firstBlock(); block < end; block++) {
+      if (map.isAccessed(entry.getAsInt(), block)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   @Override

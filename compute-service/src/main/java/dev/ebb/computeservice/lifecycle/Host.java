@@ -314,6 +314,16 @@ public final class Host {
     return primary == null ? List.of() : primary.damages();
   }
 
+  /** How often the computes that run now had to wait for pages. */
+  public long misses() {
+    long misses = 0;
+    for (Slot slot : slots.values()) {
+      Primary primary = slot.running();
+      misses += primary == null ? 0 : primary.misses();
+    }
+    return misses;
+  }
+
   /** A role of the branch, from the compute where one runs here, else from the snapshot. */
   public RoleFound role(BranchId branch, String role) {
     Slot slot = slots.get(branch);

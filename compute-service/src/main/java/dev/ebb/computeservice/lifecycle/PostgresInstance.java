@@ -4,6 +4,7 @@ import dev.ebb.computeservice.blockmap.BlockMap;
 import dev.ebb.computeservice.blockmap.LocalFiles;
 import dev.ebb.computeservice.hydrate.AgentSocket;
 import dev.ebb.computeservice.hydrate.PageHydrator;
+import dev.ebb.computeservice.hydrate.Prewarm;
 import dev.ebb.computeservice.localcache.Share;
 import dev.ebb.computeservice.postgres.PostgresProcess;
 import dev.ebb.computeservice.postgres.PostgresSettings;
@@ -41,6 +42,7 @@ public final class PostgresInstance implements AutoCloseable {
   private final LocalFiles localFiles;
   private final Share share;
   private final PageHydrator hydrator;
+  private final Prewarm prewarm;
   private volatile List<PageMessage.BootPages.Run> pagesOfAStart;
   private final Path dataDirectory;
   private final Lsn startLsn;
@@ -57,6 +59,7 @@ public final class PostgresInstance implements AutoCloseable {
     @Nullable BlockMap map;
     @Nullable Share share;
     @Nullable PageHydrator hydrator;
+    @Nullable Prewarm prewarm;
     @Nullable AgentSocket socket;
     @Nullable Thread filler;
 
@@ -82,6 +85,9 @@ public final class PostgresInstance implements AutoCloseable {
         } catch (IOException e) {
           log.warn("an agent socket could not be closed: {}", e.toString());
         }
+      }
+      if (prewarm != null) {
+        prewarm.close();
       }
       if (hydrator != null) {
         hydrator.close();
@@ -126,6 +132,7 @@ public final class PostgresInstance implements AutoCloseable {
       LocalFiles localFiles,
       Share share,
       PageHydrator hydrator,
+      Prewarm prewarm,
       List<PageMessage.BootPages.Run> pagesOfAStart,
       Path dataDirectory,
       Lsn startLsn,
@@ -137,6 +144,7 @@ public final class PostgresInstance implements AutoCloseable {
     this.localFiles = localFiles;
     this.share = share;
     this.hydrator = hydrator;
+    this.prewarm = prewarm;
     this.pagesOfAStart = pagesOfAStart;
     this.dataDirectory = dataDirectory;
     this.startLsn = startLsn;
@@ -155,6 +163,7 @@ public final class PostgresInstance implements AutoCloseable {
     var _ =
         started.exit().whenComplete((status, error) -> exit.complete(error == null ? status : -1));
     started.awaitReady(startTimeout);
+    prewarm.start();
   }
 
   /**
@@ -278,6 +287,8 @@ public final class PostgresInstance implements AutoCloseable {
 
   /** The shutdown checkpoint, then the end; false where it took too long. */
   boolean stopFast(long timeoutMs) {
+    prewarm.remember();
+    prewarm.close();
     PostgresProcess running = process;
     boolean stopped = running != null && running.stopFast(Duration.ofMillis(timeoutMs));
     resources.joinFiller();

@@ -5,6 +5,8 @@ import dev.ebb.computeservice.blockmap.BlockMap;
 import dev.ebb.computeservice.blockmap.LocalFiles;
 import dev.ebb.computeservice.hydrate.AgentSocket;
 import dev.ebb.computeservice.hydrate.PageHydrator;
+import dev.ebb.computeservice.hydrate.Prewarm;
+import dev.ebb.computeservice.hydrate.PrewarmMemory;
 import dev.ebb.computeservice.localcache.LocalCache;
 import dev.ebb.computeservice.localcache.Share;
 import dev.ebb.computeservice.pages.PageClient;
@@ -57,6 +59,7 @@ public final class PostgresInstances {
   private final ComputeServiceConfig config;
   private final Path arenas;
   private final LocalCache cache;
+  private final PrewarmMemory prewarmMemory = new PrewarmMemory();
   private final PageClient pages;
   private final PostgresBinaries binaries;
   private final OsUser user;
@@ -174,6 +177,8 @@ public final class PostgresInstances {
       closing.share = share;
       var hydrator = new PageHydrator(files, pages, share, start.snapshot(), start.durable());
       closing.hydrator = hydrator;
+      var prewarm = new Prewarm(hydrator, prewarmMemory, start.label());
+      closing.prewarm = prewarm;
       // Recovery reads the commit log; relations are first read by the first session, so that
       // theirs are put in place while PostgreSQL starts.
       Map<Boolean, List<PageMessage.BootPages.Run>> pagesOfAStart =
@@ -199,6 +204,7 @@ public final class PostgresInstances {
           files,
           share,
           hydrator,
+          prewarm,
           pagesOfAStart.getOrDefault(true, List.of()),
           data,
           startLsn,

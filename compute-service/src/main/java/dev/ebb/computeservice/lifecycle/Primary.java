@@ -367,6 +367,10 @@ public final class Primary {
     return instance.hydrator().damages().latest();
   }
 
+  long misses() {
+    return instance.hydrator().misses();
+  }
+
   /** For how long nothing has used it. */
   long idleMs() {
     return gate.idleMs();
