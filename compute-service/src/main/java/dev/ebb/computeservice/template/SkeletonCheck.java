@@ -156,9 +156,12 @@ public final class SkeletonCheck {
     requireVersionFile(dataDirectory, "PG_VERSION");
     requireMap(dataDirectory, "global/pg_filenode.map");
     var databases = new TreeSet<Integer>(Integer::compareUnsigned);
+    int last = 0;
     for (Manifest.BlockFile file : files) {
-      if (file.key().kind() == FileKey.Kind.RELATION) {
-        databases.add(file.key().database());
+      // One after the other: a manifest's files are sorted.
+      if (file.key().kind() == FileKey.Kind.RELATION && file.key().database() != last) {
+        last = file.key().database();
+        databases.add(last);
       }
     }
     databases.remove(0);
@@ -263,10 +266,13 @@ public final class SkeletonCheck {
     }
   }
 
+  /** Of the SLRU files: there are few of them, whatever the number of relations. */
   private static Map<FileKey, Integer> lengths(List<Manifest.BlockFile> files) {
     var lengths = new HashMap<FileKey, Integer>();
     for (Manifest.BlockFile file : files) {
-      lengths.put(file.key(), file.blocks());
+      if (file.key().kind() != FileKey.Kind.RELATION) {
+        lengths.put(file.key(), file.blocks());
+      }
     }
     return lengths;
   }
