@@ -71,9 +71,14 @@ public final class PageService extends VerticleBase {
                 config.sharedCacheTimeoutMs());
     var objects = new ObjectCache(config.objectCacheBytes());
     var chunks = new ChunkCache(store, shared, threads, config.chunkCacheBytes(), meters);
-    this.reader = new SnapshotReader(store, objects, chunks, codec, threads);
+    this.reader = new SnapshotReader(store, objects, chunks, codec);
     var limits =
-        new CaptureLimits(config.packBytes(), config.captureBufferBytes(), config.captureIdleMs());
+        new CaptureLimits(
+            config.packBytes(),
+            config.captureBufferBytes(),
+            config.captureIdleMs(),
+            config.gcGraceMs() / 2,
+            config.pitrWindowMs());
     this.captures = new Captures(store, reader, codec, threads, limits, clock, meters);
     this.branchObjects = new BranchObjects(store, threads);
     this.reads =

@@ -2,6 +2,7 @@ package dev.ebb.pageservice;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 
 /**
  * What the page service may take.
@@ -14,6 +15,10 @@ import java.util.List;
  * @param captureBufferBytes that all captures together may hold in memory
  * @param captureIdleMs after which a capture that nobody uses is given up
  * @param compressionLevel zstd's, 1 to 19
+ * @param pitrWindowMs how far back a point-in-time branch reaches
+ * @param gcIntervalMs how often what nothing reaches is collected and packs are compacted; 0 for
+ *     never
+ * @param gcGraceMs how old an object must be to be collected: longer than any capture may take
  */
 public record PageServiceConfig(
     long chunkCacheBytes,
@@ -23,7 +28,10 @@ public record PageServiceConfig(
     int packBytes,
     long captureBufferBytes,
     long captureIdleMs,
-    int compressionLevel) {
+    int compressionLevel,
+    long pitrWindowMs,
+    long gcIntervalMs,
+    long gcGraceMs) {
   private static final int MIB = 1 << 20;
 
   public PageServiceConfig {
@@ -40,6 +48,9 @@ public record PageServiceConfig(
     check(wrong, captureIdleMs >= 1, "captureIdleMs must be positive");
     check(
         wrong, compressionLevel >= 1 && compressionLevel <= 19, "compressionLevel must be 1 to 19");
+    check(wrong, pitrWindowMs >= 0, "pitrWindowMs must not be negative");
+    check(wrong, gcIntervalMs >= 0, "gcIntervalMs must not be negative");
+    check(wrong, gcGraceMs >= 1, "gcGraceMs must be positive");
     if (!wrong.isEmpty()) {
       throw new IllegalArgumentException("page service: " + String.join("; ", wrong));
     }
@@ -53,6 +64,17 @@ public record PageServiceConfig(
 
   /** For one process that runs everything. */
   public static PageServiceConfig defaults() {
-    return new PageServiceConfig(64L * MIB, 32L * MIB, 64, 50, 32 * MIB, 96L * MIB, 600_000, 1);
+    return new PageServiceConfig(
+        64L * MIB,
+        32L * MIB,
+        64,
+        50,
+        32 * MIB,
+        96L * MIB,
+        600_000,
+        1,
+        TimeUnit.DAYS.toMillis(7),
+        TimeUnit.HOURS.toMillis(1),
+        TimeUnit.HOURS.toMillis(1));
   }
 }

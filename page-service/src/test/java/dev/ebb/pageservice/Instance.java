@@ -75,14 +75,14 @@ public final class Instance implements AutoCloseable {
   public Instance(ObjectStore store, SharedCache shared, int packBytes) {
     var codec = new PageCodec(1);
     var chunks = new ChunkCache(store, shared, threads, 16 << 20, meters);
-    reader = new SnapshotReader(store, new ObjectCache(16 << 20), chunks, codec, threads);
+    reader = new SnapshotReader(store, new ObjectCache(16 << 20), chunks, codec);
     captures =
         new Captures(
             store,
             reader,
             codec,
             threads,
-            new CaptureLimits(packBytes, 8 << 20, 600_000),
+            new CaptureLimits(packBytes, 8 << 20, 600_000, 1_800_000, 604_800_000),
             clock,
             meters);
   }
@@ -137,11 +137,13 @@ public final class Instance implements AutoCloseable {
             List.of(new Manifest.SmallFile("PG_VERSION", new byte[] {'1', '8', '\n'})),
             List.of(files),
             List.of(),
-            List.of(),
             "",
             bootBlocks,
             List.of(),
-            -1));
+            -1,
+            0,
+            List.of(),
+            new byte[0]));
   }
 
   @Override

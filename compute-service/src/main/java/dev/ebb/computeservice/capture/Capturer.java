@@ -4,6 +4,7 @@ import dev.ebb.computeservice.blockmap.BlockCapture;
 import dev.ebb.computeservice.blockmap.LocalFiles;
 import dev.ebb.computeservice.pages.CaptureSink;
 import dev.ebb.computeservice.pages.PageClient;
+import dev.ebb.computeservice.pages.ReadSnapshot;
 import dev.ebb.computeservice.postgres.PgControl;
 import dev.ebb.computeservice.postgres.WalPages;
 import dev.ebb.computeservice.sql.AdminConnection;
@@ -43,6 +44,7 @@ public final class Capturer {
   private static final long SETTLE_MS = 10_000;
 
   private final BranchHead head;
+  private final ReadSnapshot snapshot;
   private final Manifest base;
   private final Path dataDirectory;
   private final LocalFiles files;
@@ -51,7 +53,7 @@ public final class Capturer {
   private final long walBytes;
   private final long intervalMs;
   private final Clock clock;
-  private String manifestKey;
+  private boolean inDoubt;
   private Lsn capturedTo;
   private long capturedAtMs;
 
@@ -65,12 +67,14 @@ public final class Capturer {
    * Makes the capturer of one compute.
    *
    * @param head of the branch, at this compute's generation
+   * @param snapshot what the next one builds on; advanced with each that is committed
    * @param base the snapshot that it started from
    * @param walBytes captures are due after so much WAL
    * @param intervalMs or after so much time, where there is WAL at all
    */
   public Capturer(
       BranchHead head,
+      ReadSnapshot snapshot,
       Manifest base,
       Path dataDirectory,
       LocalFiles files,
@@ -80,6 +84,7 @@ public final class Capturer {
       long intervalMs,
       Clock clock) {
     this.head = head;
+    this.snapshot = snapshot;
     this.base = base;
     this.dataDirectory = dataDirectory;
     this.files = files;
@@ -88,7 +93,6 @@ public final class Capturer {
     this.walBytes = walBytes;
     this.intervalMs = intervalMs;
     this.clock = clock;
-    this.manifestKey = head.manifestKey();
     this.capturedTo = base.clean() ? base.endLsn() : base.redoLsn();
     this.capturedAtMs = clock.millis();
   }
@@ -115,7 +119,7 @@ public final class Capturer {
     long walOffset = durable.await(Lsn.INVALID, DURABLE_TIMEOUT_MS).offset();
     await(sql.checkpoint(CHECKPOINT_TIMEOUT), CHECKPOINT_TIMEOUT.toMillis());
     var blocks = new BlockCapture(files, SETTLE_MS);
-    try (CaptureSink sink = pages.openCapture(head.branch(), head.generation(), manifestKey)) {
+    try (CaptureSink sink = openCapture()) {
       PgControl control = readControl();
       Lsn redo = control.redo();
       SmallFiles.Found small = SmallFiles.read(dataDirectory, control, false);
@@ -134,8 +138,9 @@ public final class Capturer {
           manifest(
               sink, control, end, false, small, table, List.of(), List.of(), List.of(), walOffset);
       PageMessage.CaptureCommitted committed = sink.commit(manifest, false);
+      // First where to read from, then what is clean: a clean block may be evicted at once.
+      committed(committed.manifestKey());
       blocks.commit();
-      manifestKey = committed.manifestKey();
       // Behind the records of this capture itself, or an idle compute would be captured forever.
       capturedTo = await(sql.flushLsn(), SQL_TIMEOUT_MS);
       log.info(
@@ -164,7 +169,7 @@ public final class Capturer {
    */
   public Lsn captureStopped(List<RoleState> roles, WalMessage.DurableLsn logEnd) {
     var blocks = new BlockCapture(files, SETTLE_MS);
-    try (CaptureSink sink = pages.openCapture(head.branch(), head.generation(), manifestKey)) {
+    try (CaptureSink sink = openCapture()) {
       PgControl control = readControl();
       if (!control.stoppedCleanly()) {
         throw new EbbException.Unavailable(
@@ -203,6 +208,24 @@ public final class Capturer {
     }
   }
 
+  /**
+   * Begins a capture on the newest snapshot. After one that failed, that may be one of which no
+   * answer came: what it captured is dirty again, so that building on it is as right as building on
+   * the one before.
+   */
+  private CaptureSink openCapture() {
+    if (inDoubt) {
+      snapshot.refresh();
+    }
+    inDoubt = true;
+    return pages.openCapture(head.branch(), head.generation(), snapshot.key());
+  }
+
+  private void committed(String manifestKey) {
+    snapshot.advance(manifestKey);
+    inDoubt = false;
+  }
+
   private Manifest manifest(
       CaptureSink sink,
       PgControl control,
@@ -231,11 +254,13 @@ public final class Capturer {
         small.files(),
         table,
         wal,
-        List.of(),
         "",
         boot,
         roles,
-        walOffset);
+        walOffset,
+        0,
+        List.of(),
+        new byte[0]);
   }
 
   /** The control file, read again where it was being written (its CRC tells). */

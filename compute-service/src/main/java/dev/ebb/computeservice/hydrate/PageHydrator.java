@@ -4,6 +4,7 @@ import dev.ebb.computeservice.blockmap.BlockMap;
 import dev.ebb.computeservice.blockmap.FileStatus;
 import dev.ebb.computeservice.blockmap.LocalFiles;
 import dev.ebb.computeservice.pages.PageClient;
+import dev.ebb.computeservice.pages.ReadSnapshot;
 import dev.ebb.computeservice.template.SkeletonCheck;
 import dev.ebb.shared.bus.PageMessage;
 import dev.ebb.shared.error.EbbException;
@@ -17,11 +18,7 @@ import java.util.OptionalInt;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
 
-/**
- * Answers one compute's misses out of the snapshot that it started from. Absent blocks have not
- * changed since that snapshot, however many captures there have been, so its manifest serves for as
- * long as the compute runs.
- */
+/** Answers one compute's misses out of the newest snapshot that has what it does not have. */
 public final class PageHydrator implements HydrationHandler {
   /** A miss that goes on where its file's last one ended is a scan: fetch ahead, up to 1 MiB. */
   private static final int MAX_AHEAD_BLOCKS = PageMessage.MAX_PAGES_PER_MESSAGE;
@@ -34,7 +31,7 @@ public final class PageHydrator implements HydrationHandler {
   private final BlockMap map;
   private final LocalFiles files;
   private final PageClient pages;
-  private final String manifestKey;
+  private final ReadSnapshot snapshot;
   private final DurabilityCheck durability;
   private final List<SkeletonCheck.EagerBlock> eager = new ArrayList<>();
   private final LongAdder hydratedBytes = new LongAdder();
@@ -52,11 +49,11 @@ public final class PageHydrator implements HydrationHandler {
   }
 
   public PageHydrator(
-      LocalFiles files, PageClient pages, String manifestKey, DurabilityCheck durability) {
+      LocalFiles files, PageClient pages, ReadSnapshot snapshot, DurabilityCheck durability) {
     this.map = files.map();
     this.files = files;
     this.pages = pages;
-    this.manifestKey = manifestKey;
+    this.snapshot = snapshot;
     this.durability = durability;
   }
 
@@ -85,7 +82,7 @@ public final class PageHydrator implements HydrationHandler {
 
   private byte[] read(FileKey file, int incarnation, int first, int count) throws IOException {
     try {
-      return pages.read(manifestKey, file, incarnation, first, count);
+      return snapshot.read(key -> pages.read(key, file, incarnation, first, count));
     } catch (EbbException e) {
       throw new IOException(e.getMessage(), e);
     }

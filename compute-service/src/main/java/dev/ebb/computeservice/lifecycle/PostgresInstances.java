@@ -6,6 +6,7 @@ import dev.ebb.computeservice.blockmap.LocalFiles;
 import dev.ebb.computeservice.hydrate.AgentSocket;
 import dev.ebb.computeservice.hydrate.PageHydrator;
 import dev.ebb.computeservice.pages.PageClient;
+import dev.ebb.computeservice.pages.ReadSnapshot;
 import dev.ebb.computeservice.postgres.ComputeSize;
 import dev.ebb.computeservice.postgres.HbaFile;
 import dev.ebb.computeservice.postgres.OsUser;
@@ -37,6 +38,7 @@ import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.stream.Collectors;
@@ -63,6 +65,7 @@ public final class PostgresInstances {
    * What to start.
    *
    * @param label names it: the branch
+   * @param snapshot where its pages are read from
    * @param tail WAL to replay, or null where the log ends with the snapshot
    * @param durable how a cancelled commit wait learns whether it may return, see {@link
    *     PageHydrator.DurabilityCheck}
@@ -70,7 +73,7 @@ public final class PostgresInstances {
   public record Start(
       String label,
       Generation generation,
-      String manifestKey,
+      ReadSnapshot snapshot,
       Manifest manifest,
       long systemIdentifier,
       Skeleton.@Nullable Tail tail,
@@ -114,7 +117,7 @@ public final class PostgresInstances {
             new Start(
                 "template",
                 Generation.NONE,
-                manifestKey,
+                new ReadSnapshot(manifestKey, Optional::empty),
                 manifest,
                 manifest.systemIdentifier(),
                 null,
@@ -138,7 +141,7 @@ public final class PostgresInstances {
     Manifest manifest = start.manifest();
     var boot =
         CompletableFuture.supplyAsync(
-            () -> pages.bootPages(start.manifestKey()), task -> Thread.ofVirtual().start(task));
+            () -> start.snapshot().read(pages::bootPages), task -> Thread.ofVirtual().start(task));
     String name = start.label() + "-" + start.generation() + "-" + randomHex(4);
     var closing = new PostgresInstance.Resources();
     try {
@@ -160,7 +163,7 @@ public final class PostgresInstances {
               BlockMap.DEFAULT_NEW_CAPACITY);
       user.own(arena);
       var files = new LocalFiles(closing.map, data, owner);
-      var hydrator = new PageHydrator(files, pages, start.manifestKey(), start.durable());
+      var hydrator = new PageHydrator(files, pages, start.snapshot(), start.durable());
       // Recovery reads the commit log; relations are first read by the first session, so that
       // theirs are put in place while PostgreSQL starts.
       Map<Boolean, List<PageMessage.BootPages.Run>> pagesOfAStart =

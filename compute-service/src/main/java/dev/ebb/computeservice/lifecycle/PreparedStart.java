@@ -1,8 +1,10 @@
 package dev.ebb.computeservice.lifecycle;
 
+import dev.ebb.computeservice.pages.ReadSnapshot;
 import dev.ebb.computeservice.skeleton.Skeleton;
 import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.catalog.BranchHeads;
+import dev.ebb.shared.catalog.BranchKeys;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.page.Manifest;
 import java.io.IOException;
@@ -15,10 +17,12 @@ import org.jspecify.annotations.Nullable;
  *
  * @param head what it is laid out for: the generation that the start raises the head to, and the
  *     snapshot
+ * @param snapshot where its pages are read from
  * @param self the primary that it becomes
  */
 record PreparedStart(
     BranchHead head,
+    ReadSnapshot snapshot,
     Manifest manifest,
     PostgresInstance instance,
     AtomicReference<@Nullable Primary> self)
@@ -33,6 +37,7 @@ record PreparedStart(
   static PreparedStart lay(
       PostgresInstances instances,
       BranchHead head,
+      ReadSnapshot snapshot,
       Manifest manifest,
       Skeleton.@Nullable Tail tail) {
     var self = new AtomicReference<@Nullable Primary>();
@@ -41,23 +46,27 @@ record PreparedStart(
             new PostgresInstances.Start(
                 head.branch().value(),
                 head.generation(),
-                head.manifestKey(),
+                snapshot,
                 manifest,
                 head.systemIdentifier(),
                 tail,
                 timeoutMs -> awaitAllDurable(self, timeoutMs)));
-    return new PreparedStart(head, manifest, instance, self);
+    return new PreparedStart(head, snapshot, manifest, instance, self);
   }
 
   /**
    * Whether a generation that was just opened may run on this. Rule 21 holds by itself: it is made
-   * of the snapshot alone, and the log ends with that.
+   * of the snapshot alone, and the log ends with that. A compaction that moved the snapshot's pages
+   * meanwhile makes no difference.
    */
   boolean isFor(BranchHeads.Opened opened) {
     BranchHead before = opened.previous();
     return before.closed()
         && before.closedLsn().equals(manifest.endLsn())
-        && opened.head().equals(head);
+        && opened.head().generation().equals(head.generation())
+        && opened.head().systemIdentifier() == head.systemIdentifier()
+        && BranchKeys.snapshotOf(opened.head().manifestKey())
+            .equals(BranchKeys.snapshotOf(head.manifestKey()));
   }
 
   @Override

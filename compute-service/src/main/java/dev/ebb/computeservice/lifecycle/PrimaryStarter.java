@@ -2,6 +2,7 @@ package dev.ebb.computeservice.lifecycle;
 
 import dev.ebb.computeservice.capture.BootBlocks;
 import dev.ebb.computeservice.capture.Capturer;
+import dev.ebb.computeservice.pages.ReadSnapshot;
 import dev.ebb.computeservice.skeleton.Skeleton;
 import dev.ebb.shared.bus.ComputeMessage.WakeParts;
 import dev.ebb.shared.catalog.BranchHead;
@@ -85,10 +86,10 @@ public final class PrimaryStarter {
       prepared = null;
     }
     BranchHead head = opened.head();
+    ReadSnapshot snapshot =
+        prepared == null ? ReadSnapshot.of(head, context.heads()) : prepared.start().snapshot();
     Manifest manifest =
-        prepared == null
-            ? context.pages().manifest(head.manifestKey())
-            : prepared.start().manifest();
+        prepared == null ? snapshot.read(context.pages()::manifest) : prepared.start().manifest();
     long manifestMicros = watch.lapMicros();
     var wal = new WalAttachment(context.bus(), branch, head.generation(), manifest);
     CompletableFuture<Lsn> logOpen =
@@ -96,7 +97,7 @@ public final class PrimaryStarter {
             () -> wal.open(opened.previous().closed()), PrimaryStarter::inBackground);
     Skeleton.Tail tail = opened.previous().closed() ? null : tail(wal, logOpen);
     long logMicros = watch.lapMicros();
-    Launch launch = prepared == null ? lay(head, manifest, tail) : prepared;
+    Launch launch = prepared == null ? lay(head, snapshot, manifest, tail) : prepared;
     long skeletonMicros = watch.lapMicros();
     PreparedStart laid;
     try {
@@ -110,7 +111,7 @@ public final class PrimaryStarter {
           "branch {}: its prepared start is of no use, laying out another: {}",
           branch,
           e.getMessage());
-      laid = lay(head, manifest, tail).await();
+      laid = lay(head, snapshot, manifest, tail).await();
     }
     try {
       long postgresMicros = watch.lapMicros();
@@ -129,7 +130,7 @@ public final class PrimaryStarter {
               laid.instance(),
               wal,
               () -> join(logOpen),
-              capturer(head, manifest, laid.instance()),
+              capturer(head, snapshot, manifest, laid.instance()),
               parts);
       laid.self().set(primary);
       prepare.accept(primary);
@@ -199,8 +200,9 @@ public final class PrimaryStarter {
             }));
   }
 
-  private Launch lay(BranchHead head, Manifest manifest, Skeleton.@Nullable Tail tail) {
-    return Launch.of(PreparedStart.lay(context.instances(), head, manifest, tail));
+  private Launch lay(
+      BranchHead head, ReadSnapshot snapshot, Manifest manifest, Skeleton.@Nullable Tail tail) {
+    return Launch.of(PreparedStart.lay(context.instances(), head, snapshot, manifest, tail));
   }
 
   private static void discard(@Nullable Launch launch) {
@@ -225,8 +227,14 @@ public final class PrimaryStarter {
             return null;
           }
           Manifest manifest = context.pages().manifest(head.manifestKey());
+          BranchHead next = BranchHeads.opened(head);
           PreparedStart start =
-              PreparedStart.lay(context.instances(), BranchHeads.opened(head), manifest, null);
+              PreparedStart.lay(
+                  context.instances(),
+                  next,
+                  ReadSnapshot.of(next, context.heads()),
+                  manifest,
+                  null);
           start.instance().fillAhead();
           return start;
         });
@@ -254,11 +262,13 @@ public final class PrimaryStarter {
         : null;
   }
 
-  private Capturer capturer(BranchHead head, Manifest manifest, PostgresInstance instance) {
+  private Capturer capturer(
+      BranchHead head, ReadSnapshot snapshot, Manifest manifest, PostgresInstance instance) {
     var boot =
         new BootBlocks(manifest.bootBlocks(), instance.hydrator()::demanded, instance.localFiles());
     return new Capturer(
         head,
+        snapshot,
         manifest,
         instance.dataDirectory(),
         instance.localFiles(),

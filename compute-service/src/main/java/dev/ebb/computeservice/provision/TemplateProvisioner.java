@@ -166,11 +166,13 @@ public final class TemplateProvisioner {
         cluster.smallFiles(),
         cluster.files(),
         cluster.walPieces(),
-        List.of(),
         "",
         boot,
         List.of(),
-        -1);
+        -1,
+        0,
+        List.of(),
+        new byte[0]);
   }
 
   /**

@@ -88,11 +88,13 @@ final class WalAttachmentTest {
         List.of(),
         List.of(),
         List.of(),
-        List.of(),
         "",
         List.of(),
         List.of(),
-        walOffsetHint);
+        walOffsetHint,
+        0,
+        List.of(),
+        new byte[0]);
   }
 
   private WalAttachment attached() {

@@ -49,7 +49,10 @@ final class ServiceFactory {
             defaults.packBytes(),
             defaults.captureBufferBytes(),
             defaults.captureIdleMs(),
-            defaults.compressionLevel()),
+            defaults.compressionLevel(),
+            defaults.pitrWindowMs(),
+            defaults.gcIntervalMs(),
+            defaults.gcGraceMs()),
         foundation.meters());
   }
 

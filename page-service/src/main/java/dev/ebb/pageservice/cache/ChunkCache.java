@@ -2,15 +2,16 @@ package dev.ebb.pageservice.cache;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
-import dev.ebb.pageservice.pack.PackIndex;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.store.ObjectStore;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -19,8 +20,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 
 /**
- * Chunks of records, compressed as they are stored, through all tiers. What several threads miss at
- * the same time is fetched once; neighbouring chunks of a pack in one ranged read. Blocking.
+ * Ranges of immutable objects, compressed as they are stored, through all tiers. What several
+ * threads miss at the same time is fetched once; neighbouring ranges of an object in one ranged
+ * read. Blocking.
  */
 public final class ChunkCache {
   /** Of one ranged read. */
@@ -65,17 +67,16 @@ public final class ChunkCache {
     CacheMeters.size(meters, "l2", shared::bytes);
   }
 
-  /** The chunks asked for, each with its pack's index. */
-  public Map<ChunkKey, byte[]> get(Map<ChunkKey, PackIndex> wanted) {
+  /** The chunks asked for. */
+  public Map<ChunkKey, byte[]> get(Collection<ChunkKey> wanted) {
     Map<ChunkKey, byte[]> found = HashMap.newHashMap(wanted.size());
-    Map<ChunkKey, PackIndex> missing = new LinkedHashMap<>();
+    Set<ChunkKey> missing = new LinkedHashSet<>();
     long bytes = 0;
-    for (var entry : wanted.entrySet()) {
-      byte[] chunk = memory.getIfPresent(entry.getKey());
+    for (ChunkKey key : wanted) {
+      byte[] chunk = memory.getIfPresent(key);
       if (chunk == null) {
-        missing.put(entry.getKey(), entry.getValue());
-      } else {
-        found.put(entry.getKey(), chunk);
+        missing.add(key);
+      } else if (found.put(key, chunk) == null) {
         bytes += chunk.length;
       }
     }
@@ -87,10 +88,10 @@ public final class ChunkCache {
   }
 
   /** Fetches what nobody fetches already, then waits for the rest. */
-  private void load(Map<ChunkKey, PackIndex> missing, Map<ChunkKey, byte[]> found) {
+  private void load(Set<ChunkKey> missing, Map<ChunkKey, byte[]> found) {
     Map<ChunkKey, CompletableFuture<byte[]>> others = new HashMap<>();
     Map<ChunkKey, CompletableFuture<byte[]>> mine = new HashMap<>();
-    for (ChunkKey key : missing.keySet()) {
+    for (ChunkKey key : missing) {
       var own = new CompletableFuture<byte[]>();
       CompletableFuture<byte[]> first = loading.putIfAbsent(key, own);
       if (first == null) {
@@ -100,17 +101,15 @@ public final class ChunkCache {
       }
     }
     if (!mine.isEmpty()) {
-      loadMine(mine, missing, found);
+      loadMine(mine, found);
     }
     others.forEach((key, chunk) -> found.put(key, Futures.await(chunk)));
   }
 
   private void loadMine(
-      Map<ChunkKey, CompletableFuture<byte[]>> mine,
-      Map<ChunkKey, PackIndex> missing,
-      Map<ChunkKey, byte[]> found) {
+      Map<ChunkKey, CompletableFuture<byte[]>> mine, Map<ChunkKey, byte[]> found) {
     try {
-      Map<ChunkKey, byte[]> fetched = fetch(mine.keySet(), missing);
+      Map<ChunkKey, byte[]> fetched = fetch(mine.keySet());
       memory.putAll(fetched);
       fetched.forEach((key, chunk) -> own(mine, key).complete(chunk));
       found.putAll(fetched);
@@ -135,43 +134,42 @@ public final class ChunkCache {
    * Reads damaged chunks from the store, past all caches, which forget what they have of them.
    * Where the store's bytes are others it was a cache that was wrong, and all get the store's.
    */
-  public Map<ChunkKey, byte[]> reread(Map<ChunkKey, PackIndex> wanted) {
-    Map<ChunkKey, byte[]> damaged = memory.getAllPresent(wanted.keySet());
-    for (ChunkKey key : wanted.keySet()) {
+  public Map<ChunkKey, byte[]> reread(Collection<ChunkKey> wanted) {
+    Map<ChunkKey, byte[]> damaged = memory.getAllPresent(wanted);
+    for (ChunkKey key : wanted) {
       memory.invalidate(key);
       shared.remove(key);
     }
     Map<ChunkKey, byte[]> fresh = fetchFromStore(wanted);
-    Map<ChunkKey, byte[]> better = new HashMap<>(fresh);
-    better
-        .entrySet()
-        .removeIf(chunk -> {
-          byte[] before = damaged.get(chunk.getKey());
-          return before == null || Arrays.equals(before, chunk.getValue());
-        });
-    memory.putAll(better);
-    if (shared.isPresent()) {
-      shared.put(better);
+    boolean cacheWasWrong =
+        damaged.entrySet().stream()
+            .anyMatch(chunk -> !Arrays.equals(chunk.getValue(), fresh.get(chunk.getKey())));
+    if (cacheWasWrong) {
+      memory.putAll(fresh);
+      if (shared.isPresent()) {
+        shared.put(fresh);
+      }
     }
     return fresh;
   }
 
-  private Map<ChunkKey, byte[]> fetch(Set<ChunkKey> missing, Map<ChunkKey, PackIndex> wanted) {
+  /** Reads ranges from the store past all caches, which stay as they are. */
+  public Map<ChunkKey, byte[]> readPast(Collection<ChunkKey> wanted) {
+    return fetchFromStore(wanted);
+  }
+
+  private Map<ChunkKey, byte[]> fetch(Set<ChunkKey> missing) {
     Map<ChunkKey, byte[]> found = new HashMap<>();
     if (shared.isPresent()) {
       Timer.Sample sample = Timer.start();
       found.putAll(shared.get(List.copyOf(missing)));
       sample.stop(l2.latency());
       // a chunk of the wrong size is nothing that was put there
-      found.entrySet().removeIf(e -> e.getValue().length != size(e.getKey(), wanted));
+      found.entrySet().removeIf(e -> e.getValue().length != e.getKey().length());
       l2.answered(found.size(), missing.size() - found.size(), totalBytes(found));
     }
-    Map<ChunkKey, PackIndex> rest = new LinkedHashMap<>();
-    for (ChunkKey key : missing) {
-      if (!found.containsKey(key)) {
-        rest.put(key, index(key, wanted));
-      }
-    }
+    List<ChunkKey> rest = new ArrayList<>(missing);
+    rest.removeAll(found.keySet());
     if (rest.isEmpty()) {
       return found;
     }
@@ -179,52 +177,29 @@ public final class ChunkCache {
       found.putAll(fetchFromStore(rest));
     } else {
       found.putAll(
-          single.read(
-              rest.keySet(),
-              (key, chunk) -> chunk.length == size(key, wanted),
-              keys -> fetchFromStore(some(rest, keys))));
+          single.read(rest, (key, chunk) -> chunk.length == key.length(), this::fetchFromStore));
     }
     return found;
   }
 
-  private static Map<ChunkKey, PackIndex> some(
-      Map<ChunkKey, PackIndex> wanted, Set<ChunkKey> keys) {
-    Map<ChunkKey, PackIndex> some = new LinkedHashMap<>(wanted);
-    some.keySet().retainAll(keys);
-    return some;
-  }
-
-  private static PackIndex index(ChunkKey key, Map<ChunkKey, PackIndex> wanted) {
-    PackIndex index = wanted.get(key);
-    if (index == null) {
-      throw new IllegalStateException("nobody asked for " + key);
-    }
-    return index;
-  }
-
-  private static int size(ChunkKey key, Map<ChunkKey, PackIndex> wanted) {
-    PackIndex index = index(key, wanted);
-    return index.chunkEnd(key.chunk()) - index.chunkStart(key.chunk());
-  }
-
-  /** Neighbouring chunks of one pack. */
-  private record Stretch(PackIndex index, List<ChunkKey> keys) {
-    int start() {
-      return index.chunkStart(keys.getFirst().chunk());
+  /** Neighbouring chunks of one object. */
+  private record Stretch(List<ChunkKey> keys) {
+    ChunkKey first() {
+      return keys.getFirst();
     }
 
-    int end() {
-      return index.chunkEnd(keys.getLast().chunk());
+    int length() {
+      return (int) (keys.getLast().end() - first().offset());
     }
 
-    boolean takes(PackIndex other, ChunkKey key) {
-      return index == other
-          && index.chunkStart(key.chunk()) == end()
-          && index.chunkEnd(key.chunk()) - start() <= MAX_READ_BYTES;
+    boolean takes(ChunkKey key) {
+      return first().object().equals(key.object())
+          && keys.getLast().end() == key.offset()
+          && key.end() - first().offset() <= MAX_READ_BYTES;
     }
   }
 
-  private Map<ChunkKey, byte[]> fetchFromStore(Map<ChunkKey, PackIndex> wanted) {
+  private Map<ChunkKey, byte[]> fetchFromStore(Collection<ChunkKey> wanted) {
     Timer.Sample sample = Timer.start();
     List<Stretch> stretches = stretches(wanted);
     Map<ChunkKey, byte[]> found = HashMap.newHashMap(wanted.size());
@@ -242,14 +217,13 @@ public final class ChunkCache {
     return found;
   }
 
-  private static List<Stretch> stretches(Map<ChunkKey, PackIndex> wanted) {
-    List<ChunkKey> sorted = new ArrayList<>(wanted.keySet());
-    sorted.sort(java.util.Comparator.comparing(ChunkKey::pack).thenComparingInt(ChunkKey::chunk));
+  private static List<Stretch> stretches(Collection<ChunkKey> wanted) {
+    List<ChunkKey> sorted = new ArrayList<>(wanted);
+    sorted.sort(Comparator.comparing(ChunkKey::object).thenComparingLong(ChunkKey::offset));
     List<Stretch> stretches = new ArrayList<>();
     for (ChunkKey key : sorted) {
-      PackIndex index = index(key, wanted);
-      if (stretches.isEmpty() || !stretches.getLast().takes(index, key)) {
-        stretches.add(new Stretch(index, new ArrayList<>()));
+      if (stretches.isEmpty() || !stretches.getLast().takes(key)) {
+        stretches.add(new Stretch(new ArrayList<>()));
       }
       stretches.getLast().keys().add(key);
     }
@@ -257,18 +231,21 @@ public final class ChunkCache {
   }
 
   private Map<ChunkKey, byte[]> read(Stretch stretch) {
-    String pack = stretch.index().pack().key();
-    int start = stretch.start();
-    byte[] bytes =
-        store
-            .getRange(pack, start, stretch.end() - start)
-            .orElseThrow(
-                () -> new EbbException.Corrupt("pack " + pack + " is missing from the store"));
+    ChunkKey first = stretch.first();
+    byte[] bytes;
+    try {
+      bytes =
+          store
+              .getRange(first.object(), first.offset(), stretch.length())
+              .orElseThrow(
+                  () -> new EbbException.Corrupt(first.object() + " is missing from the store"));
+    } catch (EbbException.Corrupt e) {
+      throw new EbbException.Corrupt("object " + first.object() + ": " + e.getMessage(), e);
+    }
     Map<ChunkKey, byte[]> chunks = HashMap.newHashMap(stretch.keys().size());
     for (ChunkKey key : stretch.keys()) {
-      int from = stretch.index().chunkStart(key.chunk()) - start;
-      int to = stretch.index().chunkEnd(key.chunk()) - start;
-      chunks.put(key, Arrays.copyOfRange(bytes, from, to));
+      int from = (int) (key.offset() - first.offset());
+      chunks.put(key, Arrays.copyOfRange(bytes, from, from + key.length()));
     }
     return chunks;
   }

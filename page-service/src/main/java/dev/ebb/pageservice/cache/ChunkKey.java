@@ -1,9 +1,16 @@
 package dev.ebb.pageservice.cache;
 
-/** A chunk of a pack's records: those that begin within one stretch of {@code CHUNK_BYTES}. */
-public record ChunkKey(String pack, int chunk) {
+/**
+ * A byte range of an immutable object that is fetched and cached whole: a chunk of a pack, or a
+ * node of a page index.
+ */
+public record ChunkKey(String object, long offset, int length) {
   /** As the shared cache names it. */
   String text() {
-    return pack + "@" + chunk;
+    return object + "@" + offset + "+" + length;
+  }
+
+  long end() {
+    return offset + length;
   }
 }

@@ -1,8 +1,12 @@
 package dev.ebb.pageservice.capture;
 
 import dev.ebb.pageservice.cache.Futures;
+import dev.ebb.pageservice.index.IndexMerge;
+import dev.ebb.pageservice.index.IndexObjects;
+import dev.ebb.pageservice.index.PageIndex;
 import dev.ebb.pageservice.pack.FileId;
 import dev.ebb.pageservice.pack.PackBuilder;
+import dev.ebb.pageservice.pack.PackRef;
 import dev.ebb.pageservice.pack.PageCodec;
 import dev.ebb.pageservice.snapshot.SnapshotReader;
 import dev.ebb.pageservice.snapshot.SnapshotView;
@@ -11,18 +15,18 @@ import dev.ebb.shared.bus.PageMessage.PutPages;
 import dev.ebb.shared.catalog.BranchHeads;
 import dev.ebb.shared.catalog.BranchKeys;
 import dev.ebb.shared.error.EbbException;
-import dev.ebb.shared.model.BranchId;
-import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.SnapshotId;
 import dev.ebb.shared.page.Manifest;
-import dev.ebb.shared.page.Manifest.PackRef;
 import dev.ebb.shared.page.ManifestCodec;
 import dev.ebb.shared.store.ObjectStore;
+import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -36,18 +40,8 @@ import org.slf4j.LoggerFactory;
 final class Capture {
   private static final Logger log = LoggerFactory.getLogger(Capture.class);
 
-  /** What a capture works on. */
-  record Identity(
-      SnapshotId snapshot,
-      BranchId branch,
-      Generation generation,
-      @Nullable SnapshotView base,
-      String headManifestKey) {
-    /** A template has no head. */
-    boolean hasHead() {
-      return !generation.equals(Generation.NONE);
-    }
-  }
+  /** Each lost race means that a compaction committed. */
+  private static final int MAX_COMPOSITIONS = 10;
 
   /** Where a capture stands. */
   private sealed interface State {
@@ -61,17 +55,32 @@ final class Capture {
     record Over(EbbException reason) implements State {}
   }
 
-  /** What a commit stored before it changes the head. */
+  /**
+   * What a commit stored before it changes the head.
+   *
+   * @param headKey the manifest that the head has now
+   */
   private record Prepared(
-      SnapshotView view, PackRef bootPack, byte[] bootContent, boolean closed, long bytes) {}
+      String headKey,
+      SnapshotView view,
+      PackRef bootPack,
+      byte[] bootContent,
+      boolean closed,
+      long bytes) {}
 
-  private final Identity identity;
+  private final CaptureIdentity identity;
   private final ObjectStore store;
   private final BranchHeads heads;
   private final SnapshotReader reader;
   private final PageCodec codec;
   private final ExecutorService threads;
+  private final CaptureLimits limits;
+  private final Clock clock;
+  private final CaptureMeters meters;
+  private final IndexObjects index;
+  private final CapturedPlaces places;
   private final PackWriter packs;
+  private final List<String> manifests = new ArrayList<>();
   private final CapturedBlocks blocks = new CapturedBlocks();
   private final BootPages boot = new BootPages();
   private final ReentrantLock lock = new ReentrantLock();
@@ -79,22 +88,36 @@ final class Capture {
   private int pages;
 
   Capture(
-      Identity identity,
+      CaptureIdentity identity,
       ObjectStore store,
       SnapshotReader reader,
       PageCodec codec,
       ExecutorService threads,
-      PackWriter packs) {
+      CaptureLimits limits,
+      AtomicLong buffered,
+      Clock clock,
+      CaptureMeters meters) {
     this.identity = identity;
     this.store = store;
     this.heads = new BranchHeads(store);
     this.reader = reader;
     this.codec = codec;
     this.threads = threads;
-    this.packs = packs;
+    this.limits = limits;
+    this.clock = clock;
+    this.meters = meters;
+    this.index = new IndexObjects(store, identity.branch(), identity.snapshot().value());
+    this.places =
+        new CapturedPlaces(
+            reader,
+            new IndexMerge(reader.nodes(), index),
+            () -> CaptureBase.now(identity, heads, reader).view());
+    this.packs =
+        new PackWriter(
+            store, threads, identity.branch(), identity.snapshot(), limits, buffered, places);
   }
 
-  Identity identity() {
+  CaptureIdentity identity() {
     return identity;
   }
 
@@ -120,7 +143,9 @@ final class Capture {
           boot.add(file, block, put.boot(), records, from, ends[i] - from);
           packs.add(file, block, records, from, ends[i] - from);
         }
-      } catch (EbbException.Unavailable | IllegalStateException e) {
+      } catch (EbbException.Invalid e) {
+        throw e;
+      } catch (EbbException | IllegalStateException e) {
         throw giveUp(e);
       }
       blocks.add(file, put.firstBlock(), count);
@@ -139,14 +164,64 @@ final class Capture {
         switch (state) {
           case State.Committed committed -> committed.answer();
           case State.Over over -> throw over.reason();
-          case State.InDoubt inDoubt -> changeHead(inDoubt.prepared());
+          case State.InDoubt inDoubt -> settle(inDoubt.prepared());
           case State.Open open -> {
             Manifest manifest = ManifestCodec.decode(encoded);
             requireOwn(manifest);
-            blocks.requireComplete(manifest, identity.base());
-            yield changeHead(prepare(manifest, closed));
+            yield commitOnHead(manifest, closed);
           }
         });
+  }
+
+  private CaptureCommitted settle(Prepared prepared) {
+    try {
+      return changeHead(prepared);
+    } catch (Revised impossible) {
+      throw new IllegalStateException(impossible); // not of a commit in doubt
+    }
+  }
+
+  /** Composes the snapshot on the head as it is now, again where a compaction was faster. */
+  private CaptureCommitted commitOnHead(Manifest manifest, boolean closed) {
+    for (int attempt = 1; ; attempt++) {
+      requireYoung();
+      try {
+        return changeHead(prepare(manifest, closed));
+      } catch (Revised revised) {
+        meters.composedAnew();
+        if (attempt == MAX_COMPOSITIONS) {
+          throw giveUp(
+              new EbbException.Unavailable(
+                  "the head of "
+                      + identity.branch()
+                      + " changed under each of "
+                      + attempt
+                      + " attempts"));
+        }
+      }
+    }
+  }
+
+  /** The head has another revision of the snapshot by now. */
+  private static final class Revised extends Exception {
+    private static final long serialVersionUID = 1L;
+
+    Revised() {
+      super(null, null, false, false);
+    }
+  }
+
+  private void requireYoung() {
+    long ageMs = clock.millis() - identity.openedMs();
+    if (ageMs > limits.maxAgeMs()) {
+      throw giveUp(
+          new EbbException.Unavailable(
+              "the capture took "
+                  + ageMs
+                  + " ms, of at most "
+                  + limits.maxAgeMs()
+                  + ": what it wrote may be collected; capture again"));
+    }
   }
 
   private void requireOwn(Manifest manifest) {
@@ -163,8 +238,12 @@ final class Capture {
 
   private Prepared prepare(Manifest manifest, boolean closed) {
     try {
+      CaptureBase base = CaptureBase.now(identity, heads, reader);
+      blocks.requireComplete(manifest, base.view());
       packs.finish();
-      SnapshotView plain = view(manifest, "");
+      long indexBefore = index.bytesWritten();
+      byte[] pageIndex = places.compose(base.view(), manifest, blocks).encode();
+      SnapshotView plain = view(base, manifest, "", pageIndex);
       if (!boot.hasAll(manifest, plain)) {
         packs.await(); // the rest is read from there
       }
@@ -175,7 +254,7 @@ final class Capture {
               : BranchKeys.bootPack(identity.branch(), identity.snapshot());
       PackBuilder.Built bootPack = bootBuilder.build(bootKey);
       byte[] bootContent = bootKey.isEmpty() ? new byte[0] : bootPack.content();
-      SnapshotView view = view(manifest, bootKey);
+      SnapshotView view = view(base, manifest, bootKey, pageIndex);
       // nothing refers to any of them yet: in whatever order they arrive
       CompletableFuture<?> bootWritten =
           CompletableFuture.runAsync(
@@ -185,14 +264,19 @@ final class Capture {
                 }
               },
               threads);
+      manifests.add(view.key());
       CompletableFuture<?> manifestWritten =
           CompletableFuture.runAsync(() -> store.put(view.key(), view.encoded()), threads);
       CompletableFuture.allOf(bootWritten, manifestWritten).handle((done, error) -> null).join();
       packs.await();
       Futures.await(bootWritten);
       Futures.await(manifestWritten);
-      long bytes = packs.bytesWritten() + bootContent.length + view.encoded().length;
-      return new Prepared(view, bootPack.ref(), bootContent, closed, bytes);
+      long packBytes = manifests.size() == 1 ? packs.bytesWritten() : 0;
+      long indexBytes = index.bytesWritten() - (manifests.size() == 1 ? 0 : indexBefore);
+      meters.uploaded(packBytes, indexBytes, view.encoded().length, bootContent.length);
+      long bytes =
+          packs.bytesWritten() + index.bytesWritten() + bootContent.length + view.encoded().length;
+      return new Prepared(base.headKey(), view, bootPack.ref(), bootContent, closed, bytes);
     } catch (EbbException.Invalid e) {
       throw e;
     } catch (EbbException | IllegalStateException e) {
@@ -200,62 +284,52 @@ final class Capture {
     }
   }
 
-  /** The manifest as it will be stored: the caller's, with the packs. */
-  private SnapshotView view(Manifest m, String bootPack) {
-    List<PackRef> all = new ArrayList<>();
-    SnapshotView base = identity.base();
-    if (base != null) {
-      all.addAll(base.manifest().packs());
-    }
-    all.addAll(packs.packs());
-    var whole =
-        new Manifest(
-            m.snapshot(),
-            m.branch(),
-            m.generation(),
-            m.postgresVersion(),
-            m.systemIdentifier(),
-            m.walSegmentBytes(),
-            m.timeline(),
-            m.redoLsn(),
-            m.checkpointLsn(),
-            m.endLsn(),
-            m.clean(),
-            m.nextIncarnation(),
-            m.directories(),
-            m.smallFiles(),
-            m.files(),
-            m.walPieces(),
-            List.copyOf(all),
+  /** The manifest as it will be stored: the caller's, with where the pages are. */
+  private SnapshotView view(CaptureBase base, Manifest m, String bootPack, byte[] pageIndex) {
+    long now = clock.millis();
+    SnapshotView before = base.view();
+    Manifest whole =
+        m.committed(
+            now,
+            before == null ? List.of() : History.behind(before, now, limits.pitrWindowMs()),
             bootPack,
-            m.bootBlocks(),
-            m.roles(),
-            m.walOffsetHint());
-    String key = BranchKeys.manifest(identity.branch(), identity.snapshot());
-    return new SnapshotView(key, ManifestCodec.encode(whole), whole);
+            pageIndex);
+    // no key is ever used twice: a second attempt is a revision of its own
+    String key =
+        manifests.isEmpty()
+            ? BranchKeys.manifest(identity.branch(), identity.snapshot())
+            : BranchKeys.manifest(
+                identity.branch(), identity.snapshot(), SnapshotId.random().value());
+    return new SnapshotView(
+        key, ManifestCodec.encode(whole), whole, PageIndex.decode(key, pageIndex));
   }
 
-  private CaptureCommitted changeHead(Prepared prepared) {
+  private CaptureCommitted changeHead(Prepared prepared) throws Revised {
     Manifest manifest = prepared.view().manifest();
     if (identity.hasHead()) {
       try {
         heads.commitSnapshot(
             identity.branch(),
             identity.generation(),
-            identity.headManifestKey(),
+            prepared.headKey(),
             prepared.view().key(),
             prepared.closed(),
             prepared.closed() ? manifest.endLsn() : Lsn.INVALID);
       } catch (EbbException.Fenced | EbbException.Conflict refused) {
-        throw refusedBy(refused, prepared);
+        return refusedBy(refused, prepared);
       } catch (EbbException.Unavailable unknown) {
         state = new State.InDoubt(prepared);
         throw unknown;
       }
     }
+    return committed(prepared, prepared.view().key());
+  }
+
+  private CaptureCommitted committed(Prepared prepared, String manifestKey) {
     reader.keep(prepared.view(), prepared.bootPack(), prepared.bootContent());
     var answer =
-        new CaptureCommitted(prepared.view().key(), manifest.endLsn(), prepared.bytes(), pages);
+        new CaptureCommitted(
+            manifestKey, prepared.view().manifest().endLsn(), prepared.bytes(), pages);
     state = new State.Committed(answer);
     boot.clear(); // the answer is kept for a while, for repeated requests
     blocks.clear();
@@ -263,24 +337,32 @@ final class Capture {
   }
 
   /** Deletes nothing that the head has, or may have had from an earlier attempt in doubt. */
-  private EbbException refusedBy(EbbException refusal, Prepared prepared) {
-    if (!(state instanceof State.InDoubt) && !headHas(prepared.view().key())) {
-      return giveUp(refusal);
+  private CaptureCommitted refusedBy(EbbException refusal, Prepared prepared) throws Revised {
+    Optional<String> now = headManifest();
+    if (now.isPresent() && CaptureBase.isSameSnapshot(now.get(), prepared.view().key())) {
+      // it did take place, and a compaction has revised it since
+      return committed(prepared, now.get());
     }
-    log.warn("snapshot {} is left in the store: its head was in doubt", prepared.view().key());
-    state = new State.Over(refusal);
-    return refusal;
+    if (state instanceof State.InDoubt || now.isEmpty()) {
+      log.warn("snapshot {} is left in the store: its head was in doubt", prepared.view().key());
+      state = new State.Over(refusal);
+      throw refusal;
+    }
+    if (refusal instanceof EbbException.Conflict
+        && !now.get().equals(prepared.headKey())
+        && CaptureBase.isSameSnapshot(now.get(), prepared.headKey())) {
+      throw new Revised();
+    }
+    throw giveUp(refusal);
   }
 
-  private boolean headHas(String manifestKey) {
+  /** The manifest that the head has; empty where that cannot be said. */
+  private Optional<String> headManifest() {
     try {
-      return heads
-          .read(identity.branch())
-          .filter(v -> v.head().manifestKey().equals(manifestKey))
-          .isPresent();
+      return heads.read(identity.branch()).map(v -> v.head().manifestKey());
     } catch (EbbException e) {
       log.warn("the head of {} cannot be read", identity.branch(), e);
-      return true;
+      return Optional.empty();
     }
   }
 
@@ -310,7 +392,8 @@ final class Capture {
     List<String> keys = new ArrayList<>();
     packs.packs().forEach(pack -> keys.add(pack.key()));
     keys.add(BranchKeys.bootPack(identity.branch(), identity.snapshot()));
-    keys.add(BranchKeys.manifest(identity.branch(), identity.snapshot()));
+    keys.addAll(manifests);
+    keys.addAll(index.keys());
     for (String key : keys) {
       try {
         store.delete(key);

@@ -1,12 +1,15 @@
 package dev.ebb.pageservice.capture;
 
+import dev.ebb.pageservice.index.Cut;
 import dev.ebb.pageservice.pack.FileId;
 import dev.ebb.pageservice.snapshot.SnapshotView;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.page.Manifest;
 import dev.ebb.shared.page.Manifest.BlockFile;
+import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -54,6 +57,18 @@ final class CapturedBlocks {
         }
       }
     }
+  }
+
+  /** What of this capture's blocks the manifest does not have: they were cut off meanwhile. */
+  List<Cut> gone(Manifest manifest) {
+    var kept = new ManifestFiles(manifest);
+    List<Cut> cuts = new ArrayList<>();
+    files.forEach((file, blocks) -> {
+      if (blocks.length() > kept.blocks(file)) {
+        cuts.add(new Cut(file, kept.blocks(file)));
+      }
+    });
+    return cuts;
   }
 
   void clear() {

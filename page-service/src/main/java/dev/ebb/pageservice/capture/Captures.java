@@ -2,7 +2,6 @@ package dev.ebb.pageservice.capture;
 
 import dev.ebb.pageservice.pack.PageCodec;
 import dev.ebb.pageservice.snapshot.SnapshotReader;
-import dev.ebb.pageservice.snapshot.SnapshotView;
 import dev.ebb.shared.bus.PageMessage;
 import dev.ebb.shared.bus.PageMessage.CaptureCommitted;
 import dev.ebb.shared.bus.PageMessage.CommitCapture;
@@ -19,7 +18,6 @@ import dev.ebb.shared.page.FileKey;
 import dev.ebb.shared.page.Manifest;
 import dev.ebb.shared.page.ManifestCodec;
 import dev.ebb.shared.store.ObjectStore;
-import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import java.time.Clock;
@@ -44,9 +42,7 @@ public final class Captures {
   private final Clock clock;
   private final AtomicLong buffered = new AtomicLong();
   private final Map<SnapshotId, Held> held = new ConcurrentHashMap<>();
-  private final Counter pages;
-  private final Counter bytes;
-  private final Timer commits;
+  private final CaptureMeters counts;
 
   /** A capture and when it was last used. */
   private record Held(Capture capture, AtomicLong usedMs) {}
@@ -66,33 +62,31 @@ public final class Captures {
     this.threads = threads;
     this.limits = limits;
     this.clock = clock;
-    this.pages =
-        Counter.builder("ebb.page.capture.pages")
-            .description("Pages that captures were given")
-            .register(meters);
-    this.bytes =
-        Counter.builder("ebb.page.capture.bytes")
-            .description("Bytes of packs and manifests that were committed")
-            .baseUnit("bytes")
-            .register(meters);
-    this.commits =
-        Timer.builder("ebb.page.capture.commit")
-            .description("Time from a commit's request to its answer")
-            .register(meters);
+    this.counts = new CaptureMeters(meters);
     meters.gauge("ebb.page.capture.buffered", buffered);
     meters.gaugeMapSize("ebb.page.capture.open", io.micrometer.core.instrument.Tags.empty(), held);
   }
 
   /** {@code Fenced} where the branch is at another generation already. */
   public SnapshotId open(OpenCapture open) {
-    SnapshotView base =
-        open.baseManifestKey().isEmpty() ? null : reader.view(open.baseManifestKey());
-    String headManifestKey = headManifestKey(open.branch(), open.generation());
+    String headKey = headManifestKey(open.branch(), open.generation());
+    String baseKey = open.baseManifestKey();
+    if (!headKey.isEmpty() && !baseKey.isEmpty() && !CaptureBase.isSameSnapshot(headKey, baseKey)) {
+      throw new EbbException.Conflict(
+          "branch "
+              + open.branch()
+              + " has snapshot "
+              + headKey
+              + ", not "
+              + baseKey
+              + ": look at its head and capture again");
+    }
     SnapshotId snapshot = SnapshotId.random();
     var identity =
-        new Capture.Identity(snapshot, open.branch(), open.generation(), base, headManifestKey);
-    var packs = new PackWriter(store, threads, open.branch(), snapshot, limits, buffered);
-    var capture = new Capture(identity, store, reader, codec, threads, packs);
+        new CaptureIdentity(
+            snapshot, open.branch(), open.generation(), baseKey, headKey, clock.millis());
+    var capture =
+        new Capture(identity, store, reader, codec, threads, limits, buffered, clock, counts);
     held.put(snapshot, new Held(capture, new AtomicLong(clock.millis())));
     return snapshot;
   }
@@ -131,7 +125,7 @@ public final class Captures {
           length + " bytes from block " + put.firstBlock() + " on cannot be put at once");
     }
     require(put.snapshot()).put(put);
-    pages.increment(count);
+    counts.taken(count);
   }
 
   /**
@@ -146,19 +140,18 @@ public final class Captures {
     here.usedMs().set(clock.millis());
     Timer.Sample sample = Timer.start();
     CaptureCommitted answer = here.capture().commit(commit.manifest(), commit.closed());
-    sample.stop(commits);
-    bytes.increment((double) answer.bytesWritten());
+    sample.stop(counts.commits());
     return answer;
   }
 
   private CaptureCommitted committedElsewhere(CommitCapture commit) {
     Manifest manifest = ManifestCodec.decode(commit.manifest());
-    String key = BranchKeys.manifest(manifest.branch(), commit.snapshot());
-    boolean committed =
-        heads.read(manifest.branch()).filter(v -> v.head().manifestKey().equals(key)).isPresent();
-    if (!committed) {
-      throw unknown(commit.snapshot());
-    }
+    String key =
+        heads
+            .read(manifest.branch())
+            .map(v -> v.head().manifestKey())
+            .filter(k -> BranchKeys.snapshotOf(k).equals(commit.snapshot().value()))
+            .orElseThrow(() -> unknown(commit.snapshot()));
     return new CaptureCommitted(key, reader.view(key).manifest().endLsn(), 0, 0);
   }
 

@@ -1,12 +1,15 @@
 package dev.ebb.pageservice.capture;
 
 import dev.ebb.pageservice.cache.Futures;
+import dev.ebb.pageservice.index.PackObject;
+import dev.ebb.pageservice.index.PageLocation;
+import dev.ebb.pageservice.index.PageTable;
 import dev.ebb.pageservice.pack.FileId;
 import dev.ebb.pageservice.pack.PackBuilder;
+import dev.ebb.pageservice.pack.PackRef;
 import dev.ebb.shared.catalog.BranchKeys;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.SnapshotId;
-import dev.ebb.shared.page.Manifest.PackRef;
 import dev.ebb.shared.store.ObjectStore;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,6 +36,7 @@ final class PackWriter {
   /** Records that wait in memory, of all captures. */
   private final AtomicLong buffered;
 
+  private final CapturedPlaces places;
   private final List<PackRef> packs = new ArrayList<>();
   private PackBuilder filling = new PackBuilder();
   private CompletableFuture<?> writing = CompletableFuture.completedFuture(null);
@@ -44,13 +48,15 @@ final class PackWriter {
       BranchId branch,
       SnapshotId snapshot,
       CaptureLimits limits,
-      AtomicLong buffered) {
+      AtomicLong buffered,
+      CapturedPlaces places) {
     this.store = store;
     this.threads = threads;
     this.branch = branch;
     this.snapshot = snapshot;
     this.limits = limits;
     this.buffered = buffered;
+    this.places = places;
   }
 
   /** Adds a record; waits for the store where packs fill faster than it takes them. */
@@ -77,7 +83,8 @@ final class PackWriter {
 
   private void startWriting() {
     await();
-    PackBuilder.Built pack = filling.build(BranchKeys.pack(branch, snapshot, packs.size()));
+    var found = new PlacesOfPack();
+    PackBuilder.Built pack = filling.build(BranchKeys.pack(branch, snapshot, packs.size()), found);
     long records = filling.bytes();
     filling = new PackBuilder();
     packs.add(pack.ref());
@@ -92,6 +99,31 @@ final class PackWriter {
               }
             },
             threads);
+    places.add(pack.ref(), found.table(pack.ref()));
+  }
+
+  /** Notes where a pack's records go, before its size is known. */
+  private static final class PlacesOfPack implements PackBuilder.Visitor {
+    private record Row(FileId file, int block, int offset, int length) {}
+
+    private final List<Row> rows = new ArrayList<>();
+
+    @Override
+    public void record(FileId file, int block, int offset, int length) {
+      rows.add(new Row(file, block, offset, length));
+    }
+
+    PageTable table(PackRef pack) {
+      var object = new PackObject(pack.key(), pack.bytes());
+      var table = new PageTable.Builder();
+      for (Row row : rows) {
+        table.add(
+            row.file(),
+            row.block(),
+            row.length() == 0 ? null : new PageLocation(object, row.offset(), row.length()));
+      }
+      return table.build();
+    }
   }
 
   /** Every pack begun so far, the oldest first. */

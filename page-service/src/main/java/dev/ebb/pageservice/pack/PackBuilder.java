@@ -1,6 +1,5 @@
 package dev.ebb.pageservice.pack;
 
-import dev.ebb.shared.page.Manifest.PackRef;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -32,6 +31,12 @@ public final class PackBuilder {
    */
   public record Built(PackRef ref, byte[] content, int pages) {}
 
+  /** What sees the records of a pack, in order; one of length 0 is a page of zeroes. */
+  @FunctionalInterface
+  public interface Visitor {
+    void record(FileId file, int block, int offset, int length);
+  }
+
   private final List<Entry> entries = new ArrayList<>();
   private byte[] slab = new byte[0];
   private int slabUsed;
@@ -60,6 +65,11 @@ public final class PackBuilder {
 
   /** The pack, to be stored under {@code key}. */
   public Built build(String key) {
+    return build(key, (file, block, offset, length) -> {});
+  }
+
+  /** The same, telling where which record is. */
+  public Built build(String key, Visitor visitor) {
     List<Entry> pages = sorted();
     int count = pages.size();
     var files = new FileId[count];
@@ -71,6 +81,7 @@ public final class PackBuilder {
       files[i] = entry.file();
       blocks[i] = entry.block();
       lengths[i] = entry.length();
+      visitor.record(files[i], blocks[i], PackIndex.RECORDS_START + recordBytes, lengths[i]);
       recordBytes = Math.addExact(recordBytes, entry.length());
     }
     byte[] index = PackIndex.encode(files, blocks, lengths);

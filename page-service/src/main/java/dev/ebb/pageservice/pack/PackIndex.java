@@ -6,7 +6,6 @@ import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.page.BinaryReader;
 import dev.ebb.shared.page.BinaryWriter;
 import dev.ebb.shared.page.FileKey;
-import dev.ebb.shared.page.Manifest.PackRef;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
@@ -14,7 +13,8 @@ import java.util.TreeMap;
 import java.util.zip.CRC32C;
 
 /**
- * Where a pack has which page. Stored at the pack's end: the body, compressed with zstd; its length
+ * Which pages a pack has: what a repair would begin with. Reads find pages by the page index, and
+ * only boot packs by this. Stored at the pack's end: the body, compressed with zstd; its length
  * compressed (4 bytes) and before (4); format version (1); magic {@code EBBI} (4); CRC32C of all of
  * that (4). The body, in varints: the number of files; per file its kind, database, relation, fork,
  * segment, incarnation and number of pages; then for every page, file by file and in order of
@@ -23,13 +23,10 @@ import java.util.zip.CRC32C;
  */
 public final class PackIndex implements Weighed {
   /** Behind magic {@code EBBP} and format version. */
-  static final int RECORDS_START = 5;
+  public static final int RECORDS_START = 5;
 
   static final int PACK_MAGIC = 0x45424250;
   static final int VERSION = 1;
-
-  /** Consecutive records that begin within so many bytes are fetched and cached together. */
-  public static final int CHUNK_BYTES = 32 << 10;
 
   private static final int INDEX_MAGIC = 0x45424249;
   private static final int TRAILER_BYTES = 17;
@@ -79,35 +76,6 @@ public final class PackIndex implements Weighed {
 
   public int recordBytes(int page) {
     return offsets[page + 1] - offsets[page];
-  }
-
-  /** The number of the chunk that holds the page's record. */
-  public int chunkOf(int page) {
-    return (offsets[page] - RECORDS_START) / CHUNK_BYTES;
-  }
-
-  /** Where the records of a chunk start. */
-  public int chunkStart(int chunk) {
-    return offsets[firstPageFrom(RECORDS_START + (long) chunk * CHUNK_BYTES)];
-  }
-
-  public int chunkEnd(int chunk) {
-    return offsets[firstPageFrom(RECORDS_START + (chunk + 1L) * CHUNK_BYTES)];
-  }
-
-  /** The first page whose record starts at the offset or later; or the number of pages. */
-  private int firstPageFrom(long offset) {
-    int low = 0;
-    int high = blocks.length;
-    while (low < high) {
-      int middle = (low + high) >>> 1;
-      if (offsets[middle] < offset) {
-        low = middle + 1;
-      } else {
-        high = middle;
-      }
-    }
-    return low;
   }
 
   @Override

@@ -108,7 +108,17 @@ public final class PageCodec implements AutoCloseable {
         System.arraycopy(records, body, out, at, BLOCK_BYTES);
       }
       case ZSTD -> decompress(file, block, records, body, bytes, out, at);
-      default -> throw corrupt(file, block, "an unknown encoding");
+      default ->
+          throw new EbbException.Unavailable(
+              "block "
+                  + block
+                  + " of "
+                  + file
+                  + " has encoding "
+                  + records[from + 4]
+                  + "; this Ebb knows encodings up to "
+                  + ZSTD
+                  + ": run the newer Ebb that wrote it");
     }
   }
 

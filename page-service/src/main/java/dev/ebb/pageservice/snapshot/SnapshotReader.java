@@ -2,51 +2,55 @@ package dev.ebb.pageservice.snapshot;
 
 import dev.ebb.pageservice.cache.ChunkCache;
 import dev.ebb.pageservice.cache.ChunkKey;
-import dev.ebb.pageservice.cache.Futures;
 import dev.ebb.pageservice.cache.ObjectCache;
+import dev.ebb.pageservice.index.IndexNodes;
+import dev.ebb.pageservice.index.IndexNodes.Found;
+import dev.ebb.pageservice.index.PackObject;
+import dev.ebb.pageservice.index.PageLocation;
+import dev.ebb.pageservice.index.PageTable;
 import dev.ebb.pageservice.pack.FileId;
 import dev.ebb.pageservice.pack.PackIndex;
+import dev.ebb.pageservice.pack.PackRef;
 import dev.ebb.pageservice.pack.PageCodec;
 import dev.ebb.shared.bus.PageMessage;
 import dev.ebb.shared.bus.PageMessage.BootPages.Run;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.page.Manifest.BlockFile;
-import dev.ebb.shared.page.Manifest.PackRef;
-import dev.ebb.shared.page.ManifestCodec;
 import dev.ebb.shared.store.ObjectStore;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutorService;
+import java.util.Set;
 
 /**
- * Answers reads of snapshots. A block is looked for in the snapshot's packs, the newest first; one
- * that lies below its file's length and is in no pack is {@code Corrupt}, never zeroes. Blocking.
+ * Answers reads of snapshots: the page index tells where a block's record is, and one ranged read
+ * brings it, with its neighbours. A block that lies below its file's length and is not in the index
+ * is {@code Corrupt}, never zeroes. Blocking.
  */
 public final class SnapshotReader {
-  /** Indexes that are fetched at the same time, where a snapshot has many packs. */
-  private static final int INDEXES_AT_ONCE = 8;
+  /** A pack is fetched and cached in chunks of so many bytes. */
+  private static final int CHUNK_BYTES = 32 << 10;
 
   private final ObjectStore store;
   private final ObjectCache objects;
   private final ChunkCache chunks;
+  private final IndexNodes nodes;
   private final PageCodec codec;
-  private final ExecutorService threads;
 
   public SnapshotReader(
-      ObjectStore store,
-      ObjectCache objects,
-      ChunkCache chunks,
-      PageCodec codec,
-      ExecutorService threads) {
+      ObjectStore store, ObjectCache objects, ChunkCache chunks, PageCodec codec) {
     this.store = store;
     this.objects = objects;
     this.chunks = chunks;
+    this.nodes = new IndexNodes(chunks, objects);
     this.codec = codec;
-    this.threads = threads;
+  }
+
+  /** The nodes of page indexes, through the same caches. */
+  public IndexNodes nodes() {
+    return nodes;
   }
 
   /** {@code NotFound} where there is no such manifest. */
@@ -60,11 +64,7 @@ public final class SnapshotReader {
             .get(manifestKey)
             .orElseThrow(() -> new EbbException.NotFound("there is no manifest " + manifestKey))
             .content();
-    try {
-      return new SnapshotView(manifestKey, encoded, ManifestCodec.decode(encoded));
-    } catch (EbbException.Corrupt e) {
-      throw new EbbException.Corrupt(manifestKey + ": " + e.getMessage(), e);
-    }
+    return SnapshotView.decode(manifestKey, encoded);
   }
 
   /** Keeps a snapshot that was just committed, and its boot pack's object, for the next start. */
@@ -112,6 +112,25 @@ public final class SnapshotReader {
     return new BootPack(PackIndex.decode(ref, index), content);
   }
 
+  /** Where a pack's pages lie, read from its own index. */
+  public PageTable places(PackRef pack) {
+    byte[] stored =
+        store
+            .getRange(pack.key(), pack.bytes() - pack.indexBytes(), pack.indexBytes())
+            .orElseThrow(() -> new EbbException.Corrupt("pack " + pack.key() + " is missing"));
+    var places = new PageTable.Builder();
+    var object = new PackObject(pack.key(), pack.bytes());
+    PackIndex index = PackIndex.decode(pack, stored);
+    index.forEach((file, block, page) ->
+        places.add(
+            file,
+            block,
+            index.recordBytes(page) == 0
+                ? null
+                : new PageLocation(object, index.offset(page), index.recordBytes(page))));
+    return places.build();
+  }
+
   /** Whole blocks of a file as they are in the snapshot, one behind the other. */
   public byte[] read(String manifestKey, FileId file, int firstBlock, int count) {
     return read(view(manifestKey), file, firstBlock, count);
@@ -119,34 +138,37 @@ public final class SnapshotReader {
 
   public byte[] read(SnapshotView view, FileId file, int firstBlock, int count) {
     requireInside(view, file, firstBlock, count);
-    Place[] places = locate(view, file, firstBlock, count);
-    Map<ChunkKey, PackIndex> wanted = new LinkedHashMap<>();
-    for (Place place : places) {
-      if (place.length() > 0) {
-        wanted.put(place.chunk(), place.index());
+    Found[] places = nodes.find(view.index(), file, firstBlock, count);
+    Set<ChunkKey> wanted = new LinkedHashSet<>();
+    for (int i = 0; i < count; i++) {
+      switch (places[i]) {
+        case Found.At at -> wanted.addAll(chunksOf(at.location()));
+        case Found.Zero zero -> {} // and so is a new array
+        case Found.Missing missing ->
+            throw new EbbException.Corrupt(
+                "block " + (firstBlock + i) + " of " + file + " is in no pack of " + view.key());
       }
     }
     Map<ChunkKey, byte[]> records = chunks.get(wanted);
     var out = new byte[count * PageCodec.BLOCK_BYTES];
     for (int i = 0; i < count; i++) {
-      decode(file, firstBlock + i, places[i], records, out, i * PageCodec.BLOCK_BYTES);
+      if (places[i] instanceof Found.At at) {
+        decode(file, firstBlock + i, at.location(), records, out, i * PageCodec.BLOCK_BYTES);
+      }
     }
     return out;
   }
 
-  /** Where a block's record is. */
-  private record Place(PackIndex index, int page) {
-    ChunkKey chunk() {
-      return new ChunkKey(index.pack().key(), index.chunkOf(page));
+  /** The chunks that a record lies in: one, mostly, or two. */
+  private static List<ChunkKey> chunksOf(PageLocation location) {
+    List<ChunkKey> keys = new ArrayList<>(2);
+    long end = (long) location.offset() + location.length();
+    for (long chunk = location.offset() / CHUNK_BYTES; chunk * CHUNK_BYTES < end; chunk++) {
+      long from = chunk * CHUNK_BYTES;
+      int length = (int) Math.min(CHUNK_BYTES, location.pack().bytes() - from);
+      keys.add(new ChunkKey(location.pack().key(), from, length));
     }
-
-    int length() {
-      return index.recordBytes(page);
-    }
-
-    int offsetInChunk() {
-      return index.offset(page) - index.chunkStart(index.chunkOf(page));
-    }
+    return keys;
   }
 
   private static void requireInside(SnapshotView view, FileId file, int firstBlock, int count) {
@@ -174,82 +196,25 @@ public final class SnapshotReader {
     }
   }
 
-  private Place[] locate(SnapshotView view, FileId file, int firstBlock, int count) {
-    var places = new Place[count];
-    int missing = count;
-    List<PackRef> packs = view.packs();
-    for (int from = 0; from < packs.size() && missing > 0; from += INDEXES_AT_ONCE) {
-      int to = Math.min(from + INDEXES_AT_ONCE, packs.size());
-      for (PackIndex index : indexes(packs.subList(from, to))) {
-        for (int i = 0; i < count && missing > 0; i++) {
-          int page = places[i] == null ? index.find(file, firstBlock + i) : -1;
-          if (page >= 0) {
-            places[i] = new Place(index, page);
-            missing--;
-          }
-        }
-      }
-    }
-    for (int i = 0; i < count; i++) {
-      if (places[i] == null) {
-        throw new EbbException.Corrupt(
-            "block " + (firstBlock + i) + " of " + file + " is in no pack of " + view.key());
-      }
-    }
-    return places;
-  }
-
-  private List<PackIndex> indexes(List<PackRef> packs) {
-    if (packs.size() == 1) {
-      return List.of(index(packs.getFirst()));
-    }
-    List<CompletableFuture<PackIndex>> loading = new ArrayList<>();
-    List<PackIndex> indexes = new ArrayList<>();
-    for (PackRef pack : packs) {
-      PackIndex cached = objects.ifPresent(pack.key(), PackIndex.class);
-      loading.add(
-          cached != null
-              ? CompletableFuture.completedFuture(cached)
-              : CompletableFuture.supplyAsync(() -> index(pack), threads));
-    }
-    loading.forEach(index -> indexes.add(Futures.await(index)));
-    return indexes;
-  }
-
-  private PackIndex index(PackRef pack) {
-    return objects.get(
-        pack.key(),
-        PackIndex.class,
-        () -> {
-          byte[] stored =
-              store
-                  .getRange(pack.key(), pack.bytes() - pack.indexBytes(), pack.indexBytes())
-                  .orElseThrow(
-                      () -> new EbbException.Corrupt("pack " + pack.key() + " is missing"));
-          return PackIndex.decode(pack, stored);
-        });
-  }
-
   private void decode(
-      FileId file, int block, Place place, Map<ChunkKey, byte[]> records, byte[] out, int at) {
-    int length = place.length();
-    if (length == 0) {
-      return; // a page of zeroes, and so is a new array
-    }
+      FileId file,
+      int block,
+      PageLocation location,
+      Map<ChunkKey, byte[]> records,
+      byte[] out,
+      int at) {
     try {
-      decodeFrom(records, file, block, place, out, at);
+      decodeFrom(records, file, block, location, out, at);
     } catch (EbbException.Corrupt damaged) {
       // was it the cache or the store? the store decides
       try {
-        decodeFrom(
-            chunks.reread(Map.of(place.chunk(), place.index())), file, block, place, out, at);
+        decodeFrom(chunks.reread(chunksOf(location)), file, block, location, out, at);
       } catch (EbbException.Corrupt e) {
-        PackRef pack = place.index().pack();
         throw new EbbException.Corrupt(
             "pack "
-                + pack.key()
+                + location.pack().key()
                 + " at offset "
-                + place.index().offset(place.page())
+                + location.offset()
                 + ": "
                 + e.getMessage(),
             e);
@@ -258,11 +223,31 @@ public final class SnapshotReader {
   }
 
   private void decodeFrom(
-      Map<ChunkKey, byte[]> records, FileId file, int block, Place place, byte[] out, int at) {
-    byte[] chunk = records.get(place.chunk());
-    if (chunk == null) {
-      throw new IllegalStateException("chunk " + place.chunk() + " was not fetched");
+      Map<ChunkKey, byte[]> records,
+      FileId file,
+      int block,
+      PageLocation location,
+      byte[] out,
+      int at) {
+    List<ChunkKey> keys = chunksOf(location);
+    byte[] bytes = chunk(records, keys.getFirst());
+    int from = (int) (location.offset() - keys.getFirst().offset());
+    if (keys.size() > 1) {
+      var joined = new byte[location.length()];
+      int copied = bytes.length - from;
+      System.arraycopy(bytes, from, joined, 0, copied);
+      System.arraycopy(chunk(records, keys.getLast()), 0, joined, copied, joined.length - copied);
+      bytes = joined;
+      from = 0;
     }
-    codec.decode(file, block, chunk, place.offsetInChunk(), place.length(), out, at);
+    codec.decode(file, block, bytes, from, location.length(), out, at);
+  }
+
+  private static byte[] chunk(Map<ChunkKey, byte[]> records, ChunkKey key) {
+    byte[] chunk = records.get(key);
+    if (chunk == null) {
+      throw new IllegalStateException(key + " was not fetched");
+    }
+    return chunk;
   }
 }

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 final class HazelcastCacheIT {
-  private static final ChunkKey KEY = new ChunkKey("branches/b/packs/s-0", 3);
+  private static final ChunkKey KEY = new ChunkKey("branches/b/packs/s-0", 3, 3);
 
   private final HazelcastInstance hazelcast = Members.alone("cache-it");
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
@@ -44,7 +44,7 @@ final class HazelcastCacheIT {
 
     one.put(Map.of(KEY, new byte[] {1, 2, 3}));
     eventually(two, true);
-    assertThat(two.get(List.of(KEY, new ChunkKey("other", 1))))
+    assertThat(two.get(List.of(KEY, new ChunkKey("other", 1, 3))))
         .hasSize(1)
         .containsEntry(KEY, new byte[] {1, 2, 3});
 
@@ -58,10 +58,10 @@ final class HazelcastCacheIT {
     for (int round = 0; round < 40; round++) {
       Map<ChunkKey, byte[]> chunks = new HashMap<>();
       for (int i = 0; i < 16; i++) {
-        chunks.put(new ChunkKey("pack" + round, i), new byte[32 << 10]);
+        chunks.put(new ChunkKey("pack" + round, i, 32 << 10), new byte[32 << 10]);
       }
       cache.put(chunks);
-      ChunkKey last = new ChunkKey("pack" + round, 15);
+      ChunkKey last = new ChunkKey("pack" + round, 15, 32 << 10);
       cache.get(List.of(last));
     }
     var map = hazelcast.getMap("ebb-page-chunks");

@@ -7,7 +7,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.ebb.pageservice.Pages;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.page.FileKey;
-import dev.ebb.shared.page.Manifest.PackRef;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HexFormat;
@@ -85,29 +84,6 @@ final class PackTest {
 
     assertThat(index(pack).pages()).isZero();
     assertThat(index(pack).find(A, 0)).isEqualTo(-1);
-  }
-
-  @Test
-  void chunksCoverAllRecordsAndEachRecordLiesInItsChunk() {
-    var builder = new PackBuilder();
-    for (int block = 0; block < 500; block++) {
-      byte[] page = block % 7 == 0 ? Pages.noise(block) : Pages.page(1, A.key(), block);
-      add(builder, A, block, block % 5 == 0 ? Pages.zero() : page);
-    }
-    PackIndex index = index(builder.build("k"));
-
-    int end = PackIndex.RECORDS_START;
-    for (int page = 0; page < index.pages(); page++) {
-      if (index.recordBytes(page) == 0) {
-        continue;
-      }
-      int chunk = index.chunkOf(page);
-      assertThat(index.offset(page)).isBetween(index.chunkStart(chunk), index.chunkEnd(chunk) - 1);
-      assertThat(index.offset(page) + index.recordBytes(page))
-          .isLessThanOrEqualTo(index.chunkEnd(chunk));
-      end = Math.max(end, index.chunkEnd(chunk));
-    }
-    assertThat(end).isEqualTo(index.offset(index.pages()));
   }
 
   @Test

@@ -150,7 +150,7 @@ final class SnapshotReaderTest {
     var store = new FaultyStore(objects);
     try (var two = new Instance(store, shared, 1 << 20)) {
       assertThat(two.read(manifest, HEAP, 0, 100)).startsWith(Pages.page(1, HEAP, 0));
-      assertThat(store.ranges()).as("the index only").isEqualTo(1);
+      assertThat(store.ranges()).isZero();
     }
   }
 
@@ -205,8 +205,9 @@ final class SnapshotReaderTest {
     for (int length = 0; length < whole.length; length += whole.length / 40) {
       objects.put(pack.key(), java.util.Arrays.copyOf(whole, length));
       try (var instance = new Instance(objects)) {
-        assertThatThrownBy(() -> instance.read(manifest, HEAP, 0, 1))
-            .isInstanceOf(EbbException.Corrupt.class);
+        assertThatThrownBy(() -> instance.read(manifest, HEAP, BLOCKS - 1, 1))
+            .isInstanceOf(EbbException.Corrupt.class)
+            .hasMessageContaining(pack.key());
       }
     }
   }

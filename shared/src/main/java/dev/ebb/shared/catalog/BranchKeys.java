@@ -20,6 +20,27 @@ public final class BranchKeys {
     return prefix(branch) + "manifests/" + snapshot;
   }
 
+  /**
+   * A revision of a snapshot: the same pages, found elsewhere. Its key is never used again.
+   *
+   * @param revision lower-case letters and digits
+   */
+  public static String manifest(BranchId branch, SnapshotId snapshot, String revision) {
+    return manifest(branch, snapshot) + ".r" + revision;
+  }
+
+  /** The snapshot whose manifest, in whatever revision, has that key; empty for an empty key. */
+  public static String snapshotOf(String manifestKey) {
+    String name = manifestKey.substring(manifestKey.lastIndexOf('/') + 1);
+    int revision = name.indexOf('.');
+    return revision < 0 ? name : name.substring(0, revision);
+  }
+
+  /** Nodes of the page index that one writer stored. */
+  public static String index(BranchId branch, String writer, int number) {
+    return prefix(branch) + "index/" + writer + "-" + number;
+  }
+
   /** A snapshot's packs are numbered from 0. */
   public static String pack(BranchId branch, SnapshotId snapshot, int number) {
     return prefix(branch) + "packs/" + snapshot + "-" + number;

@@ -28,12 +28,15 @@ import java.util.List;
  * @param files files of blocks, sorted by key
  * @param walPieces WAL bytes a start reads that may no longer be in the log: after a clean stop the
  *     page(s) of the checkpoint record and the first page of its segment
- * @param packs the packs that hold the pages, oldest first: the newest that has a block wins
  * @param bootPack the pack with the pages that every start reads, or an empty string
  * @param bootBlocks the blocks that belong in the boot pack
  * @param roles every role that may log in, as of this snapshot
  * @param walOffsetHint an offset in the branch's topic at or before the record that holds {@code
  *     redoLsn}; -1 for unknown
+ * @param committedEpochMs when the page service committed it, in ms since the epoch; 0 before that
+ * @param history the retained earlier snapshots of the branch's line, oldest first; filled in by
+ *     the page service
+ * @param pageIndex where the pages are; the page service's own, opaque to everybody else
  */
 public record Manifest(
     SnapshotId snapshot,
@@ -52,11 +55,13 @@ public record Manifest(
     List<SmallFile> smallFiles,
     List<BlockFile> files,
     List<WalPiece> walPieces,
-    List<PackRef> packs,
     String bootPack,
     List<BlockRun> bootBlocks,
     List<RoleState> roles,
-    long walOffsetHint) {
+    long walOffsetHint,
+    long committedEpochMs,
+    List<Ancestor> history,
+    byte[] pageIndex) {
 
   /** A file kept whole. */
   public record SmallFile(String path, byte[] content) {}
@@ -74,14 +79,48 @@ public record Manifest(
   public record WalPiece(Lsn start, byte[] bytes) {}
 
   /**
-   * A pack, with what a reader needs to fetch its index in one ranged read.
+   * An earlier snapshot of the branch's line, perhaps of the branch that it left.
    *
-   * @param key the object
-   * @param bytes the object's size
-   * @param indexBytes the size of the index at its end
+   * @param manifestKey its manifest's object
+   * @param redoLsn where recovery from it starts
+   * @param endLsn its U: a cut at or behind it can begin there
+   * @param committedEpochMs when it was committed, in ms since the epoch
    */
-  public record PackRef(String key, long bytes, int indexBytes) {}
+  public record Ancestor(
+      String manifestKey, SnapshotId snapshot, Lsn redoLsn, Lsn endLsn, long committedEpochMs) {}
 
   /** {@code count} blocks from {@code firstBlock} on. */
   public record BlockRun(FileKey file, int firstBlock, int count) {}
+
+  /**
+   * This manifest as the page service stores it.
+   *
+   * @param pack the boot pack's key, or empty
+   */
+  public Manifest committed(long epochMs, List<Ancestor> ancestors, String pack, byte[] index) {
+    return new Manifest(
+        snapshot,
+        branch,
+        generation,
+        postgresVersion,
+        systemIdentifier,
+        walSegmentBytes,
+        timeline,
+        redoLsn,
+        checkpointLsn,
+        endLsn,
+        clean,
+        nextIncarnation,
+        directories,
+        smallFiles,
+        files,
+        walPieces,
+        pack,
+        bootBlocks,
+        roles,
+        walOffsetHint,
+        epochMs,
+        List.copyOf(ancestors),
+        index);
+  }
 }

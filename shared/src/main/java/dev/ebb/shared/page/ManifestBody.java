@@ -8,9 +8,9 @@ import dev.ebb.shared.model.Names;
 import dev.ebb.shared.model.RoleState;
 import dev.ebb.shared.model.Secret;
 import dev.ebb.shared.model.SnapshotId;
+import dev.ebb.shared.page.Manifest.Ancestor;
 import dev.ebb.shared.page.Manifest.BlockFile;
 import dev.ebb.shared.page.Manifest.BlockRun;
-import dev.ebb.shared.page.Manifest.PackRef;
 import dev.ebb.shared.page.Manifest.SmallFile;
 import dev.ebb.shared.page.Manifest.WalPiece;
 import java.util.ArrayList;
@@ -20,9 +20,10 @@ import java.util.function.Supplier;
 import java.util.function.ToLongFunction;
 
 /**
- * Format 1 of a manifest's body: the fields in order of declaration. Lists are behind their size;
- * the files, of which there may be 100,000, column by column with each value as its difference from
- * the one before, so that most take one byte, and runs of the same byte once compressed.
+ * Format 2 of a manifest's body: the fields in the order in which {@link #write} puts them. Lists
+ * are behind their size; the files, of which there may be 100,000, column by column with each value
+ * as its difference from the one before, so that most take one byte, and runs of the same byte once
+ * compressed.
  */
 final class ManifestBody {
   /** Bounds the memory that a forged count costs. */
@@ -55,12 +56,13 @@ final class ManifestBody {
     writeFiles(out, m.files());
     out.putVarint(m.walPieces().size());
     m.walPieces().forEach(piece -> out.putLong(piece.start().value()).putBytes(piece.bytes()));
-    out.putVarint(m.packs().size());
-    m.packs().forEach(p -> out.putText(p.key()).putVarint(p.bytes()).putVarint(p.indexBytes()));
     out.putText(m.bootPack());
     writeRuns(out, m.bootBlocks());
     out.putVarint(m.roles().size());
     m.roles().forEach(role -> writeRole(out, role));
+    out.putLong(m.committedEpochMs());
+    writeHistory(out, m.history());
+    out.putBytes(m.pageIndex());
     return out;
   }
 
@@ -94,14 +96,12 @@ final class ManifestBody {
     List<BlockFile> files = readFiles(in);
     List<WalPiece> walPieces =
         list(in, 9, () -> new WalPiece(new Lsn(in.takeLong()), in.takeBytes()));
-    List<PackRef> packs =
-        list(
-            in,
-            3,
-            () -> new PackRef(in.takeText(), in.takeVarint(), in.takeVarint(Integer.MAX_VALUE)));
     String bootPack = in.takeText();
     List<BlockRun> bootBlocks = readRuns(in);
     List<RoleState> roles = list(in, 8, () -> readRole(in));
+    long committedEpochMs = in.takeLong();
+    List<Ancestor> history = list(in, 26, () -> readAncestor(in));
+    byte[] pageIndex = in.takeBytes();
     return new Manifest(
         snapshot,
         branch,
@@ -119,11 +119,13 @@ final class ManifestBody {
         smallFiles,
         files,
         walPieces,
-        packs,
         bootPack,
         bootBlocks,
         roles,
-        walOffsetHint);
+        walOffsetHint,
+        committedEpochMs,
+        history,
+        pageIndex);
   }
 
   private static void writeFiles(BinaryWriter out, List<BlockFile> files) {
@@ -222,6 +224,26 @@ final class ManifestBody {
       values[i] = (int) before;
     }
     return values;
+  }
+
+  private static void writeHistory(BinaryWriter out, List<Ancestor> history) {
+    out.putVarint(history.size());
+    for (Ancestor a : history) {
+      out.putText(a.manifestKey())
+          .putText(a.snapshot().value())
+          .putLong(a.redoLsn().value())
+          .putLong(a.endLsn().value())
+          .putLong(a.committedEpochMs());
+    }
+  }
+
+  private static Ancestor readAncestor(BinaryReader in) {
+    return new Ancestor(
+        in.takeText(),
+        new SnapshotId(in.takeText()),
+        new Lsn(in.takeLong()),
+        new Lsn(in.takeLong()),
+        in.takeLong());
   }
 
   private static void writeRole(BinaryWriter out, RoleState role) {

@@ -11,10 +11,11 @@ import java.util.zip.CRC32C;
  * zstd, and CRC32C of all before (4). Numbers are big-endian.
  *
  * <p>Any change of what is written is a new format version; decoding keeps knowing the old ones.
+ * Format 1 was never released.
  */
 public final class ManifestCodec {
   private static final int MAGIC = 0x4542424D;
-  private static final int VERSION = 1;
+  private static final int VERSION = 2;
   private static final int HEADER_BYTES = 9;
   private static final int CRC_BYTES = 4;
   private static final int LEVEL = 3;
@@ -73,9 +74,17 @@ public final class ManifestCodec {
     if (stored != crc(encoded, end)) {
       throw in.corrupt("its checksum is wrong");
     }
-    if (version != VERSION) {
+    if (version > VERSION) {
       throw new EbbException.Unavailable(
-          "a manifest of format " + version + ": run the newer Ebb that wrote it");
+          "a manifest of format "
+              + version
+              + "; this Ebb knows format "
+              + VERSION
+              + ": run the newer Ebb that wrote it");
+    }
+    if (version < VERSION) {
+      throw new EbbException.Unavailable(
+          "a manifest of format " + version + ", which no release of Ebb has written: it is lost");
     }
     int bodyBytes = in.takeInt();
     if (bodyBytes < 0 || bodyBytes > MAX_BODY_BYTES) {

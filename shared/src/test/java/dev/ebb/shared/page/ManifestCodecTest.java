@@ -11,9 +11,9 @@ import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.RoleState;
 import dev.ebb.shared.model.Secret;
 import dev.ebb.shared.model.SnapshotId;
+import dev.ebb.shared.page.Manifest.Ancestor;
 import dev.ebb.shared.page.Manifest.BlockFile;
 import dev.ebb.shared.page.Manifest.BlockRun;
-import dev.ebb.shared.page.Manifest.PackRef;
 import dev.ebb.shared.page.Manifest.SmallFile;
 import dev.ebb.shared.page.Manifest.WalPiece;
 import java.nio.ByteBuffer;
@@ -50,15 +50,21 @@ final class ManifestCodecTest {
         smallFiles,
         files,
         List.of(new WalPiece(Lsn.parse("0/1600000"), new byte[] {1, 2, 3})),
-        List.of(
-            new PackRef("branches/t/packs/a-0", 5_000_000_000L, 77),
-            new PackRef("branches/b/packs/b-0", 12, 5)),
         "branches/b/packs/b-boot",
         List.of(new BlockRun(HEAP, 5, 2), new BlockRun(HEAP, 1, 1)),
         List.of(
             new RoleState("app", new Secret("SCRAM-SHA-256$x"), true, false, false, -1, 1),
             new RoleState("nobody", null, false, true, true, 10, Long.MAX_VALUE)),
-        -1);
+        -1,
+        1_700_000_000_123L,
+        List.of(
+            new Ancestor(
+                "branches/t/manifests/a.r1",
+                new SnapshotId("a"),
+                Lsn.parse("0/16B3700"),
+                Lsn.parse("0/16B3738"),
+                1_600_000_000_000L)),
+        new byte[] {1, 2, 3});
   }
 
   private static Manifest small() {
@@ -79,7 +85,7 @@ final class ManifestCodecTest {
 
   /** Formats are for ever: what this holds must stay readable. */
   @Test
-  void manifestOfFormatOneIsStillRead() {
+  void manifestOfFormatTwoIsStillRead() {
     byte[] golden = HexFormat.of().parseHex(GOLDEN);
 
     assertThat(HexFormat.of().formatHex(ManifestCodec.encode(small()))).isEqualTo(GOLDEN);
@@ -87,12 +93,13 @@ final class ManifestCodecTest {
   }
 
   private static final String GOLDEN =
-      "4542424d010000011128b52ffd601100bd060022cc2d308039e93094325218919b02835de7160c6d"
-          + "67236286d546b2cb20120c20a3843ffcc4d6cc5366445bdd9a34b5b6b79429dddddd2d4151fd231e"
-          + "18b2e5508520383028882c974c84b1302c64261ae363abed81bcfd8f5cffbd98e14043528920c408"
-          + "544c58cc4af49ca4a617dde5a486b26c95fd0e93c60098f379b0f64b22abfb85fe6015772e8ba786"
-          + "4d74d5835c6d0254720e8d7cb0ad42fa044ae70581d2ff5785392f1a9241c124ce64bd0e7ca48b39"
-          + "323e4b42010b00b801422a283a130459f0d96cc77168e12951427b866b25ff036802302cd25c";
+      "4542424d020000011f28b52ffd601f005d0700828d3132806b1a0330b90c3a099a43b446a04c2076"
+          + "d21652d2def9b5efbf2520bce0875f0012f89e5c0a44f5623835da949c2d654a01aeddf94a0c7bfb"
+          + "62b1e025cc00be6a2b152121e1c4b304b7a83836326e671702bf5d0131e394909fa22001e120c264"
+          + "341103a661415339a5d0b53b8fc48eed896f373b678ce2abd604e98baf5203aeddd90f95cc03e0de"
+          + "27e21c9b32696f6e9023ee9a98957372d8d077c138af4dc0a507a12a8c4e3b745facdf8cc5ba6d5f"
+          + "e1de8e4cf2a1e1a46a92108b8f6467552994150a0d006c134015581037a4a17460146ed6210d5b8f"
+          + "116985d151427b866b25ff036802c6770942";
 
   private static List<BlockFile> files(int count) {
     var random = new Random(5);
@@ -208,7 +215,7 @@ final class ManifestCodecTest {
     ByteBuffer out =
         ByteBuffer.allocate(13 + compressed.length)
             .put("EBBM".getBytes(StandardCharsets.US_ASCII))
-            .put((byte) 1)
+            .put((byte) 2)
             .putInt(claimedLength)
             .put(compressed);
     var crc = new CRC32C();
@@ -217,16 +224,21 @@ final class ManifestCodecTest {
   }
 
   @Test
-  void newerFormatIsNamed() {
+  void otherFormatsAreNamed() {
+    for (int version : new int[] {1, 3}) {
+      byte[] other = ofVersion(version);
+      assertThatThrownBy(() -> ManifestCodec.decode(other))
+          .isInstanceOf(EbbException.Unavailable.class)
+          .hasMessageContaining("format " + version);
+    }
+  }
+
+  private static byte[] ofVersion(int version) {
     byte[] newer = ManifestCodec.encode(small());
-    newer[4] = 2;
+    newer[4] = (byte) version;
     var crc = new CRC32C();
     crc.update(newer, 0, newer.length - 4);
-    ByteBuffer.wrap(newer).putInt(newer.length - 4, (int) crc.getValue());
-
-    assertThatThrownBy(() -> ManifestCodec.decode(newer))
-        .isInstanceOf(EbbException.Unavailable.class)
-        .hasMessageContaining("format 2");
+    return ByteBuffer.wrap(newer).putInt(newer.length - 4, (int) crc.getValue()).array();
   }
 
   @Test
