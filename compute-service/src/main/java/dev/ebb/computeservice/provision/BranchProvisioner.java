@@ -110,12 +110,40 @@ public final class BranchProvisioner {
       return new BranchCreated(child, fork.cut());
     } catch (RuntimeException e) {
       log.warn("branch {}@{} was not made: {}", database.name(), name, e.getMessage());
+      boolean dropped = isGone(database, child);
       try {
-        drop(database, name, child, true);
+        if (dropped) {
+          // That drop may have come before there was a head or a topic: what was made behind it
+          // is in nobody's list any more.
+          removal.remove(child, false);
+        } else {
+          drop(database, name, child, true);
+        }
       } catch (RuntimeException again) {
         e.addSuppressed(again);
       }
+      if (dropped) {
+        var conflict =
+            new EbbException.Conflict(
+                database.name() + "@" + name + " was dropped while it was being created");
+        conflict.addSuppressed(e);
+        throw conflict;
+      }
       throw e;
+    }
+  }
+
+  /** Whether somebody dropped a branch in the making, alone or with its database. */
+  private boolean isGone(DatabaseRecord database, BranchId branch) {
+    try {
+      return catalog
+          .find(database.name())
+          .filter(now -> now.id().equals(database.id()))
+          .filter(now -> now.state() == DatabaseRecord.State.READY)
+          .filter(now -> now.tree().nameOf(branch).isPresent())
+          .isEmpty();
+    } catch (EbbException e) {
+      return false; // the store does not answer: what is left stays listed, to be dropped
     }
   }
 
