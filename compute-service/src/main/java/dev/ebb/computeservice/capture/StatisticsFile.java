@@ -11,11 +11,12 @@ import java.util.Optional;
 /**
  * PostgreSQL's cumulative statistics as a clean stop writes them. The file grows with the number of
  * relations, and a start reads all of it before it accepts connections: of a long one only those
- * relations stay of which autovacuum has something to know. What is left out counts from zero again.
+ * relations stay of which autovacuum has something to know. What is left out counts from zero
+ * again.
  *
  * <p>Source: {@code pgstat_write_statsfile} in {@code src/backend/utils/activity/pgstat.c}: a part
- * of fixed layout, then entries of a key and a structure each, whose lengths are those of PostgreSQL
- * 18 ({@code pgstat.h}); an end mark.
+ * of fixed layout, then entries of a key and a structure each, whose lengths are those of
+ * PostgreSQL 18 ({@code pgstat.h}); an end mark.
  */
 final class StatisticsFile {
   static final String PATH = "pg_stat/pgstat.stat";
