@@ -71,7 +71,7 @@ public final class CaptureMeters {
     uploaded.increment((double) bytesWritten);
   }
 
-  void failed(Exception error) {
+  void failed(Throwable error) {
     meters
         .counter(
             "ebb.capture.failures",

@@ -45,6 +45,11 @@ public final class Capturer {
   private static final long DURABLE_TIMEOUT_MS = 60_000;
   private static final long SETTLE_MS = 10_000;
 
+  /** The pause behind a capture that failed; doubled with each that follows, up to the interval. */
+  private static final long FIRST_PAUSE_MS = 1_000;
+
+  private static final int MAX_DOUBLINGS = 10;
+
   /** How long a page may take from its WAL to its file. */
   private static final long AUDIT_PATIENCE_MS = 10_000;
 
@@ -70,6 +75,11 @@ public final class Capturer {
   private boolean inDoubt;
   private Lsn capturedTo;
   private long capturedAtMs;
+
+  /** In a row. */
+  private int failures;
+
+  private volatile long notBeforeMs;
 
   /** The branch's log. */
   public interface Log {
@@ -127,6 +137,20 @@ public final class Capturer {
   }
 
   /**
+   * Whether captures pause, because the last one failed: each writes its packs before it knows, and
+   * a store that takes no commit keeps them.
+   */
+  public boolean pauses() {
+    return clock.millis() < notBeforeMs;
+  }
+
+  private void failed(Throwable e) {
+    meters.failed(e);
+    long pauseMs = FIRST_PAUSE_MS << Math.min(failures++, MAX_DOUBLINGS);
+    notBeforeMs = clock.millis() + Math.min(pauseMs, intervalMs);
+  }
+
+  /**
    * A snapshot of the running compute.
    *
    * @return what was committed; empty where it was not the moment for one
@@ -148,11 +172,13 @@ public final class Capturer {
       return Optional.of(capture(blocks, databases, walOffset, sql, wal, begin));
     } catch (IOException e) {
       blocks.abort();
-      meters.failed(e);
+      failed(e);
       throw new EbbException.Unavailable("capture of branch " + head.branch() + ": " + e, e);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
+      // Of an Error, too: blocks that stay claimed are neither dirty nor in a snapshot, and the
+      // next capture would leave them out.
       blocks.abort();
-      meters.failed(e);
+      failed(e);
       throw e;
     }
   }
@@ -206,6 +232,7 @@ public final class Capturer {
       // First where to read from, then what is clean: a clean block may be evicted at once.
       committed(committed.manifestKey());
       blocks.commit();
+      failures = 0;
       auditedTo = control.redo();
       before = blocks.stamps().behind(auditedTo.value());
       meters.captured(blocks.stamps().pages(), committed.bytesWritten(), System.nanoTime() - begin);

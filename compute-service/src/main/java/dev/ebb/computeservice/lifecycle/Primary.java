@@ -258,7 +258,8 @@ public final class Primary {
     }
     Activity now = lookAtActivity();
     gate.observe(now);
-    if (capturer.isDue(now.flushLsn()) || instance.share().takeCaptureAsked()) {
+    boolean wanted = capturer.isDue(now.flushLsn()) || instance.share().takeCaptureAsked();
+    if (wanted && !capturer.pauses()) {
       startCapture();
     }
   }

@@ -104,7 +104,17 @@ public final class ChunkCache {
     if (!mine.isEmpty()) {
       loadMine(mine, found);
     }
-    others.forEach((key, chunk) -> found.put(key, Futures.await(chunk)));
+    Set<ChunkKey> again = new LinkedHashSet<>();
+    others.forEach((key, chunk) -> {
+      try {
+        found.put(key, Futures.await(chunk));
+      } catch (EbbException.Corrupt e) {
+        again.add(key); // perhaps not this one, but another that was asked for with it
+      }
+    });
+    if (!again.isEmpty()) {
+      found.putAll(fetchFromStore(again));
+    }
   }
 
   private void loadMine(

@@ -87,6 +87,9 @@ record WriteHistory(List<String> writes, boolean complete) {
     if (at >= 0) {
       return at == 0 ? Answer.NEWEST : Answer.OVERWRITTEN;
     }
+    if (writes.equals(before.writes())) {
+      return Answer.UNKNOWN; // nothing happened at all: a request that is on its way still may
+    }
     boolean reachesBack =
         before.writes().isEmpty()
             ? before.complete() && complete

@@ -31,6 +31,12 @@ final class WriteHistoryTest {
   }
 
   @Test
+  void writeOnItsWayMayStillHappenWhereNothingElseDid() {
+    assertThat(created.about("x", created)).isEqualTo(Answer.UNKNOWN);
+    assertThat(created.with("b").about("x", created)).isEqualTo(Answer.NEVER);
+  }
+
+  @Test
   void longHistoryForgetsItsOldestWritesAndSaysSo() {
     WriteHistory lengthy = created;
     for (int i = 0; i < 140; i++) {
