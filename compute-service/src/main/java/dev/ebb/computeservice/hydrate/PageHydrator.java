@@ -132,19 +132,29 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
     }
   }
 
-  /** Whether some block of a run has been read or written. */
-  boolean isUsed(Manifest.BlockRun run) {
-    OptionalInt entry = map.find(run.file());
-    int end =
-        entry.isEmpty()
-            ? 0
-            : Math.min(run.firstBlock() + run.count(), map.sizeBlocks(entry.getAsInt()));
-    for (int block = run.firstBlock(); block < end; block++) {
-      if (map.isAccessed(entry.getAsInt(), block)) {
-        return true;
+  /**
+   * Relations' blocks that have been read or written since the start, whoever brought them: read
+   * ahead, put in place before, or missed. Stops beyond {@code limit} blocks.
+   */
+  List<Manifest.BlockRun> used(int limit) {
+    var used = new ArrayList<Manifest.BlockRun>();
+    int blocks = 0;
+    for (FileStatus file : map.files()) {
+      if (file.phase() != FileStatus.Phase.LIVE || file.key().kind() != FileKey.Kind.RELATION) {
+        continue;
+      }
+      for (int block = 0; block < file.blocks() && blocks <= limit; block++) {
+        int first = block;
+        while (block < file.blocks() && map.isAccessed(file.entry(), block)) {
+          block++;
+        }
+        if (block > first) {
+          used.add(new Manifest.BlockRun(file.key(), first, block - first));
+          blocks += block - first;
+        }
       }
     }
-    return false;
+    return used;
   }
 
   @Override

@@ -88,15 +88,13 @@ public final class Prewarm implements AutoCloseable {
       return;
     }
     remembered = true;
-    var used = new ArrayList<BlockRun>();
-    for (BlockRun run : last) {
-      if (hydrator.isUsed(run)) {
-        used.add(run);
-      }
+    List<BlockRun> used = hydrator.used(MAX_BLOCKS);
+    if (used.stream().mapToInt(BlockRun::count).sum() > MAX_BLOCKS) {
+      // A scan, say: then what sessions had to wait for, and what was of use before.
+      used = new ArrayList<>(last);
+      used.addAll(hydrator.demanded());
+      used.removeIf(run -> run.file().kind() != FileKey.Kind.RELATION);
     }
-    hydrator.demanded().stream()
-        .filter(run -> run.file().kind() == FileKey.Kind.RELATION)
-        .forEach(used::add);
     memory.put(branch, bounded(used));
   }
 
