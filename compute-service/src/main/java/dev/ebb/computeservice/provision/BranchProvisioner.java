@@ -260,7 +260,14 @@ public final class BranchProvisioner {
       if (head == null || head.dropped()) {
         continue; // being made or dropped
       }
-      Manifest manifest = pages.manifest(head.manifestKey());
+      Manifest manifest;
+      try {
+        manifest = pages.manifest(head.manifestKey());
+      } catch (EbbException.Corrupt | EbbException.NotFound e) {
+        // Damaged, or dropped just now: the others are to be seen all the same.
+        log.warn("branch {}: its size is not known: {}", branch, e.getMessage());
+        continue;
+      }
       long blocks = manifest.files().stream().mapToLong(Manifest.BlockFile::blocks).sum();
       long own =
           store.list(BranchKeys.prefix(branch)).stream().mapToLong(ObjectStore.Listed::bytes).sum();
