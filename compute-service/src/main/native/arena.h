@@ -62,7 +62,9 @@
  *
  * Fill against truncate and unlink (rule 15): the agent sets FILLING, then checks phase LIVE, incarnation and
  * lazy_blocks; the truncating process sets its phase, then looks for FILLING words and waits for them. All accesses
- * are sequentially consistent, so one of the two sees the other.
+ * are sequentially consistent, so one of the two sees the other. It waits for them a second time when it makes
+ * present what was absent beyond the new end: a filler that saw the phase gives back what it found there, ABSENT. One
+ * that stayed so, beyond the end, would let a later fill extend the file again.
  */
 #ifndef EBB_ARENA_H
 #define EBB_ARENA_H

@@ -291,7 +291,10 @@ ebb_wait_fillers(struct ebb_entry *entry, uint32_t first, uint32_t end)
 	return 0;
 }
 
-/* Blocks that a truncation or an unlink has taken away are not absent any more: there is nothing to fetch. */
+/*
+ * Blocks that a truncation or an unlink has taken away are not absent any more: there is nothing to fetch. A filler
+ * that came too late may have claimed one just now: it looks at the phase, and makes the block absent again.
+ */
 void
 ebb_forget_absent(struct ebb_entry *entry, uint32_t first, uint32_t end)
 {
@@ -299,9 +302,16 @@ ebb_forget_absent(struct ebb_entry *entry, uint32_t first, uint32_t end)
 	end = backed_end(entry, end);
 	for (uint32_t block = first; block < end; block++)
 	{
-		uint32_t word = ebb_load(&words[block]);
-		while ((word & EBB_STATE_MASK) == EBB_ABSENT &&
-		       !ebb_cas(&words[block], word, ((word & ~EBB_STATE_MASK) | EBB_PRESENT) + EBB_VERSION))
-			word = ebb_load(&words[block]);
+		struct ebb_wait wait;
+		ebb_wait_start(&wait);
+		for (;;)
+		{
+			uint32_t word = ebb_load(&words[block]);
+			uint32_t state = word & EBB_STATE_MASK;
+			if (state == EBB_FILLING && ebb_wait_pause(&wait))
+				continue;
+			if (state != EBB_ABSENT || ebb_cas(&words[block], word, ((word & ~EBB_STATE_MASK) | EBB_PRESENT) + EBB_VERSION))
+				break;
+		}
 	}
 }

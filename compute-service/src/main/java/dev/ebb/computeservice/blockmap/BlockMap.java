@@ -342,6 +342,8 @@ public final class BlockMap implements AutoCloseable {
     boolean valid =
         phase(entry) == Phase.LIVE
             && incarnation(entry) == incarnation
+            // Behind the phase: a truncation lowers the size before it gives the phase back.
+            && block < sizeBlocks(entry)
             && ((word & STATE_MASK) == ABSENT || block < intAt(entry, ArenaLayout.E_LAZY_BLOCKS));
     if (!valid) {
       setState(entry, block, word & STATE_MASK);

@@ -315,6 +315,19 @@ final class BlockMapTest {
   }
 
   @Test
+  void nothingIsFilledBeyondTheEndOfTheFile() throws IOException {
+    LocalFiles files = files();
+    files.materialise(0);
+    BlockMap map = files.map();
+    // What a filler left behind that lost a race with a truncation.
+    files.fill(0, 4, 0, 1, BlockMapTest::readPages, 1000);
+    assertThat(map.beginFill(0, 4, BLOCKS)).isFalse();
+    assertThat(map.beginFill(0, 4, BLOCKS - 1)).isTrue();
+    map.abortFill(0, BLOCKS - 1);
+    assertThat(Files.size(directory.resolve(HEAP.path()))).isEqualTo(BLOCKS * 8192L);
+  }
+
+  @Test
   void whatIsDamagedStaysAbsentAndItsNeighboursAreThere() throws IOException {
     LocalFiles files = files();
     files.materialise(0);
