@@ -57,7 +57,8 @@ public final class ApiService extends VerticleBase {
     var threads = new OffLoop(vertx);
     offLoop = threads;
     var databases = new Databases(new Catalog(store), bus, threads);
-    return new ApiRouter(vertx, databases, fleet, config, meters)
+    var checks = new StorageChecks(databases, bus);
+    return new ApiRouter(vertx, databases, checks, fleet, config, meters)
         .create()
         .compose(router ->
             vertx
