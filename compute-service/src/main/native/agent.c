@@ -2,7 +2,8 @@
  * The connection to the compute agent: a unix stream socket, one per process, opened at the first need.
  *
  * Request, 32 bytes: op u16, version u16, entry u32, incarnation u32, first u32, count u32, seq u32, pid u32,
- * timeout in ms u32. Reply, 16 bytes: status u16, version u16, seq u32, 8 bytes zero. Little-endian, one at a time.
+ * timeout in ms u32. Reply, 16 bytes: status u16, version u16, seq u32, detail u32, 4 bytes zero. Little-endian, one at
+ * a time. A hint is a request without a reply.
  */
 #define _GNU_SOURCE
 #include "shim.h"
@@ -17,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PROTOCOL_VERSION 1
+#define PROTOCOL_VERSION 2
 /* Out of the way of PostgreSQL's own descriptors, which it numbers and counts from below. */
 #define LOWEST_FD 512
 
@@ -42,7 +43,8 @@ struct reply
 	uint16_t status;
 	uint16_t version;
 	uint32_t seq;
-	uint64_t reserved;
+	uint32_t detail;
+	uint32_t reserved;
 };
 
 _Static_assert(sizeof(struct request) == 32, "request layout");
@@ -153,7 +155,7 @@ exchange(const struct request *request, struct reply *reply, int64_t deadline_na
 
 int
 ebb_agent_call(enum ebb_op op, uint32_t entry, uint32_t incarnation, uint32_t first, uint32_t count,
-               int64_t deadline_nanos)
+               int64_t deadline_nanos, uint32_t *detail)
 {
 	int64_t started = ebb_now_nanos();
 	int result = -1;
@@ -176,7 +178,11 @@ ebb_agent_call(enum ebb_op op, uint32_t entry, uint32_t incarnation, uint32_t fi
 		};
 		int answered = exchange(&request, &reply, deadline_nanos);
 		if (answered == 1)
+		{
 			result = reply.status;
+			if (detail != NULL)
+				*detail = reply.detail;
+		}
 		else
 		{
 			/* A late answer must never be taken for the answer to the next request. */
@@ -187,4 +193,28 @@ ebb_agent_call(enum ebb_op op, uint32_t entry, uint32_t incarnation, uint32_t fi
 	}
 	ebb_count(EBB_STAT_WAIT_NANOS, (uint64_t) (ebb_now_nanos() - started));
 	return result;
+}
+
+void
+ebb_agent_hint(uint32_t entry, uint32_t incarnation, uint32_t first, uint32_t count)
+{
+	/* A deadline that has passed: a connection is made if that needs no waiting. */
+	if ((ebb_load(&ebb_header->flags) & EBB_FLAG_CLOSED) != 0 || !connect_agent(0))
+		return;
+	struct request request = {
+		.op = EBB_OP_HINT,
+		.version = PROTOCOL_VERSION,
+		.entry = entry,
+		.incarnation = incarnation,
+		.first = first,
+		.count = count,
+		.seq = ++next_seq,
+		.pid = (uint32_t) agent_pid,
+	};
+	ssize_t n = send(agent_fd, &request, sizeof request, MSG_NOSIGNAL | MSG_DONTWAIT);
+	/* A part of a request must not stay in front of the next one. */
+	if (n != (ssize_t) sizeof request && (n >= 0 || (errno != EAGAIN && errno != EINTR)))
+		disconnect();
+	else if (n > 0)
+		ebb_count(EBB_STAT_HINTS, 1);
 }

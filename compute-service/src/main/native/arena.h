@@ -43,12 +43,19 @@
  *   bits 0-1   UNTOUCHED, FILLING, PRESENT, ABSENT (evicted)
  *   bit  2     dirty: differs from the last captured snapshot
  *   bit  3     capturing: read by a capture whose manifest is not committed yet
- *   bits 4-7   writers that are inside their pwrite
+ *   bits 4-6   writers that are inside their pwrite
+ *   bit  7     accessed: read or written since the agent looked last; set by the shim, cleared by the agent
  *   bits 8-31  version: rises at the start of each write and at eviction
  *
  * The block is "odd" (rule 14) while writers > 0. A count instead of an odd/even counter, so that a second writer of
  * the block cannot make it look settled while the first still writes. PostgreSQL itself writes a shared buffer under
  * BM_IO_IN_PROGRESS, one writer at a time; the count also covers what passes beside shared buffers.
+ *
+ * Eviction is the agent's: PRESENT, neither dirty nor capturing and without writers, becomes FILLING in a new version;
+ * then its space on the disk is given back; then it is ABSENT. To everybody else it is like a fill that fails: writers,
+ * truncations and unlinks wait, a reader whose block it was meanwhile sees another version and reads again. Nothing
+ * else makes a present block absent. Before the first one EBB_FLAG_EVICTS is set: from then on a file that has been
+ * unlinked may have holes, whatever its incarnation. Files with EBB_PINNED, which are read past the shim, are left out.
  *
  * A whole-block write to an absent block is a fill by the writer: FILLING with writers = 1, then PRESENT, or ABSENT
  * again if the write failed. A fill by the agent is FILLING with writers = 0. Nobody else changes a FILLING word.
@@ -65,7 +72,7 @@
 #include <stdint.h>
 
 #define EBB_ARENA_MAGIC UINT64_C(0x414E455241424245) /* "EBBARENA" */
-#define EBB_ARENA_VERSION 3u
+#define EBB_ARENA_VERSION 4u
 #define EBB_BLOCK_SIZE 8192u
 #define EBB_WORDS_PER_ENTRY 131072u
 #define EBB_CHUNK_BLOCKS 1024u
@@ -85,6 +92,8 @@ enum ebb_stat
 	EBB_STAT_ERRORS,           /* operations failed closed with EIO */
 	EBB_STAT_DURABLE_WAITS,    /* cancelled commit waits that were held */
 	EBB_STAT_ADOPTED,          /* files found on disk that nobody had recorded */
+	EBB_STAT_HINTS,            /* hints sent to the agent */
+	EBB_STAT_DAMAGED,          /* reads answered with an impossible page, or EIO, because stored bytes are damaged */
 	EBB_STAT_COUNT
 };
 
@@ -108,10 +117,11 @@ struct ebb_header
 	uint32_t flags;                 /* 84, atomic: EBB_FLAG_* */
 	uint64_t appended;              /* 88, atomic: blocks by which files were extended */
 	uint64_t stats[EBB_STAT_COUNT]; /* 96, atomic */
-	uint64_t table_backed[16];      /* 168, atomic: bit n set = page n of the new table is allocated */
+	uint64_t table_backed[16];      /* 184, atomic: bit n set = page n of the new table is allocated */
 };
 
 #define EBB_FLAG_CLOSED 1u /* the agent has given this compute up: every miss fails at once */
+#define EBB_FLAG_EVICTS 2u /* some block may have been evicted since the start */
 
 enum ebb_kind
 {
@@ -145,6 +155,7 @@ enum ebb_phase
 
 #define EBB_PHASE_MASK 0xffu
 #define EBB_SIZE_CHANGED 0x100u
+#define EBB_PINNED 0x200u /* no block of it may be evicted */
 
 #define EBB_SLOT_EMPTY 0u
 #define EBB_SLOT_USED 1u /* published after its key */
@@ -172,11 +183,12 @@ struct ebb_entry
 #define EBB_DIRTY 4u
 #define EBB_CAPTURING 8u
 #define EBB_WRITER 0x10u
-#define EBB_WRITERS_MASK 0xf0u
+#define EBB_WRITERS_MASK 0x70u
+#define EBB_ACCESSED 0x80u
 #define EBB_VERSION 0x100u
 
 _Static_assert(offsetof(struct ebb_header, stats) == 96, "header layout");
-_Static_assert(offsetof(struct ebb_header, table_backed) == 168, "header layout");
+_Static_assert(offsetof(struct ebb_header, table_backed) == 184, "header layout");
 _Static_assert(EBB_PAGE_BYTES == EBB_CHUNK_BLOCKS * sizeof(uint32_t), "a chunk's words are a page");
 _Static_assert(sizeof(struct ebb_header) <= EBB_HEADER_BYTES, "header size");
 _Static_assert(sizeof(struct ebb_entry) == 64, "entry layout");

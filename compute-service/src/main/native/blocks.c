@@ -35,9 +35,9 @@ backed_end(const struct ebb_entry *entry, uint32_t end)
 }
 
 bool
-ebb_blocks_ready(const struct ebb_entry *entry, uint32_t first, uint32_t count, uint64_t *version_sum)
+ebb_blocks_ready(struct ebb_entry *entry, uint32_t first, uint32_t count, uint64_t *version_sum)
 {
-	const uint32_t *words = ebb_words_of(entry);
+	uint32_t *words = ebb_words_of(entry);
 	uint32_t lazy_blocks = ebb_load(&entry->lazy_blocks);
 	uint64_t sum = 0;
 	uint32_t end = backed_end(entry, first + count);
@@ -46,6 +46,9 @@ ebb_blocks_ready(const struct ebb_entry *entry, uint32_t first, uint32_t count, 
 		uint32_t word = ebb_load(&words[block]);
 		if (!is_ready(word, block, lazy_blocks))
 			return false;
+		/* Once for each lap of the agent's: what is read again and again is only looked at. */
+		if ((word & EBB_ACCESSED) == 0)
+			ebb_or(&words[block], EBB_ACCESSED);
 		sum += word / EBB_VERSION;
 	}
 	*version_sum = sum;
@@ -54,7 +57,8 @@ ebb_blocks_ready(const struct ebb_entry *entry, uint32_t first, uint32_t count, 
 
 /* Returns when all blocks of the range have been present at some moment since the call. */
 int
-ebb_hydrate(struct ebb_entry *entry, uint32_t incarnation, uint32_t first, uint32_t count)
+ebb_hydrate_or_damaged(struct ebb_entry *entry, uint32_t incarnation, uint32_t first, uint32_t count,
+                       uint32_t *damaged)
 {
 	const uint32_t *words = ebb_words_of(entry);
 	struct ebb_wait wait;
@@ -79,13 +83,50 @@ ebb_hydrate(struct ebb_entry *entry, uint32_t incarnation, uint32_t first, uint3
 		}
 		if (low == UINT32_MAX)
 			return 0;
-		int status = ebb_agent_call(EBB_OP_HYDRATE, ebb_index_of(entry), incarnation, low, high - low + 1, deadline);
+		uint32_t detail = 0;
+		int status =
+			ebb_agent_call(EBB_OP_HYDRATE, ebb_index_of(entry), incarnation, low, high - low + 1, deadline, &detail);
+		if (status == EBB_STATUS_DAMAGED && detail >= low && detail <= high)
+		{
+			ebb_count(EBB_STAT_DAMAGED, 1);
+			*damaged = detail;
+			return EBB_DAMAGED;
+		}
 		if (status != EBB_STATUS_OK && status != EBB_STATUS_STALE)
 			return fail();
 		/* Rarely more than one round: another writer or a truncation was at one of these blocks. */
 		if (wait.rounds++ > 0 && (ebb_now_nanos() > deadline || !ebb_wait_pause(&wait)))
 			return fail();
 	}
+}
+
+int
+ebb_hydrate(struct ebb_entry *entry, uint32_t incarnation, uint32_t first, uint32_t count)
+{
+	uint32_t damaged;
+	return ebb_hydrate_or_damaged(entry, incarnation, first, count, &damaged) == 0 ? 0 : fail();
+}
+
+bool
+ebb_hint(struct ebb_entry *entry, uint32_t incarnation, uint32_t first, uint32_t count)
+{
+	const uint32_t *words = ebb_words_of(entry);
+	uint32_t lazy_blocks = ebb_load(&entry->lazy_blocks);
+	uint32_t low = UINT32_MAX;
+	uint32_t high = 0;
+	uint32_t end = backed_end(entry, first + count);
+	for (uint32_t block = first; block < end; block++)
+	{
+		if (!is_absent(ebb_load(&words[block]), block, lazy_blocks))
+			continue;
+		if (low == UINT32_MAX)
+			low = block;
+		high = block;
+	}
+	if (low == UINT32_MAX)
+		return false;
+	ebb_agent_hint(ebb_index_of(entry), incarnation, low, high - low + 1);
+	return true;
 }
 
 static void
@@ -195,7 +236,8 @@ ebb_write_begin(struct ebb_entry *entry, uint32_t incarnation, uint64_t offset, 
 			bool busy = (word & EBB_STATE_MASK) == EBB_FILLING || (word & EBB_WRITERS_MASK) == EBB_WRITERS_MASK;
 			if (!busy && (!absent || whole))
 			{
-				uint32_t next = (word & ~EBB_STATE_MASK) | (absent ? EBB_FILLING : EBB_PRESENT) | EBB_DIRTY;
+				uint32_t next = (word & ~EBB_STATE_MASK) | (absent ? EBB_FILLING : EBB_PRESENT) | EBB_DIRTY |
+					EBB_ACCESSED;
 				if (!ebb_cas(&words[block], word, next + EBB_WRITER + EBB_VERSION))
 					continue;
 				note_dirty(entry, block);

@@ -7,8 +7,10 @@
  * (io_method=io_uring must not be set), O_DIRECT (debug_io_direct must be off), fcntl(F_DUPFD).
  *
  * Environment: EBB_ARENA (absent: the library does nothing), EBB_AGENT_SOCKET, EBB_DATADIR, EBB_AGENT_TIMEOUT_MS,
- * EBB_DURABLE_TIMEOUT_MS. For tests: EBB_TEST_WRITE_DELAY_US, a pause before each write of a tracked file (widens the
- * gap between WAL and write of rule 36), and EBB_TEST_TEAR_US, a pause after the first half page of each write.
+ * EBB_DURABLE_TIMEOUT_MS. For tests: EBB_TEST_WRITE_DELAY_US, a pause before each write of a tracked file, and
+ * EBB_TEST_TEAR_US, a pause after the first half page of each write. EBB_TEST_STALL names a file: as long as it exists,
+ * a write that makes a relation longer by a page with an LSN waits, after it has added a byte to it (rule 36: the WAL
+ * of that page is written). EBB_TEST_FORGET names a file with a relfilenumber: writes of its blocks leave no mark in the block map.
  */
 #define _GNU_SOURCE
 #include "shim.h"
@@ -78,6 +80,8 @@ fail(void)
 
 static long test_write_delay_us;
 static long test_tear_us;
+static const char *test_stall;
+static const char *test_forget;
 
 static long
 env_number(const char *name, long fallback)
@@ -85,6 +89,14 @@ env_number(const char *name, long fallback)
 	const char *value = getenv(name);
 	long number = value == NULL ? 0 : strtol(value, NULL, 10);
 	return number > 0 ? number : fallback;
+}
+
+/* PostgreSQL writes its process title over the environment. */
+static const char *
+env_copy(const char *name)
+{
+	const char *value = getenv(name);
+	return value == NULL ? NULL : strdup(value);
 }
 
 static int64_t
@@ -133,6 +145,8 @@ start(void)
 	ebb_durable_timeout_nanos = env_millis("EBB_DURABLE_TIMEOUT_MS", ebb_durable_timeout_nanos);
 	test_write_delay_us = env_number("EBB_TEST_WRITE_DELAY_US", 0);
 	test_tear_us = env_number("EBB_TEST_TEAR_US", 0);
+	test_stall = env_copy("EBB_TEST_STALL");
+	test_forget = env_copy("EBB_TEST_FORGET");
 	look_for_single_user();
 	if (socket_path == NULL || ebb_agent_path[0] == '\0')
 		snprintf(error, sizeof error, "EBB_AGENT_SOCKET is not set or longer than %zu bytes",
@@ -297,6 +311,7 @@ do_fopen(const char *name, const char *path, const char *mode)
 			fail();
 			return NULL;
 		}
+		ebb_or(&entry->state, EBB_PINNED);
 		if (ebb_hydrate_all(entry, incarnation) != 0)
 			return NULL;
 	}
@@ -360,16 +375,83 @@ raw_write(const struct io *io)
 
 #define SETTLE_ROUNDS 64
 
-/* Of a file that has been unlinked. That of a snapshot may have holes that were never filled: never zeroes for those. */
+/* Of a file that has been unlinked. It may have holes, never filled or evicted: never zeroes for those. */
 static ssize_t
 stale_read(ssize_t n, uint32_t incarnation)
 {
-	return n > 0 && incarnation < ebb_header->first_new_incarnation ? fail() : n;
+	bool may_have_holes = incarnation < ebb_header->first_new_incarnation ||
+		(ebb_load(&ebb_header->flags) & EBB_FLAG_EVICTS) != 0;
+	return n > 0 && may_have_holes ? fail() : n;
 }
 
-static ssize_t
-tracked_read(uint64_t mapping, const struct io *io)
+/* Sets the first bytes of where a read would put them. */
+static void
+fill_buffer(const struct io *io, uint64_t length, int value)
 {
+	if (io->iov == NULL)
+		memset(io->buffer, value, length);
+	for (int i = 0; io->iov != NULL && i < io->count && length > 0; i++)
+	{
+		uint64_t part = io->iov[i].iov_len < length ? io->iov[i].iov_len : length;
+		memset(io->iov[i].iov_base, value, part);
+		length -= part;
+	}
+}
+
+#define SHORT_IOV 256
+
+/* The same read, of less; its vector is copied to `parts`. False where that has no room. */
+static bool
+shorten(struct io *io, uint64_t length, struct iovec *parts)
+{
+	io->length = length;
+	if (io->iov == NULL)
+		return true;
+	int n = 0;
+	for (; length > 0 && n < io->count && n < SHORT_IOV; n++)
+	{
+		parts[n] = io->iov[n];
+		if (parts[n].iov_len > length)
+			parts[n].iov_len = length;
+		length -= parts[n].iov_len;
+	}
+	io->iov = parts;
+	io->count = n;
+	return length == 0;
+}
+
+static ssize_t tracked_read(uint64_t mapping, const struct io *io, bool positioned);
+
+/*
+ * A block of the range is damaged where it is stored. What lies before it is read as usual, a short read, behind which
+ * PostgreSQL asks for the rest (md.c, bufmgr.c). The block itself, of a relation's main fork, is an impossible page,
+ * which PostgreSQL refuses by name (bufpage.c, PageIsVerified: XX001) without doubting its disk; nothing of it reaches
+ * the local file. Other forks, and the commit log, PostgreSQL would replace by zeroes then: those cannot be read (EIO).
+ */
+static ssize_t
+damaged_read(uint64_t mapping, const struct io *io, uint32_t damaged, bool positioned)
+{
+	const struct ebb_entry *entry = entry_of(mapping);
+	struct io before = *io;
+	struct iovec parts[SHORT_IOV];
+	uint64_t start = (uint64_t) damaged * EBB_BLOCK_SIZE;
+	if (start > (uint64_t) io->offset)
+		return shorten(&before, start - (uint64_t) io->offset, parts) ? tracked_read(mapping, &before, positioned)
+		                                                              : fail();
+	if (!positioned || entry->key.kind != EBB_RELATION || entry->key.fork != 0 || is_stale(mapping, entry))
+		return fail();
+	uint64_t length = start + EBB_BLOCK_SIZE - (uint64_t) io->offset;
+	if (length > io->length)
+		length = io->length;
+	fill_buffer(io, length, 0xff);
+	return (ssize_t) length;
+}
+
+/* positioned: a pread or preadv, as those of a page are; otherwise a read of a file from its start to its end. */
+static ssize_t
+tracked_read(uint64_t mapping, const struct io *io, bool positioned)
+{
+	struct ebb_wait wait;
 	struct ebb_entry *entry = entry_of(mapping);
 	uint32_t incarnation = (uint32_t) mapping;
 	if (io->length == 0 || io->offset < 0)
@@ -391,21 +473,25 @@ tracked_read(uint64_t mapping, const struct io *io)
 		{
 			if (is_stale(mapping, entry))
 				return stale_read(raw_read(io), incarnation);
-			if (ebb_hydrate(entry, incarnation, (uint32_t) first, count) != 0)
+			uint32_t damaged;
+			int rc = ebb_hydrate_or_damaged(entry, incarnation, (uint32_t) first, count, &damaged);
+			if (rc == EBB_DAMAGED)
+				return damaged_read(mapping, io, damaged, positioned);
+			if (rc != 0)
 				return -1;
 		}
 		ssize_t n = raw_read(io);
 		/* Then the words that were looked at may be another file's. */
 		if (is_stale(mapping, entry))
 			return stale_read(n, incarnation);
-		/*
-		 * Still present, in the same version: what was read is the block's content. A block that is only being
-		 * written to over and over may be torn, as PostgreSQL allows for without the shim; one that was evicted may
-		 * not be taken.
-		 */
-		if (ebb_blocks_ready(entry, (uint32_t) first, count, &after) && (before == after || round >= SETTLE_ROUNDS))
+		/* Still present, in the same version: what was read is the block's content, and no hole that it left. */
+		if (ebb_blocks_ready(entry, (uint32_t) first, count, &after) && before == after)
 			return n;
 		ebb_count(EBB_STAT_READ_RETRIES, 1);
+		if (round == SETTLE_ROUNDS)
+			ebb_wait_start(&wait);
+		else if (round > SETTLE_ROUNDS && !ebb_wait_pause(&wait))
+			return fail();
 	}
 }
 
@@ -416,7 +502,7 @@ do_pread(int fd, void *buffer, size_t length, off_t offset)
 	if (mapping == 0)
 		return syscall(SYS_pread64, fd, buffer, length, offset);
 	struct io io = {.fd = fd, .buffer = buffer, .length = length, .offset = offset};
-	return tracked_read(mapping, &io);
+	return tracked_read(mapping, &io, true);
 }
 
 static ssize_t
@@ -427,7 +513,7 @@ do_preadv(int fd, const struct iovec *iov, int count, off_t offset, int flags)
 	if (mapping == 0)
 		return raw_read(&io);
 	io.length = iov_bytes(iov, count);
-	return tracked_read(mapping, &io);
+	return tracked_read(mapping, &io, true);
 }
 
 EXPORT ssize_t
@@ -461,7 +547,7 @@ tracked_read_here(uint64_t mapping, struct io *io)
 	io->offset = (off_t) syscall(SYS_lseek, io->fd, (off_t) 0, SEEK_CUR);
 	if (io->offset < 0)
 		return -1;
-	ssize_t n = tracked_read(mapping, io);
+	ssize_t n = tracked_read(mapping, io, false);
 	if (n > 0)
 		syscall(SYS_lseek, io->fd, (off_t) n, SEEK_CUR);
 	return n;
@@ -541,6 +627,43 @@ __pread64_chk(int fd, void *buffer, size_t length, off64_t offset, size_t buffer
 	return do_pread(fd, buffer, length, offset);
 }
 
+/*
+ * PostgreSQL says what it is going to read: bitmap scans, vacuum, recovery (PrefetchSharedBuffer, read_stream.c). Blocks
+ * that are absent are asked for; of those that are there the kernel is told, too.
+ */
+static int
+do_fadvise(int fd, off_t offset, off_t length, int advice)
+{
+	uint64_t mapping = tracked(fd);
+	if (mapping != 0 && advice == POSIX_FADV_WILLNEED && offset >= 0 && length > 0)
+	{
+		struct ebb_entry *entry = entry_of(mapping);
+		uint64_t first = (uint64_t) offset / EBB_BLOCK_SIZE;
+		uint64_t end = ((uint64_t) offset + (uint64_t) length + EBB_BLOCK_SIZE - 1) / EBB_BLOCK_SIZE;
+		uint64_t size = ebb_load(&entry->size_blocks);
+		if (end > size)
+			end = size;
+		if (end > first + EBB_CHUNK_BLOCKS)
+			end = first + EBB_CHUNK_BLOCKS;
+		if (first < end && !is_stale(mapping, entry) &&
+		    ebb_hint(entry, (uint32_t) mapping, (uint32_t) first, (uint32_t) (end - first)))
+			return 0;
+	}
+	return syscall(SYS_fadvise64, fd, offset, length, advice) == 0 ? 0 : errno;
+}
+
+EXPORT int
+posix_fadvise(int fd, off_t offset, off_t length, int advice)
+{
+	return do_fadvise(fd, offset, length, advice);
+}
+
+EXPORT int
+posix_fadvise64(int fd, off64_t offset, off64_t length, int advice)
+{
+	return do_fadvise(fd, offset, length, advice);
+}
+
 /* ---------------------------------------------------------------- writing */
 
 static void
@@ -548,6 +671,35 @@ test_pause(long micros)
 {
 	struct timespec pause = {micros / 1000000, (micros % 1000000) * 1000};
 	nanosleep(&pause, NULL);
+}
+
+static void
+test_stall_extension(const struct ebb_entry *entry, const struct io *io)
+{
+	uint64_t lsn;
+	memcpy(&lsn, io->iov == NULL ? io->buffer : io->iov[0].iov_base, sizeof lsn);
+	if (entry->key.kind != EBB_RELATION || lsn == 0 ||
+	    ((uint64_t) io->offset + io->length) / EBB_BLOCK_SIZE <= ebb_load(&entry->size_blocks))
+		return;
+	int fd = (int) syscall(SYS_openat, AT_FDCWD, test_stall, O_WRONLY | O_APPEND | O_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	syscall(SYS_write, fd, "x", 1);
+	syscall(SYS_close, fd);
+	while (syscall(SYS_faccessat, AT_FDCWD, test_stall, F_OK) == 0)
+		test_pause(1000);
+}
+
+static bool
+test_forgets(const struct ebb_entry *entry)
+{
+	char text[16] = {0};
+	int fd = (int) syscall(SYS_openat, AT_FDCWD, test_forget, O_RDONLY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	ssize_t n = syscall(SYS_read, fd, text, sizeof text - 1);
+	syscall(SYS_close, fd);
+	return n > 0 && entry->key.kind == EBB_RELATION && strtoul(text, NULL, 10) == entry->key.relation;
 }
 
 static bool
@@ -566,6 +718,10 @@ tracked_write(uint64_t mapping, const struct io *io)
 		return fail();
 	if (test_write_delay_us > 0)
 		test_pause(test_write_delay_us);
+	if (test_stall != NULL)
+		test_stall_extension(entry, io);
+	if (test_forget != NULL && test_forgets(entry))
+		return raw_write(io);
 	if (ebb_write_begin(entry, (uint32_t) mapping, (uint64_t) io->offset, io->length) != 0)
 		return -1;
 	if (test_tear_us > 0 && io->iov == NULL && io->length > EBB_BLOCK_SIZE / 2)
@@ -738,7 +894,7 @@ hold_until_durable(void)
 {
 	int64_t deadline = ebb_now_nanos() + ebb_durable_timeout_nanos;
 	ebb_count(EBB_STAT_DURABLE_WAITS, 1);
-	if (ebb_agent_call(EBB_OP_WAIT_DURABLE, 0, 0, 0, 0, deadline) == EBB_STATUS_OK)
+	if (ebb_agent_call(EBB_OP_WAIT_DURABLE, 0, 0, 0, 0, deadline, NULL) == EBB_STATUS_OK)
 		return;
 	static const char message[] = "ebb page shim: a commit whose wait was given up is not durable; ending the server\n";
 	syscall(SYS_write, 2, message, sizeof message - 1);

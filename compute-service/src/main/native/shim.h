@@ -40,8 +40,15 @@ void ebb_wait_start(struct ebb_wait *wait);
 bool ebb_wait_pause(struct ebb_wait *wait);
 
 /* blocks.c: every one returns 0, or -1 with errno = EIO after the bound or a refusal. */
-bool ebb_blocks_ready(const struct ebb_entry *entry, uint32_t first, uint32_t count, uint64_t *version_sum);
+/* Whether all are present; then they count as accessed. */
+bool ebb_blocks_ready(struct ebb_entry *entry, uint32_t first, uint32_t count, uint64_t *version_sum);
 int ebb_hydrate(struct ebb_entry *entry, uint32_t incarnation, uint32_t first, uint32_t count);
+/* As ebb_hydrate, but EBB_DAMAGED where a block's stored bytes are not what was written: *damaged is the first such. */
+#define EBB_DAMAGED 1
+int ebb_hydrate_or_damaged(struct ebb_entry *entry, uint32_t incarnation, uint32_t first, uint32_t count,
+                           uint32_t *damaged);
+/* Asks for blocks that are going to be read soon; waits for nothing. False where all of them are there already. */
+bool ebb_hint(struct ebb_entry *entry, uint32_t incarnation, uint32_t first, uint32_t count);
 int ebb_write_begin(struct ebb_entry *entry, uint32_t incarnation, uint64_t offset, uint64_t length);
 void ebb_write_end(struct ebb_entry *entry, uint64_t offset, uint64_t length, uint64_t written);
 int ebb_mark_dirty(struct ebb_entry *entry, uint32_t first, uint32_t end);
@@ -74,19 +81,23 @@ void ebb_format_name(const struct ebb_key *key, char *buffer, size_t size);
 enum ebb_op
 {
 	EBB_OP_HYDRATE = 1,
-	EBB_OP_WAIT_DURABLE = 2
+	EBB_OP_WAIT_DURABLE = 2,
+	EBB_OP_HINT = 3 /* not answered */
 };
 enum ebb_status
 {
 	EBB_STATUS_OK = 0,
 	EBB_STATUS_FAILED = 1,
-	EBB_STATUS_STALE = 2 /* the file changed meanwhile: look again */
+	EBB_STATUS_STALE = 2, /* the file changed meanwhile: look again */
+	EBB_STATUS_DAMAGED = 3 /* the stored bytes of a block are not what was written: detail is the first such */
 };
 extern char ebb_agent_path[108];
 extern int64_t ebb_durable_timeout_nanos;
 /* The agent's status, or -1 when it cannot be reached or does not answer before the deadline. */
 int ebb_agent_call(enum ebb_op op, uint32_t entry, uint32_t incarnation, uint32_t first, uint32_t count,
-                   int64_t deadline_nanos);
+                   int64_t deadline_nanos, uint32_t *detail);
+/* Sends and forgets: nothing is waited for, and a hint that cannot be sent at once is dropped. */
+void ebb_agent_hint(uint32_t entry, uint32_t incarnation, uint32_t first, uint32_t count);
 
 /* page_shim.c: descriptor -> entry. */
 bool ebb_fd_set(int fd, const struct ebb_entry *entry, uint32_t incarnation);

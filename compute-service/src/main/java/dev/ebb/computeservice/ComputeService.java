@@ -2,17 +2,19 @@ package dev.ebb.computeservice;
 
 import dev.ebb.computeservice.blockmap.ArenaDirectory;
 import dev.ebb.computeservice.blockmap.NativeFiles;
+import dev.ebb.computeservice.capture.CaptureMeters;
 import dev.ebb.computeservice.lifecycle.AdminPasswords;
 import dev.ebb.computeservice.lifecycle.Host;
 import dev.ebb.computeservice.lifecycle.PostgresInstances;
 import dev.ebb.computeservice.lifecycle.PrimaryContext;
 import dev.ebb.computeservice.lifecycle.PrimaryStarter;
+import dev.ebb.computeservice.localcache.LocalCache;
 import dev.ebb.computeservice.pages.PageClient;
 import dev.ebb.computeservice.placement.Placement;
 import dev.ebb.computeservice.postgres.OsUser;
 import dev.ebb.computeservice.postgres.PostgresBinaries;
 import dev.ebb.computeservice.postgres.SupervisedLauncher;
-import dev.ebb.computeservice.provision.DatabaseProvisioner;
+import dev.ebb.computeservice.provision.Provision;
 import dev.ebb.computeservice.provision.TemplateProvisioner;
 import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.BlockingBus;
@@ -20,6 +22,7 @@ import dev.ebb.shared.bus.Bus;
 import dev.ebb.shared.bus.ComputeMessage;
 import dev.ebb.shared.catalog.BranchHeads;
 import dev.ebb.shared.catalog.Catalog;
+import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.fleet.FleetView;
 import dev.ebb.shared.model.HostId;
 import dev.ebb.shared.store.ObjectStore;
@@ -27,6 +30,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.time.Clock;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -54,6 +58,7 @@ public final class ComputeService extends VerticleBase {
   private @Nullable Host host;
   private @Nullable Bus bus;
   private volatile @Nullable ArenaDirectory arenas;
+  private volatile @Nullable LocalCache cache;
   private long timer = -1;
 
   /**
@@ -92,6 +97,7 @@ public final class ComputeService extends VerticleBase {
     try {
       startParts();
     } catch (RuntimeException e) {
+      closeCache();
       closeArenas();
       throw e;
     }
@@ -116,7 +122,10 @@ public final class ComputeService extends VerticleBase {
     var plain = new SupervisedLauncher(natives.supervisor(), null, LEASE_SECONDS, 0);
     var shimmed =
         new SupervisedLauncher(natives.supervisor(), natives.pageShim(), LEASE_SECONDS, 0);
-    var instances = new PostgresInstances(config, newArenas.path(), pages, binaries, user, shimmed);
+    LocalCache newCache = openCache();
+    cache = newCache;
+    var instances =
+        new PostgresInstances(config, newArenas.path(), newCache, pages, binaries, user, shimmed);
     var context =
         new PrimaryContext(
             vertx,
@@ -126,7 +135,8 @@ public final class ComputeService extends VerticleBase {
             heads,
             pages,
             new AdminPasswords(config.clusterSecret()),
-            instances);
+            instances,
+            new CaptureMeters(meters));
     var fleet = new FleetView(Clock.systemUTC());
     var newHost =
         new Host(
@@ -135,6 +145,7 @@ public final class ComputeService extends VerticleBase {
             heads,
             pages,
             new PrimaryStarter(context),
+            catalog,
             this::announce);
     host = newHost;
     var placement = new Placement(fleet);
@@ -142,9 +153,9 @@ public final class ComputeService extends VerticleBase {
         new TemplateProvisioner(
             vertx, store, pages, binaries, user, plain, instances, config.computesDir());
     template.ensure();
-    var provisioner =
-        new DatabaseProvisioner(
-            blocking, catalog, heads, newHost, placement, template::ensure, Clock.systemUTC());
+    var provision =
+        Provision.of(
+            blocking, store, pages, newHost, placement, template::ensure, Clock.systemUTC());
     newBus.subscribe(
         Addresses.HOSTS,
         message -> {
@@ -153,8 +164,9 @@ public final class ComputeService extends VerticleBase {
           }
         });
     fleet.accept(announcement(newHost));
-    new Router(newHost, placement, provisioner, newBus, tasks).listen();
+    new Router(newHost, placement, provision, newBus, tasks).listen();
     HostMeters.bind(meters, newHost);
+    HostMeters.bind(meters, newCache);
     timer = vertx.setPeriodic(ANNOUNCE_EVERY_MS, id -> tasks.execute(this::announce));
     announce();
   }
@@ -181,12 +193,32 @@ public final class ComputeService extends VerticleBase {
               if (closing != null) {
                 closing.close();
               }
+              closeCache();
               closeArenas();
             })
         .eventually(() -> {
           vertx.cancelTimer(timer);
           return Future.succeededFuture();
         });
+  }
+
+  private LocalCache openCache() {
+    try {
+      long limit = config.localCacheBytes();
+      if (limit == 0) {
+        limit = Files.getFileStore(config.computesDir()).getUsableSpace() / 4 * 3;
+      }
+      return LocalCache.open(limit, config.capacity(), config.computesDir());
+    } catch (IOException e) {
+      throw new EbbException.Unavailable("the local cache cannot be used: " + e, e);
+    }
+  }
+
+  private void closeCache() {
+    LocalCache closing = cache;
+    if (closing != null) {
+      closing.close();
+    }
   }
 
   private void closeArenas() {

@@ -21,6 +21,8 @@ import java.util.List;
  *     this: it bounds the time that recovery takes
  * @param captureIntervalMs and at the latest after this time, where there is WAL at all
  * @param preparedStarts of how many suspended branches the next start is laid out in advance
+ * @param localCacheBytes of blocks of all computes on the local disk; 0: three quarters of what is
+ *     free there at the start. What is in no snapshot yet goes over it where need be
  * @param startTimeoutMs the longest that a start may take, recovery included
  * @param stopTimeoutMs the longest that a clean stop may take before it is treated as a crash
  */
@@ -35,8 +37,10 @@ public record ComputeServiceConfig(
     long captureWalBytes,
     long captureIntervalMs,
     int preparedStarts,
+    long localCacheBytes,
     long startTimeoutMs,
     long stopTimeoutMs) {
+  private static final long MIN_LOCAL_CACHE_BYTES = 32L << 20;
 
   public ComputeServiceConfig {
     var violations = new ArrayList<String>();
@@ -66,6 +70,9 @@ public record ComputeServiceConfig(
     if (preparedStarts < 0) {
       violations.add("preparedStarts is negative");
     }
+    if (localCacheBytes != 0 && localCacheBytes < MIN_LOCAL_CACHE_BYTES) {
+      violations.add("localCacheBytes is below 32 MiB");
+    }
     if (startTimeoutMs < 1_000 || stopTimeoutMs < 1_000) {
       violations.add("startTimeoutMs and stopTimeoutMs are at least 1 s");
     }
@@ -93,6 +100,7 @@ public record ComputeServiceConfig(
         32L << 20,
         60_000,
         64,
+        0,
         60_000,
         30_000);
   }

@@ -1,7 +1,9 @@
 package dev.ebb.computeservice;
 
 import dev.ebb.computeservice.lifecycle.Host;
+import dev.ebb.computeservice.localcache.LocalCache;
 import dev.ebb.shared.model.ComputeStatus;
+import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.binder.BaseUnits;
@@ -44,6 +46,21 @@ final class HostMeters {
         "Relation data put in place before the start of the computes that run now",
         BaseUnits.BYTES,
         ComputeStatus::bootBytes);
+  }
+
+  static void bind(MeterRegistry meters, LocalCache cache) {
+    Gauge.builder("ebb.compute.cache", cache, LocalCache::usedBytes)
+        .description("Pages of this host's computes on its local disk")
+        .baseUnit(BaseUnits.BYTES)
+        .register(meters);
+    Gauge.builder("ebb.compute.cache.limit", cache, LocalCache::limitBytes)
+        .description("What pages of this host's computes may take of its local disk")
+        .baseUnit(BaseUnits.BYTES)
+        .register(meters);
+    FunctionCounter.builder("ebb.compute.cache.evicted", cache, LocalCache::evictedBytes)
+        .description("Pages that were given back to the local disk, to stay below the limit")
+        .baseUnit(BaseUnits.BYTES)
+        .register(meters);
   }
 
   private static void sum(

@@ -2,7 +2,8 @@ package dev.ebb.computeservice;
 
 import dev.ebb.computeservice.lifecycle.Host;
 import dev.ebb.computeservice.placement.Placement;
-import dev.ebb.computeservice.provision.DatabaseProvisioner;
+import dev.ebb.computeservice.provision.BranchProvisioner;
+import dev.ebb.computeservice.provision.Provision;
 import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.Bus;
 import dev.ebb.shared.bus.BusMessage;
@@ -10,6 +11,7 @@ import dev.ebb.shared.bus.ComputeMessage;
 import dev.ebb.shared.bus.Ok;
 import dev.ebb.shared.bus.Request;
 import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.HostId;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -27,14 +29,14 @@ final class Router {
 
   private final Host host;
   private final Placement placement;
-  private final DatabaseProvisioner provisioner;
+  private final Provision provision;
   private final Bus bus;
   private final Executor tasks;
 
-  Router(Host host, Placement placement, DatabaseProvisioner provisioner, Bus bus, Executor tasks) {
+  Router(Host host, Placement placement, Provision provision, Bus bus, Executor tasks) {
     this.host = host;
     this.placement = placement;
-    this.provisioner = provisioner;
+    this.provision = provision;
     this.bus = bus;
     this.tasks = tasks;
   }
@@ -47,20 +49,27 @@ final class Router {
 
   private Future<? extends BusMessage> route(BusMessage message) {
     return switch (message) {
-      case ComputeMessage.WakeBranch wake ->
-          to(
-              placement
-                  .hostFor(wake.branch())
-                  .orElseThrow(() ->
-                      new EbbException.Exhausted(
-                          "no host has room for another compute: suspend one, add memory or"
-                              + " add a host")),
-              wake);
+      case ComputeMessage.WakeBranch wake -> to(hostFor(wake.branch()), wake);
+      case ComputeMessage.ConnectBranch connect -> to(hostFor(connect.branch()), connect);
+      case ComputeMessage.CaptureBranch capture ->
+          toOwner(placement.owner(capture.branch()), capture);
+      case ComputeMessage.RefreshName refresh ->
+          toOwner(placement.owner(refresh.branch()), refresh);
       case ComputeMessage.SuspendBranch suspend ->
           toOwner(placement.owner(suspend.branch()), suspend);
       case ComputeMessage.LookupRole lookup -> toOwner(placement.owner(lookup.branch()), lookup);
+      case ComputeMessage.DescribeDamage describe ->
+          toOwner(placement.owner(describe.branch()), describe);
       default -> here(message);
     };
+  }
+
+  private HostId hostFor(BranchId branch) {
+    return placement
+        .hostFor(branch)
+        .orElseThrow(() ->
+            new EbbException.Exhausted(
+                "no host has room for another compute: suspend one, add memory or add a host"));
   }
 
   private <R extends BusMessage, Q extends ComputeMessage & Request<R>>
@@ -78,26 +87,48 @@ final class Router {
   private Future<? extends BusMessage> here(BusMessage message) {
     return switch (message) {
       case ComputeMessage.WakeBranch wake -> task(() -> host.wake(wake.branch()));
+      case ComputeMessage.ConnectBranch connect ->
+          task(() -> host.wake(connect.branch(), connect.calledAs()));
+      case ComputeMessage.CaptureBranch capture -> done(() -> host.capture(capture.branch()));
+      case ComputeMessage.RefreshName refresh -> done(() -> host.refreshName(refresh.branch()));
       case ComputeMessage.SuspendBranch suspend ->
           task(() -> host.suspend(suspend.branch(), suspend.onlyIfIdleMs()));
       case ComputeMessage.LookupRole lookup ->
           task(() -> host.role(lookup.branch(), lookup.role()));
-      case ComputeMessage.DiscardBranch discard ->
-          task(() -> {
-            host.discard(discard.branch());
-            return new Ok();
-          });
-      case ComputeMessage.CreateDatabase create -> task(() -> provisioner.create(create));
+      case ComputeMessage.DescribeDamage describe ->
+          task(() -> new ComputeMessage.Damages(host.damages(describe.branch())));
+      case ComputeMessage.DiscardBranch discard -> done(() -> host.discard(discard.branch()));
+      case ComputeMessage.CreateDatabase create -> task(() -> provision.databases().create(create));
       case ComputeMessage.DropDatabase drop ->
-          task(() -> {
-            provisioner.drop(drop.name());
-            return new Ok();
-          });
+          done(() -> provision.databases().drop(drop.name(), false));
+      case ComputeMessage.DropProtectedDatabase drop ->
+          done(() -> provision.databases().drop(drop.name(), true));
+      default -> branches(message);
+    };
+  }
+
+  private Future<? extends BusMessage> branches(BusMessage message) {
+    BranchProvisioner branches = provision.branches();
+    return switch (message) {
+      case ComputeMessage.CreateBranch create -> task(() -> branches.create(create));
+      case ComputeMessage.DropBranch drop -> done(() -> branches.drop(drop));
+      case ComputeMessage.RenameBranch rename -> done(() -> branches.rename(rename));
+      case ComputeMessage.ResetBranch reset -> task(() -> branches.reset(reset));
+      case ComputeMessage.RestoreBranch restore -> task(() -> branches.restore(restore));
+      case ComputeMessage.ProtectBranch protect -> done(() -> branches.protect(protect));
+      case ComputeMessage.DescribeBranches describe -> task(() -> branches.describe(describe));
       default ->
           Future.failedFuture(
               new EbbException.Invalid(
                   message.getClass().getSimpleName() + " is not for a compute host"));
     };
+  }
+
+  private Future<Ok> done(Runnable work) {
+    return task(() -> {
+      work.run();
+      return new Ok();
+    });
   }
 
   private <T> Future<T> task(Supplier<T> work) {

@@ -4,6 +4,9 @@ import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.Bus;
 import dev.ebb.shared.bus.BusMessage;
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
+import dev.ebb.shared.bus.ComputeMessage.ConnectBranch;
+import dev.ebb.shared.bus.ComputeMessage.Damages;
+import dev.ebb.shared.bus.ComputeMessage.DescribeDamage;
 import dev.ebb.shared.bus.ComputeMessage.LookupRole;
 import dev.ebb.shared.bus.ComputeMessage.RoleFound;
 import dev.ebb.shared.bus.ComputeMessage.WakeBranch;
@@ -15,8 +18,11 @@ import dev.ebb.shared.model.HostId;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntFunction;
+import java.util.function.Supplier;
 
 /** Stands for the computes' hosts: every branch is one real PostgreSQL. */
 final class FakeComputes {
@@ -25,10 +31,15 @@ final class FakeComputes {
 
   private final RealPostgres postgres;
   final AtomicInteger wakes = new AtomicInteger();
+  final List<ConnectBranch> connects = new CopyOnWriteArrayList<>();
   final AtomicInteger lookups = new AtomicInteger();
 
   /** What the n-th wake (from 1) answers. */
   volatile IntFunction<Future<ComputeReady>> onWake;
+
+  /** What questions for damage are answered with. */
+  volatile Supplier<Future<Damages>> onDamage =
+      () -> Future.succeededFuture(new Damages(List.of()));
 
   /** Lookups answer "wake needed" until something woke the branch. */
   volatile boolean rolesNeedWake;
@@ -46,6 +57,10 @@ final class FakeComputes {
 
   private Future<? extends BusMessage> answer(BusMessage message) {
     return switch (message) {
+      case ConnectBranch connect -> {
+        connects.add(connect);
+        yield onWake.apply(wakes.incrementAndGet());
+      }
       case WakeBranch wake -> onWake.apply(wakes.incrementAndGet());
       case LookupRole lookup -> {
         lookups.incrementAndGet();
@@ -53,6 +68,7 @@ final class FakeComputes {
             ? Future.succeededFuture(new RoleFound(null, true))
             : role(lookup.role());
       }
+      case DescribeDamage damage -> onDamage.get();
       default -> throw new EbbException.Invalid("not faked: " + message);
     };
   }

@@ -12,6 +12,7 @@ import java.sql.SQLException;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.UnaryOperator;
 
 /** A gateway in front of one real PostgreSQL. */
@@ -20,6 +21,12 @@ final class GatewayFixture implements AutoCloseable {
   final Vertx vertx = Vertx.vertx();
   final SimpleMeterRegistry meters = new SimpleMeterRegistry();
   final FakeComputes computes = new FakeComputes(vertx, postgres);
+
+  /** What the catalog says. */
+  final Map<String, BranchId> branches =
+      new ConcurrentHashMap<>(
+          Map.of("shop@main", FakeComputes.SHOP, "shop@dev", FakeComputes.SHOP));
+
   final GatewayService service;
   final int port;
   private final String deployment;
@@ -29,8 +36,6 @@ final class GatewayFixture implements AutoCloseable {
   }
 
   GatewayFixture(Path directory, UnaryOperator<GatewayConfig> configure) {
-    Map<String, BranchId> branches =
-        Map.of("shop@main", FakeComputes.SHOP, "shop@dev", FakeComputes.SHOP);
     BranchDirectory catalog = address -> Optional.ofNullable(branches.get(address.toString()));
     service = new GatewayService(catalog, configure.apply(GatewayConfig.of(0, directory)), meters);
     deployment = Await.get(vertx.deployVerticle(service));

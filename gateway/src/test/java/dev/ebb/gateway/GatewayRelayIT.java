@@ -1,16 +1,21 @@
 package dev.ebb.gateway;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.Bus;
+import dev.ebb.shared.bus.ComputeMessage.Damage;
+import dev.ebb.shared.bus.ComputeMessage.Damages;
 import dev.ebb.shared.bus.ComputeMessage.HostAnnouncement;
 import dev.ebb.shared.model.ComputeStatus;
 import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import io.netty.buffer.PooledByteBufAllocator;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -21,6 +26,7 @@ import java.sql.Statement;
 import java.util.List;
 import java.util.Properties;
 import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -28,6 +34,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.postgresql.PGConnection;
+import org.postgresql.util.PSQLException;
+import org.postgresql.util.ServerErrorMessage;
 
 class GatewayRelayIT {
   private static final int COPY_BYTES = 100 << 20;
@@ -85,6 +93,46 @@ class GatewayRelayIT {
                 .functionCounter()
                 .count())
         .isGreaterThan(COPY_BYTES);
+  }
+
+  @Test
+  void errorOfADamagedPageNamesTheObjectThatHoldsIt() throws Exception {
+    gateway.computes.onDamage =
+        () ->
+            Future.succeededFuture(
+                new Damages(
+                    List.of(new Damage("base/5/16384", 7, 1, "pack branches/b/packs/s-0", 1))));
+    try (Connection connection = gateway.jdbc(new Properties());
+        Statement statement = connection.createStatement()) {
+      assertThat(detailOf(statement, "XX001", "invalid page in block 7 of relation base/5/16384"))
+          .isEqualTo("pack branches/b/packs/s-0");
+      assertThat(detailOf(statement, "XX001", "invalid page in block 8 of relation base/5/16384"))
+          .isNull();
+      assertThat(detailOf(statement, "22000", "invalid page in block 7 of relation base/5/16384"))
+          .isNull();
+
+      // Nobody answers: the error comes as it is, soon.
+      gateway.computes.onDamage = () -> Promise.<Damages>promise().future();
+      assertThat(detailOf(statement, "XX001", "invalid page in block 7 of relation base/5/16384"))
+          .isNull();
+      try (var result = statement.executeQuery("SELECT 1")) {
+        assertThat(result.next()).isTrue();
+      }
+    }
+  }
+
+  private static @Nullable String detailOf(Statement statement, String sqlState, String message) {
+    try {
+      statement.execute(
+          "DO $$ BEGIN RAISE EXCEPTION '%s' USING errcode = '%s'; END $$"
+              .formatted(message, sqlState));
+      throw new AssertionError("no error");
+    } catch (SQLException e) {
+      assertThat(e.getSQLState()).isEqualTo(sqlState);
+      ServerErrorMessage error = requireNonNull(((PSQLException) e).getServerErrorMessage());
+      assertThat(error.getMessage()).isEqualTo(message);
+      return error.getDetail();
+    }
   }
 
   @Test

@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
+import dev.ebb.shared.bus.ComputeMessage.ConnectBranch;
 import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchAddress;
+import dev.ebb.shared.model.BranchId;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import java.nio.file.Path;
@@ -87,6 +90,31 @@ class GatewayWakeIT {
                 ? Future.failedFuture(new EbbException.Conflict("a suspend is going on"))
                 : Future.succeededFuture(FakeComputes.ready(gateway.postgres.port()));
     assertThat(gateway.psql("SELECT 1")).isEqualTo(new Psql(0, "1"));
+  }
+
+  @Test
+  void nameThatMeansAnotherBranchByNowIsFollowedThere() throws Exception {
+    assertThat(gateway.psql("SELECT 1")).as("remembers the route").isEqualTo(new Psql(0, "1"));
+    var other = new BranchId("restored");
+    gateway.branches.put("shop@main", other);
+    gateway.computes.onWake =
+        n ->
+            gateway.computes.connects.getLast().branch().equals(other)
+                ? Future.succeededFuture(FakeComputes.ready(gateway.postgres.port()))
+                : Future.failedFuture(new EbbException.NotFound("shop@main is another branch"));
+
+    assertThat(gateway.psql("SELECT 1")).isEqualTo(new Psql(0, "1"));
+
+    assertThat(gateway.computes.connects.getLast())
+        .isEqualTo(new ConnectBranch(other, new BranchAddress("shop", "main")));
+  }
+
+  @Test
+  void branchThatIsGoneIsRefused() {
+    gateway.computes.onWake = n -> Future.failedFuture(new EbbException.NotFound("was dropped"));
+
+    assertThat(refusal().getSQLState()).isEqualTo("3D000");
+    assertThat(gateway.computes.wakes).hasValue(1);
   }
 
   @Test

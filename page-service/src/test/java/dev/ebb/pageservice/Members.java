@@ -3,6 +3,8 @@ package dev.ebb.pageservice;
 import com.hazelcast.config.Config;
 import com.hazelcast.core.Hazelcast;
 import com.hazelcast.core.HazelcastInstance;
+import java.util.ArrayList;
+import java.util.List;
 
 /** Hazelcast members for tests. */
 public final class Members {
@@ -10,6 +12,30 @@ public final class Members {
 
   /** One on loopback that looks for no others. */
   public static HazelcastInstance alone(String cluster) {
+    return Hazelcast.newHazelcastInstance(config(cluster));
+  }
+
+  /** Three on loopback that have found each other. */
+  public static List<HazelcastInstance> three(String cluster) {
+    List<HazelcastInstance> members = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      Config config = config(cluster);
+      config.setProperty("hazelcast.wait.seconds.before.join", "0");
+      var join = config.getNetworkConfig().getJoin().getTcpIpConfig().setEnabled(true);
+      for (HazelcastInstance other : members) {
+        join.addMember("127.0.0.1:" + other.getCluster().getLocalMember().getAddress().getPort());
+      }
+      members.add(Hazelcast.newHazelcastInstance(config));
+    }
+    Await.until(
+        "three members",
+        () ->
+            members.stream().allMatch(member -> member.getCluster().getMembers().size() == 3)
+                && members.getFirst().getPartitionService().isClusterSafe());
+    return members;
+  }
+
+  private static Config config(String cluster) {
     var config = new Config();
     config.setClusterName(cluster);
     config.setProperty("hazelcast.phone.home.enabled", "false");
@@ -19,6 +45,6 @@ public final class Members {
     config.getNetworkConfig().setPort(0);
     config.getNetworkConfig().getJoin().getMulticastConfig().setEnabled(false);
     config.getNetworkConfig().getJoin().getAutoDetectionConfig().setEnabled(false);
-    return Hazelcast.newHazelcastInstance(config);
+    return config;
   }
 }

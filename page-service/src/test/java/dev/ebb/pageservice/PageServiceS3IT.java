@@ -4,16 +4,17 @@ import com.hazelcast.core.HazelcastInstance;
 import dev.ebb.shared.store.ObjectStore;
 import dev.ebb.shared.store.S3ObjectStore;
 import dev.ebb.shared.store.S3TestServer;
+import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 
 /** With the second cache tier, as a service of several members has it. */
 final class PageServiceS3IT extends PageServiceContract {
   private static final S3TestServer server = new S3TestServer();
-  private static final HazelcastInstance hazelcast = Members.alone("page-service-it");
+  private static final List<HazelcastInstance> members = Members.three("page-service-it");
 
   @AfterAll
   static void stop() {
-    hazelcast.shutdown();
+    members.forEach(member -> member.getLifecycleService().terminate());
     server.close();
   }
 
@@ -24,6 +25,6 @@ final class PageServiceS3IT extends PageServiceContract {
 
   @Override
   HazelcastInstance hazelcast() {
-    return hazelcast;
+    return members.getFirst();
   }
 }

@@ -5,6 +5,7 @@ import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.walservice.fork.LogFork;
 import dev.ebb.walservice.history.BranchHistory;
 import dev.ebb.walservice.history.Histories;
 import dev.ebb.walservice.history.LogEnd;
@@ -44,6 +45,10 @@ final class Logs {
   static final int MAX_READ_BYTES = 1 << 20;
 
   private static final Duration TOPIC_TIMEOUT = Duration.ofSeconds(20);
+
+  /** A cut far back means reading a large part of a topic. */
+  private static final Duration FORK_TIMEOUT = Duration.ofMinutes(4);
+
   private static final int LOCKS = 64;
 
   private final LogTopics topics;
@@ -81,6 +86,30 @@ final class Logs {
   void create(WalMessage.CreateLog request) {
     topics.create(request.branch(), TOPIC_TIMEOUT);
     // Made by us just now, or to be looked at like any other.
+  }
+
+  /**
+   * Makes a child's log. Where the parent's is not here, all that can be read of it is durable:
+   * Kafka shows nothing else. In a broker of this process it may be read before it is on disk.
+   */
+  WalMessage.LogForked fork(WalMessage.ForkLog request) throws InterruptedException {
+    return forkFrom(request, request.walOffsetHint());
+  }
+
+  private WalMessage.LogForked forkFrom(WalMessage.ForkLog request, long hint)
+      throws InterruptedException {
+    var fork =
+        new LogFork(
+            topics, asked -> histories.empty(asked.from(), hint), random.nextLong(), FORK_TIMEOUT);
+    WalMessage.LogForked forked = fork.fork(request, () -> durableHere(request.parent()));
+    return forked.outcome() == WalMessage.LogForked.Outcome.NOT_IN_LOG && hint > 0
+        ? forkFrom(request, -1)
+        : forked;
+  }
+
+  private Lsn durableHere(BranchId branch) {
+    BranchLog present = config.local() == null ? null : logs.get(branch);
+    return present == null ? Lsn.INVALID : present.durable().lsn();
   }
 
   /**

@@ -57,6 +57,7 @@ public final class WalService extends VerticleBase {
   private final FleetView fleet = new FleetView(Clock.systemUTC());
   private @Nullable LogTopics topics;
   private @Nullable Logs logs;
+  private long sweeps = -1;
 
   public WalService(WalServiceConfig config, MeterRegistry meters) {
     this(
@@ -96,12 +97,13 @@ public final class WalService extends VerticleBase {
           consumers.add(bus.answer(address, this::answer));
           consumers.add(bus.subscribe(Addresses.HOSTS, this::heard));
           consumers.add(bus.subscribe(Addresses.WAL_DELETIONS, this::heard));
-          vertx.setPeriodic(SWEEP_MS, id -> executor.execute(() -> logs().sweep()));
+          sweeps = vertx.setPeriodic(SWEEP_MS, id -> executor.execute(() -> logs().sweep()));
         });
   }
 
   @Override
   public Future<?> stop() {
+    vertx.cancelTimer(sweeps);
     return Future.join(consumers.stream().map(MessageConsumer::unregister).toList())
         .eventually(() ->
             run(() -> {
@@ -154,6 +156,7 @@ public final class WalService extends VerticleBase {
         held.create(request);
         yield new Ok();
       }
+      case WalMessage.ForkLog request -> held.fork(request);
       case WalMessage.OpenLog request -> new WalMessage.LogOpened(held.open(request), address);
       case WalMessage.ReadWal request ->
           new WalMessage.WalBytes(request.from(), held.read(request));
@@ -170,6 +173,7 @@ public final class WalService extends VerticleBase {
         held.delete(request);
         yield new Ok();
       }
+      case WalMessage.LogForked answer -> throw notARequest(answer);
       case WalMessage.LogOpened answer -> throw notARequest(answer);
       case WalMessage.WalBytes answer -> throw notARequest(answer);
       case WalMessage.DurableLsn answer -> throw notARequest(answer);

@@ -9,6 +9,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.util.BitSet;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.locks.LockSupport;
@@ -28,6 +29,8 @@ public final class BlockCapture {
   private final BlockMap map;
   private final long settleNanos;
   private final SortedMap<Integer, BitSet> captured = new TreeMap<>();
+  private final SortedMap<FileKey, BlockFile> table = new TreeMap<>();
+  private final PageStamps stamps = new PageStamps();
   private final ByteBuffer page = ByteBuffer.allocateDirect(FileKey.BLOCK_BYTES);
 
   /** Of the file that is being captured: how many of its blocks the manifest will have. */
@@ -48,7 +51,7 @@ public final class BlockCapture {
    * @throws IOException if a file does not settle, cannot be read, or the visitor fails: abort then
    */
   public List<BlockFile> run(PageVisitor visitor) throws IOException {
-    SortedMap<FileKey, BlockFile> table = new TreeMap<>();
+    table.clear();
     for (int entry : map.entries()) {
       BlockFile file = captureFile(entry, visitor);
       if (file != null) {
@@ -56,7 +59,80 @@ public final class BlockCapture {
         table.merge(file.key(), file, BlockCapture::newer);
       }
     }
+    return table();
+  }
+
+  /**
+   * Looks at one file again, within {@link #run}'s capture: what became dirty since, and its size,
+   * are the snapshot's then. For files that were found to be behind.
+   */
+  public void again(FileKey key, PageVisitor visitor) throws IOException {
+    OptionalInt entry = map.find(key);
+    BlockFile file = entry.isEmpty() ? null : captureFile(entry.getAsInt(), visitor);
+    if (file == null || !file.key().equals(key)) {
+      table.remove(key);
+    } else {
+      table.put(key, file);
+    }
+  }
+
+  /** The new manifest's table of files as it stands, sorted. */
+  public List<BlockFile> table() {
     return List.copyOf(table.values());
+  }
+
+  /** A file of the table; null where it has none of this name. */
+  public @Nullable BlockFile file(FileKey key) {
+    return table.get(key);
+  }
+
+  /** The LSNs of the pages that were handed over. */
+  public PageStamps stamps() {
+    return stamps;
+  }
+
+  /**
+   * The LSN of a block that does not differ from the last snapshot, from the local disk; {@link
+   * PageStamps#NONE} where it does, or is not there.
+   */
+  public long cleanStamp(BlockFile file, int block) throws IOException {
+    OptionalInt found = map.find(file.key());
+    if (found.isEmpty()) {
+      return PageStamps.NONE;
+    }
+    int entry = found.getAsInt();
+    int word = map.word(entry, block);
+    boolean clean =
+        (word & (BlockMap.DIRTY | BlockMap.WRITERS_MASK)) == 0
+            && (word & BlockMap.STATE_MASK) != BlockMap.FILLING // of an eviction
+            && !map.isAbsent(entry, block);
+    try (FileChannel channel = clean ? files.openToRead(file.key()) : null) {
+      boolean read = channel != null && LocalFiles.readBlock(channel, block, page);
+      boolean unchanged = ((map.word(entry, block) ^ word) & ~BlockMap.ACCESSED) == 0;
+      return read && unchanged && map.incarnation(entry) == file.incarnation()
+          ? PageStamps.stamp(page)
+          : PageStamps.NONE;
+    }
+  }
+
+  /**
+   * Has a block of which nobody said that it changed captured when its file is looked at {@link
+   * #again}. Without effect where it is not on the local disk.
+   */
+  public void markDirty(BlockFile file, int block) {
+    OptionalInt found = map.find(file.key());
+    if (found.isEmpty()) {
+      return;
+    }
+    int entry = found.getAsInt();
+    int word = map.word(entry, block);
+    while ((word & BlockMap.STATE_MASK) == BlockMap.PRESENT) {
+      if (map.casWord(entry, block, word, word | BlockMap.DIRTY)) {
+        map.noteDirty(entry, block);
+        return;
+      }
+      word = map.word(entry, block);
+    }
   }
 
   private static BlockFile newer(BlockFile a, BlockFile b) {
@@ -163,7 +239,10 @@ public final class BlockCapture {
               ? Outcome.BEYOND_THE_END
               : captureBlock(entry, status.incarnation(), block, channel);
       switch (outcome) {
-        case READ -> visitor.page(status.key(), status.incarnation(), block, page);
+        case READ -> {
+          stamps.put(status.key(), status.incarnation(), block, page);
+          visitor.page(status.key(), status.incarnation(), block, page);
+        }
         // Dirty until the file reaches it again. Where it was truncated meanwhile it counts as
         // shorter: a manifest must not have a block without its page, while replay, which has
         // the truncation before it, makes do with a file that is too short.
@@ -202,7 +281,8 @@ public final class BlockCapture {
           return Outcome.OTHER_FILE;
         }
         boolean whole = LocalFiles.readBlock(channel, block, page);
-        if (map.word(entry, block) == claimed) {
+        // Only a reader may have been there.
+        if (((map.word(entry, block) ^ claimed) & ~BlockMap.ACCESSED) == 0) {
           if (whole) {
             return Outcome.READ;
           }

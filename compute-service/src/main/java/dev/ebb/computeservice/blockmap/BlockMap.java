@@ -12,25 +12,21 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
-import java.util.Set;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The agent's side of the arena, the one memory-mapped file in which shim and agent keep a word for
  * each block of each file. {@code src/main/native/arena.h} describes the layout and the protocol;
- * the constants below repeat it and {@link #VERSION} changes with it.
+ * the constants below repeat it and the version changes with it.
  *
  * <pre>
  * header (4096 bytes) | base entries, 64 bytes each, sorted by key | new entries, a hash table
@@ -45,57 +41,11 @@ import org.jspecify.annotations.Nullable;
  */
 public final class BlockMap implements AutoCloseable {
 
-  static final long MAGIC = 0x414E455241424245L; // "EBBARENA"
-  static final int VERSION = 3;
-  static final int WORDS_PER_ENTRY = FileKey.BLOCKS_PER_SEGMENT;
-  static final int CHUNK_BLOCKS = 1024;
-  static final int HEADER_BYTES = 4096;
-  static final int ENTRY_BYTES = 64;
-  private static final int ENTRIES_PER_PAGE = 64;
-  private static final int PAGE_BYTES = 4096;
-  private static final int MAX_NEW_CAPACITY = 1 << 16;
+  static final int WORDS_PER_ENTRY = ArenaLayout.WORDS_PER_ENTRY;
+  static final int CHUNK_BLOCKS = ArenaLayout.CHUNK_BLOCKS;
 
   /** Room for files made since the snapshot that exist at one time: 64 Ki. */
-  public static final int DEFAULT_NEW_CAPACITY = 1 << 16;
-
-  private static final int H_MAGIC = 0;
-  private static final int H_VERSION = 8;
-  private static final int H_BLOCK_SIZE = 12;
-  private static final int H_BASE_COUNT = 16;
-  private static final int H_NEW_CAPACITY = 20;
-  private static final int H_BASE_OFFSET = 24;
-  private static final int H_NEW_OFFSET = 32;
-  private static final int H_WORDS_OFFSET = 40;
-  private static final int H_TOTAL_BYTES = 48;
-  private static final int H_GENERATION = 56;
-  private static final int H_FIRST_NEW_INCARNATION = 64;
-  private static final int H_NEXT_INCARNATION = 68;
-  private static final int H_NEW_COUNT = 72;
-  private static final int H_POSTMASTER_PID = 80;
-  private static final int H_FLAGS = 84;
-  private static final int H_STATS = 96;
-  private static final int H_TABLE_BACKED = 168;
-
-  private static final int FLAG_CLOSED = 1;
-
-  private static final int E_KIND = 0;
-  private static final int E_DATABASE = 4;
-  private static final int E_RELATION = 8;
-  private static final int E_FORK = 12;
-  private static final int E_SEGMENT = 16;
-  private static final int E_BACKED_BLOCKS = 20;
-  private static final int E_INCARNATION = 24;
-  private static final int E_BASE_BLOCKS = 28;
-  private static final int E_STATE = 32;
-  private static final int E_SLOT = 36;
-  private static final int E_LAZY_BLOCKS = 40;
-  private static final int E_SIZE_BLOCKS = 44;
-  private static final int E_DIRTY_CHUNKS = 48;
-
-  private static final int PHASE_MASK = 0xff;
-  private static final int SIZE_CHANGED = 0x100;
-  private static final int SLOT_USED = 1;
-  private static final int NO_KIND = -1;
+  public static final int DEFAULT_NEW_CAPACITY = ArenaLayout.MAX_NEW_CAPACITY;
 
   static final int UNTOUCHED = 0;
   static final int FILLING = 1;
@@ -104,7 +54,8 @@ public final class BlockMap implements AutoCloseable {
   static final int STATE_MASK = 3;
   static final int DIRTY = 4;
   static final int CAPTURING = 8;
-  static final int WRITERS_MASK = 0xf0;
+  static final int WRITERS_MASK = 0x70;
+  static final int ACCESSED = 0x80;
   static final int VERSION_ONE = 0x100;
 
   private static final VarHandle INT = ValueLayout.JAVA_INT.varHandle();
@@ -122,10 +73,10 @@ public final class BlockMap implements AutoCloseable {
     this.file = file;
     this.lifetime = lifetime;
     this.memory = memory;
-    this.baseCount = memory.get(ValueLayout.JAVA_INT, H_BASE_COUNT);
-    this.newCapacity = memory.get(ValueLayout.JAVA_INT, H_NEW_CAPACITY);
-    this.newOffset = memory.get(ValueLayout.JAVA_LONG, H_NEW_OFFSET);
-    this.wordsOffset = memory.get(ValueLayout.JAVA_LONG, H_WORDS_OFFSET);
+    this.baseCount = memory.get(ValueLayout.JAVA_INT, ArenaLayout.H_BASE_COUNT);
+    this.newCapacity = memory.get(ValueLayout.JAVA_INT, ArenaLayout.H_NEW_CAPACITY);
+    this.newOffset = memory.get(ValueLayout.JAVA_LONG, ArenaLayout.H_NEW_OFFSET);
+    this.wordsOffset = memory.get(ValueLayout.JAVA_LONG, ArenaLayout.H_WORDS_OFFSET);
   }
 
   /**
@@ -142,100 +93,14 @@ public final class BlockMap implements AutoCloseable {
   public static BlockMap create(
       Path file, long generation, int nextIncarnation, List<BlockFile> files, int newCapacity)
       throws IOException {
-    if (Integer.bitCount(newCapacity) != 1 || newCapacity > MAX_NEW_CAPACITY) {
-      throw new IllegalArgumentException(
-          "newCapacity is not a power of two up to " + MAX_NEW_CAPACITY + ": " + newCapacity);
-    }
-    long newOffset = pageAligned(HEADER_BYTES + (long) files.size() * ENTRY_BYTES);
-    long wordsOffset = pageAligned(newOffset + (long) newCapacity * ENTRY_BYTES);
-    long total = total(files.size(), newCapacity, wordsOffset);
-    ByteBuffer head = head(generation, nextIncarnation, files, newCapacity, newOffset, wordsOffset);
-    // CREATE_NEW is O_EXCL: neither a file nor a link that somebody put there.
-    FileChannel channel =
-        FileChannel.open(
-            file,
-            Set.of(
-                StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE),
-            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+    FileChannel channel = ArenaLayout.write(file, generation, nextIncarnation, files, newCapacity);
     try {
-      while (head.hasRemaining()) {
-        channel.write(head, head.position());
-      }
-      channel.write(ByteBuffer.wrap(new byte[1]), total - 1);
       return map(channel);
     } catch (IOException | RuntimeException e) {
       channel.close();
       Files.deleteIfExists(file);
-      if (e instanceof IOException full) {
-        throw new IOException(
-            "the block map of "
-                + files.size()
-                + " files cannot be made in "
-                + file.getParent()
-                + ", which needs room for "
-                + head.capacity()
-                + " bytes and more as files are used: "
-                + full.getMessage(),
-            full);
-      }
       throw e;
     }
-  }
-
-  private static ByteBuffer head(
-      long generation,
-      int nextIncarnation,
-      List<BlockFile> files,
-      int newCapacity,
-      long newOffset,
-      long wordsOffset) {
-    long total = total(files.size(), newCapacity, wordsOffset);
-    ByteBuffer head =
-        ByteBuffer.allocate(HEADER_BYTES + files.size() * ENTRY_BYTES)
-            .order(ByteOrder.LITTLE_ENDIAN);
-    head.putLong(H_MAGIC, MAGIC)
-        .putInt(H_VERSION, VERSION)
-        .putInt(H_BLOCK_SIZE, FileKey.BLOCK_BYTES)
-        .putInt(H_BASE_COUNT, files.size())
-        .putInt(H_NEW_CAPACITY, newCapacity)
-        .putLong(H_BASE_OFFSET, HEADER_BYTES)
-        .putLong(H_NEW_OFFSET, newOffset)
-        .putLong(H_WORDS_OFFSET, wordsOffset)
-        .putLong(H_TOTAL_BYTES, total)
-        .putLong(H_GENERATION, generation)
-        .putInt(H_FIRST_NEW_INCARNATION, nextIncarnation)
-        .putInt(H_NEXT_INCARNATION, nextIncarnation);
-    BlockFile previous = null;
-    int at = HEADER_BYTES;
-    for (BlockFile base : files) {
-      if (previous != null && previous.key().compareTo(base.key()) >= 0) {
-        throw new IllegalArgumentException(
-            "files are not sorted: " + previous.key() + " before " + base.key());
-      }
-      if (Integer.compareUnsigned(base.incarnation(), nextIncarnation) >= 0
-          || base.blocks() < 0
-          || base.blocks() > WORDS_PER_ENTRY) {
-        throw new IllegalArgumentException("not a valid file: " + base);
-      }
-      previous = base;
-      FileKey key = base.key();
-      head.putInt(at + E_KIND, key.kind().code())
-          .putInt(at + E_DATABASE, key.database())
-          .putInt(at + E_RELATION, key.relation())
-          .putInt(at + E_FORK, key.fork())
-          .putInt(at + E_SEGMENT, key.segment())
-          .putInt(at + E_INCARNATION, base.incarnation())
-          .putInt(at + E_BASE_BLOCKS, base.blocks())
-          .putInt(at + E_SLOT, SLOT_USED)
-          .putInt(at + E_LAZY_BLOCKS, base.blocks())
-          .putInt(at + E_SIZE_BLOCKS, base.blocks());
-      at += ENTRY_BYTES;
-    }
-    return head;
-  }
-
-  private static long total(int baseCount, int newCapacity, long wordsOffset) {
-    return wordsOffset + ((long) baseCount + newCapacity) * WORDS_PER_ENTRY * 4L;
   }
 
   @SuppressWarnings("MustBeClosedChecker") // the map owns it, and closes it
@@ -250,10 +115,6 @@ public final class BlockMap implements AutoCloseable {
     }
   }
 
-  private static long pageAligned(long bytes) {
-    return (bytes + 4095) & -4096L;
-  }
-
   /** How many files the snapshot had; their entries are 0 to this, exclusive. */
   public int baseCount() {
     return baseCount;
@@ -261,26 +122,37 @@ public final class BlockMap implements AutoCloseable {
 
   /** A number larger than every incarnation so far, for the next manifest. */
   public int nextIncarnation() {
-    return (int) INT.getVolatile(memory, (long) H_NEXT_INCARNATION);
+    return (int) INT.getVolatile(memory, (long) ArenaLayout.H_NEXT_INCARNATION);
   }
 
   /** The postmaster's process id, 0 before it has started. */
   public int postmasterPid() {
-    return (int) INT.getVolatile(memory, (long) H_POSTMASTER_PID);
+    return (int) INT.getVolatile(memory, (long) ArenaLayout.H_POSTMASTER_PID);
   }
 
   /** From now on every miss in {@code postgres} fails at once instead of waiting for the agent. */
   public void refuseMisses() {
-    INT.getAndBitwiseOr(memory, (long) H_FLAGS, FLAG_CLOSED);
+    INT.getAndBitwiseOr(memory, (long) ArenaLayout.H_FLAGS, ArenaLayout.FLAG_CLOSED);
   }
 
   public ShimStatistics statistics() {
     return new ShimStatistics(
-        stat(0), stat(1), stat(2), stat(3), stat(4), stat(5), stat(6), stat(7), stat(8));
+        stat(0), stat(1), stat(2), stat(3), stat(4), stat(5), stat(6), stat(7), stat(8), stat(9),
+        stat(10));
+  }
+
+  /** By how many blocks the shim has extended files, or filled absent ones by writing them. */
+  long blocksMadeByWriters() {
+    return (long) LONG.getVolatile(memory, (long) ArenaLayout.H_APPENDED) + stat(3);
+  }
+
+  /** Before the first block is evicted: a read of an unlinked file may meet a hole from now on. */
+  void noteEvictions() {
+    INT.getAndBitwiseOr(memory, (long) ArenaLayout.H_FLAGS, ArenaLayout.FLAG_EVICTS);
   }
 
   private long stat(int index) {
-    return (long) LONG.getVolatile(memory, (long) H_STATS + 8L * index);
+    return (long) LONG.getVolatile(memory, (long) ArenaLayout.H_STATS + 8L * index);
   }
 
   /**
@@ -322,9 +194,11 @@ public final class BlockMap implements AutoCloseable {
 
   /** Whether a place of the new table has a name; what is not backed must not be touched. */
   private boolean isUsed(int slot) {
-    int page = slot / ENTRIES_PER_PAGE;
-    long backed = (long) LONG.getVolatile(memory, (long) H_TABLE_BACKED + 8L * (page >> 6));
-    return (backed & (1L << (page & 63))) != 0 && intAt(baseCount + slot, E_SLOT) == SLOT_USED;
+    int page = slot / ArenaLayout.ENTRIES_PER_PAGE;
+    long backed =
+        (long) LONG.getVolatile(memory, (long) ArenaLayout.H_TABLE_BACKED + 8L * (page >> 6));
+    return (backed & (1L << (page & 63))) != 0
+        && intAt(baseCount + slot, ArenaLayout.E_SLOT) == ArenaLayout.SLOT_USED;
   }
 
   /** As {@code hash} in arena.c. */
@@ -354,11 +228,11 @@ public final class BlockMap implements AutoCloseable {
   @Nullable FileStatus find(int entry) {
     while (true) {
       int incarnation = incarnation(entry);
-      int state = intAt(entry, E_STATE);
+      int state = intAt(entry, ArenaLayout.E_STATE);
       int blocks = sizeBlocks(entry);
       boolean touched = touched(entry);
       RawKey key = RawKey.of(this, entry);
-      if (key.kind() == NO_KIND) {
+      if (key.kind() == ArenaLayout.NO_KIND) {
         return null;
       }
       if (incarnation(entry) == incarnation) {
@@ -366,11 +240,11 @@ public final class BlockMap implements AutoCloseable {
             entry,
             key.toKey(),
             incarnation,
-            Phase.ofCode(state & PHASE_MASK),
+            Phase.ofCode(state & ArenaLayout.PHASE_MASK),
             blocks,
-            Integer.compareUnsigned(incarnation, intAt0(H_FIRST_NEW_INCARNATION)) < 0,
+            Integer.compareUnsigned(incarnation, intAt0(ArenaLayout.H_FIRST_NEW_INCARNATION)) < 0,
             touched,
-            (state & SIZE_CHANGED) != 0);
+            (state & ArenaLayout.SIZE_CHANGED) != 0);
       }
     }
   }
@@ -424,7 +298,7 @@ public final class BlockMap implements AutoCloseable {
   int[] entries() {
     int[] entries = Arrays.copyOf(IntStream.range(0, baseCount).toArray(), baseCount + newCapacity);
     int n = baseCount;
-    if (intAt0(H_NEW_COUNT) > 0) {
+    if (intAt0(ArenaLayout.H_NEW_COUNT) > 0) {
       for (int slot = 0; slot < newCapacity; slot++) {
         if (isUsed(slot)) {
           entries[n++] = baseCount + slot;
@@ -468,7 +342,7 @@ public final class BlockMap implements AutoCloseable {
     boolean valid =
         phase(entry) == Phase.LIVE
             && incarnation(entry) == incarnation
-            && ((word & STATE_MASK) == ABSENT || block < intAt(entry, E_LAZY_BLOCKS));
+            && ((word & STATE_MASK) == ABSENT || block < intAt(entry, ArenaLayout.E_LAZY_BLOCKS));
     if (!valid) {
       setState(entry, block, word & STATE_MASK);
     }
@@ -485,6 +359,44 @@ public final class BlockMap implements AutoCloseable {
     setState(entry, block, ABSENT);
   }
 
+  /**
+   * Claims a clean block for eviction, as {@link #beginFill} does for filling; then the caller
+   * frees its space on the disk and calls {@link #endEvict}.
+   */
+  boolean beginEvict(int entry, int incarnation, int block) {
+    int word = word(entry, block);
+    if (!isClean(word)
+        || !casWord(
+            entry, block, word, ((word & ~(STATE_MASK | ACCESSED)) | FILLING) + VERSION_ONE)) {
+      return false;
+    }
+    // Beyond the end there is nothing to evict, and an extension would find the block absent.
+    boolean valid =
+        phase(entry) == Phase.LIVE
+            && incarnation(entry) == incarnation
+            && block < sizeBlocks(entry)
+            && !isPinned(entry);
+    if (!valid) {
+      setState(entry, block, PRESENT);
+    }
+    return valid;
+  }
+
+  /** The claimed block has gone, or may have: it is absent. */
+  void endEvict(int entry, int block) {
+    setState(entry, block, ABSENT);
+  }
+
+  /** Present, and the same as in the newest committed snapshot. */
+  static boolean isClean(int word) {
+    return (word & (STATE_MASK | DIRTY | CAPTURING | WRITERS_MASK)) == PRESENT;
+  }
+
+  /** Whether somebody has read or written the block since it came, or was looked at last. */
+  public boolean isAccessed(int entry, int block) {
+    return (word(entry, block) & ACCESSED) != 0;
+  }
+
   boolean isFilling(int entry, int block) {
     return (word(entry, block) & STATE_MASK) == FILLING;
   }
@@ -495,7 +407,8 @@ public final class BlockMap implements AutoCloseable {
 
   private boolean isAbsent(int entry, int block, int word) {
     int state = word & STATE_MASK;
-    return state == ABSENT || (state == UNTOUCHED && block < intAt(entry, E_LAZY_BLOCKS));
+    return state == ABSENT
+        || (state == UNTOUCHED && block < intAt(entry, ArenaLayout.E_LAZY_BLOCKS));
   }
 
   private void setState(int entry, int block, int state) {
@@ -505,44 +418,20 @@ public final class BlockMap implements AutoCloseable {
     } while (!casWord(entry, block, word, (word & ~STATE_MASK) | state));
   }
 
-  /**
-   * Claims a clean block for eviction, as {@link #beginFill} does for filling; then the caller
-   * frees its space on the disk and calls {@link #endEvict}.
-   */
-  boolean beginEvict(int entry, int incarnation, int block) {
-    int word = word(entry, block);
-    int state = word & STATE_MASK;
-    boolean evictable = state == PRESENT && (word & (DIRTY | CAPTURING | WRITERS_MASK)) == 0;
-    if (!evictable
-        || !casWord(entry, block, word, ((word & ~STATE_MASK) | FILLING) + VERSION_ONE)) {
-      return false;
-    }
-    // Beyond the end there is nothing to evict, and an extension would find the block absent.
-    boolean valid =
-        phase(entry) == Phase.LIVE
-            && incarnation(entry) == incarnation
-            && block < sizeBlocks(entry);
-    if (!valid) {
-      setState(entry, block, PRESENT);
-    }
-    return valid;
-  }
-
-  void endEvict(int entry, int block) {
-    setState(entry, block, ABSENT);
-  }
-
   // ---------------------------------------------------------------- capturing
 
   /** Takes the mask of chunks that became dirty: whoever takes it must look at all their words. */
   long takeDirtyChunks(int entry, int half) {
-    return (long) LONG.getAndSet(memory, entryAt(entry) + E_DIRTY_CHUNKS + 8L * half, 0L);
+    return (long)
+        LONG.getAndSet(memory, entryAt(entry) + ArenaLayout.E_DIRTY_CHUNKS + 8L * half, 0L);
   }
 
   void noteDirty(int entry, int block) {
     int chunk = block / CHUNK_BLOCKS;
     LONG.getAndBitwiseOr(
-        memory, entryAt(entry) + E_DIRTY_CHUNKS + 8L * (chunk >> 6), 1L << (chunk & 63));
+        memory,
+        entryAt(entry) + ArenaLayout.E_DIRTY_CHUNKS + 8L * (chunk >> 6),
+        1L << (chunk & 63));
   }
 
   /** A block's word. One that has no memory behind it is untouched. */
@@ -558,7 +447,12 @@ public final class BlockMap implements AutoCloseable {
   }
 
   private boolean isBacked(int entry, int block) {
-    return block < intAt(entry, E_BACKED_BLOCKS);
+    return block < backedBlocks(entry);
+  }
+
+  /** No word at or above this block has ever been touched. */
+  int backedBlocks(int entry) {
+    return intAt(entry, ArenaLayout.E_BACKED_BLOCKS);
   }
 
   /**
@@ -567,45 +461,53 @@ public final class BlockMap implements AutoCloseable {
    * that was VIRTUAL, of which nobody has touched a word.
    */
   void backWords(int entry) throws IOException {
-    int backed = intAt(entry, E_BACKED_BLOCKS);
+    int backed = intAt(entry, ArenaLayout.E_BACKED_BLOCKS);
     int wanted = (sizeBlocks(entry) + CHUNK_BLOCKS - 1) / CHUNK_BLOCKS * CHUNK_BLOCKS;
     if (wanted <= backed) {
       return;
     }
     long at = wordAt(entry, backed);
-    ByteBuffer zeroes = ByteBuffer.allocate(PAGE_BYTES);
+    ByteBuffer zeroes = ByteBuffer.allocate(ArenaLayout.PAGE_BYTES);
     for (long end = at + (wanted - backed) * 4L; at < end; ) {
       zeroes.clear();
       at += file.write(zeroes, at);
     }
-    INT.setVolatile(memory, entryAt(entry) + E_BACKED_BLOCKS, wanted);
+    INT.setVolatile(memory, entryAt(entry) + ArenaLayout.E_BACKED_BLOCKS, wanted);
   }
 
   // ---------------------------------------------------------------- entries
 
   boolean move(int entry, Phase from, Phase to) {
     while (true) {
-      int state = intAt(entry, E_STATE);
-      if ((state & PHASE_MASK) != from.code()) {
+      int state = intAt(entry, ArenaLayout.E_STATE);
+      if ((state & ArenaLayout.PHASE_MASK) != from.code()) {
         return false;
       }
       if (INT.compareAndSet(
-          memory, entryAt(entry) + E_STATE, state, (state & ~PHASE_MASK) | to.code())) {
+          memory,
+          entryAt(entry) + ArenaLayout.E_STATE,
+          state,
+          (state & ~ArenaLayout.PHASE_MASK) | to.code())) {
         return true;
       }
     }
   }
 
   Phase phase(int entry) {
-    return Phase.ofCode(intAt(entry, E_STATE) & PHASE_MASK);
+    return Phase.ofCode(intAt(entry, ArenaLayout.E_STATE) & ArenaLayout.PHASE_MASK);
   }
 
-  int incarnation(int entry) {
-    return intAt(entry, E_INCARNATION);
+  /** Whether no block of it may be evicted. */
+  boolean isPinned(int entry) {
+    return (intAt(entry, ArenaLayout.E_STATE) & ArenaLayout.PINNED) != 0;
   }
 
-  int sizeBlocks(int entry) {
-    return intAt(entry, E_SIZE_BLOCKS);
+  public int incarnation(int entry) {
+    return intAt(entry, ArenaLayout.E_INCARNATION);
+  }
+
+  public int sizeBlocks(int entry) {
+    return intAt(entry, ArenaLayout.E_SIZE_BLOCKS);
   }
 
   /**
@@ -627,11 +529,11 @@ public final class BlockMap implements AutoCloseable {
 
     static RawKey of(BlockMap map, int entry) {
       return new RawKey(
-          map.intAt(entry, E_KIND),
-          map.intAt(entry, E_DATABASE),
-          map.intAt(entry, E_RELATION),
-          map.intAt(entry, E_FORK),
-          map.intAt(entry, E_SEGMENT));
+          map.intAt(entry, ArenaLayout.E_KIND),
+          map.intAt(entry, ArenaLayout.E_DATABASE),
+          map.intAt(entry, ArenaLayout.E_RELATION),
+          map.intAt(entry, ArenaLayout.E_FORK),
+          map.intAt(entry, ArenaLayout.E_SEGMENT));
     }
 
     boolean is(FileKey key) {
@@ -648,7 +550,7 @@ public final class BlockMap implements AutoCloseable {
   }
 
   private boolean touched(int entry) {
-    long at = entryAt(entry) + E_DIRTY_CHUNKS;
+    long at = entryAt(entry) + ArenaLayout.E_DIRTY_CHUNKS;
     return (long) LONG.getVolatile(memory, at) != 0 || (long) LONG.getVolatile(memory, at + 8) != 0;
   }
 
@@ -665,8 +567,8 @@ public final class BlockMap implements AutoCloseable {
       throw new IllegalArgumentException("no such entry: " + entry);
     }
     return entry < baseCount
-        ? HEADER_BYTES + (long) entry * ENTRY_BYTES
-        : newOffset + (long) (entry - baseCount) * ENTRY_BYTES;
+        ? ArenaLayout.HEADER_BYTES + (long) entry * ArenaLayout.ENTRY_BYTES
+        : newOffset + (long) (entry - baseCount) * ArenaLayout.ENTRY_BYTES;
   }
 
   private long wordAt(int entry, int block) {

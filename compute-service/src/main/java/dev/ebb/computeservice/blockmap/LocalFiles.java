@@ -13,10 +13,13 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserPrincipal;
+import java.util.Arrays;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,14 +28,23 @@ import org.jspecify.annotations.Nullable;
  */
 public final class LocalFiles {
 
-  /** Blocks fetched and written in one piece: 1 MB. */
-  private static final int RUN_BLOCKS = 128;
+  /**
+   * Blocks fetched and written in one piece: 384 kB, so that neither they nor what they are decoded
+   * from are large objects to the collector (half a region, 512 kB in a heap of 1 GB).
+   */
+  public static final int RUN_BLOCKS = 48;
+
+  private static final int WRITE_LOCKS = 64;
 
   private static final long PAUSE_NANOS = 50_000;
 
   private final BlockMap map;
   private final Path dataDirectory;
   private final @Nullable UserPrincipal owner;
+  private final LongAdder blocksFilled = new LongAdder();
+
+  /** Writers of one file would spin in the kernel for its lock: here they sleep. */
+  private final ReentrantLock[] writeLocks = new ReentrantLock[WRITE_LOCKS];
 
   /**
    * @param owner who owns the files made here: the user that {@code postgres} runs as, or null if
@@ -42,6 +54,7 @@ public final class LocalFiles {
     this.map = map;
     this.dataDirectory = dataDirectory;
     this.owner = owner;
+    Arrays.setAll(writeLocks, i -> new ReentrantLock());
   }
 
   /** The block map of this data directory. */
@@ -85,15 +98,45 @@ public final class LocalFiles {
    *
    * @param incarnation the file's, as the caller knows it
    * @param timeoutMs bound on waiting for fills by others
+   * @return how many were fetched by this call
+   * @throws DamagedBlocks if some of them are damaged where they are stored: these stay absent, all
+   *     others are there
    */
-  public void fill(
+  public int fill(
       int entry, int incarnation, int firstBlock, int count, PageSource source, long timeoutMs)
+      throws IOException {
+    return fill(entry, incarnation, firstBlock, count, source, Piece.BLOCK, timeoutMs);
+  }
+
+  /** In which pieces blocks are written to the local file. */
+  public enum Piece {
+    /**
+     * The kernel keeps what is written at once in one piece of its page cache, and each later write
+     * of a block looks at all of the piece it lies in (ext4, xfs).
+     */
+    BLOCK,
+
+    /** For a scan: written and read with less work. */
+    RUN
+  }
+
+  /** As above, in pieces of the caller's choice. */
+  public int fill(
+      int entry,
+      int incarnation,
+      int firstBlock,
+      int count,
+      PageSource source,
+      Piece piece,
+      long timeoutMs)
       throws IOException {
     if (firstBlock < 0 || count < 0 || firstBlock + count > BlockMap.WORDS_PER_ENTRY) {
       throw new IllegalArgumentException("not blocks of a file: " + firstBlock + " + " + count);
     }
     int end = firstBlock + count;
     int block = firstBlock;
+    int fetched = 0;
+    DamagedBlocks damaged = null;
     while (block < end) {
       int run = 0;
       while (run < RUN_BLOCKS
@@ -105,7 +148,12 @@ public final class LocalFiles {
         block++;
         continue;
       }
-      fillClaimed(entry, incarnation, block, run, source);
+      try {
+        fillClaimed(entry, incarnation, block, run, source, piece);
+        fetched += run;
+      } catch (DamagedBlocks e) {
+        damaged = damaged == null ? e : damaged;
+      }
       block += run;
     }
     long deadline = System.nanoTime() + timeoutMs * 1_000_000;
@@ -117,47 +165,73 @@ public final class LocalFiles {
         LockSupport.parkNanos(PAUSE_NANOS);
       }
     }
+    if (damaged != null) {
+      throw damaged;
+    }
+    return fetched;
   }
 
-  /**
-   * A block at a time: the kernel keeps what is written at once in one piece of its page cache, and
-   * each later write of a block looks at all of the piece it lies in (ext4, xfs).
-   */
-  private static void writeBlocks(FileChannel channel, ByteBuffer pages, long at)
+  /** How many blocks have come to the local disk since the start: fetched, or made by writers. */
+  public long blocksAdded() {
+    return blocksFilled.sum() + map.blocksMadeByWriters();
+  }
+
+  private void fillClaimed(
+      int entry, int incarnation, int first, int run, PageSource source, Piece piece)
       throws IOException {
-    int end = pages.limit();
-    while (pages.position() < end) {
-      pages.limit(Math.min(end, pages.position() + FileKey.BLOCK_BYTES));
-      while (pages.hasRemaining()) {
-        at += channel.write(pages, at);
+    DamagedBlocks damaged = null;
+    int done = 0;
+    try {
+      FileKey key = map.key(entry);
+      byte[] pages;
+      try {
+        pages = source.read(key, incarnation, first, run);
+      } catch (DamagedBlocks e) {
+        damaged = e;
+        pages = e.pages();
       }
+      if (pages.length != run * FileKey.BLOCK_BYTES) {
+        throw new IOException(
+            "page source gave " + pages.length + " bytes for " + run + " blocks of " + key);
+      }
+      try (FileChannel channel = open(key, StandardOpenOption.WRITE)) {
+        while (done < run) {
+          if (damaged != null && damaged.isDamaged(first + done)) {
+            map.abortFill(entry, first + done);
+            done++;
+            continue;
+          }
+          int blocks = piece == Piece.RUN && damaged == null ? run - done : 1;
+          write(entry, channel, pages, done, first + done, blocks);
+          for (int end = done + blocks; done < end; done++) {
+            map.endFill(entry, first + done);
+          }
+          blocksFilled.add(blocks);
+        }
+      }
+    } finally {
+      for (; done < run; done++) {
+        map.abortFill(entry, first + done);
+      }
+    }
+    if (damaged != null) {
+      throw damaged;
     }
   }
 
-  private void fillClaimed(int entry, int incarnation, int first, int run, PageSource source)
+  private void write(int entry, FileChannel channel, byte[] pages, int index, int block, int blocks)
       throws IOException {
-    boolean filled = false;
+    ByteBuffer piece =
+        ByteBuffer.wrap(pages, index * FileKey.BLOCK_BYTES, blocks * FileKey.BLOCK_BYTES);
+    long at = (long) block * FileKey.BLOCK_BYTES;
+    ReentrantLock lock = writeLocks[entry % WRITE_LOCKS];
+    lock.lock();
     try {
-      FileKey key = map.key(entry);
-      ByteBuffer pages = ByteBuffer.allocate(run * FileKey.BLOCK_BYTES);
-      source.read(key, incarnation, first, run, pages);
-      pages.flip();
-      if (pages.remaining() != run * FileKey.BLOCK_BYTES) {
-        throw new IOException(
-            "page source gave " + pages.remaining() + " bytes for " + run + " blocks of " + key);
+      while (piece.hasRemaining()) {
+        at += channel.write(piece, at);
       }
-      try (FileChannel channel = open(key, StandardOpenOption.WRITE)) {
-        writeBlocks(channel, pages, (long) first * FileKey.BLOCK_BYTES);
-      }
-      filled = true;
     } finally {
-      for (int block = first; block < first + run; block++) {
-        if (filled) {
-          map.endFill(entry, block);
-        } else {
-          map.abortFill(entry, block);
-        }
-      }
+      lock.unlock();
     }
   }
 
@@ -217,7 +291,7 @@ public final class LocalFiles {
     return FileChannel.open(path(key), Set.of(option));
   }
 
-  private Path path(FileKey key) {
+  Path path(FileKey key) {
     return dataDirectory.resolve(key.path());
   }
 }

@@ -12,6 +12,8 @@ package dev.ebb.computeservice.blockmap;
  * @param errors operations that failed closed
  * @param durableWaits cancelled commit waits that were held
  * @param adopted files found on the disk that nobody had recorded
+ * @param hints hints of reads to come, sent to the agent
+ * @param damaged reads of blocks whose stored bytes are not what was written
  */
 public record ShimStatistics(
     long absentReads,
@@ -22,4 +24,6 @@ public record ShimStatistics(
     long materialised,
     long errors,
     long durableWaits,
-    long adopted) {}
+    long adopted,
+    long hints,
+    long damaged) {}

@@ -79,6 +79,8 @@ public final class ShimSymbols {
           "fallocate",
           "fallocate64",
           "copy_file_range",
+          "posix_fadvise",
+          "posix_fadvise64",
           "stat",
           "stat64",
           "lstat",

@@ -1,7 +1,9 @@
 package dev.ebb.computeservice.capture;
 
+import dev.ebb.computeservice.audit.CaptureAudit;
 import dev.ebb.computeservice.blockmap.BlockCapture;
 import dev.ebb.computeservice.blockmap.LocalFiles;
+import dev.ebb.computeservice.blockmap.PageStamps;
 import dev.ebb.computeservice.pages.CaptureSink;
 import dev.ebb.computeservice.pages.PageClient;
 import dev.ebb.computeservice.pages.ReadSnapshot;
@@ -30,9 +32,9 @@ import org.slf4j.LoggerFactory;
 /**
  * Makes snapshots of one compute. The order of what is read is what makes them right (storage rules
  * 13, 14, 35): a running compute's {@code CHECKPOINT}, then {@code pg_control}, then small files,
- * then blocks, then U, a forced commit, the wait until the log is durable up to U, and only then
- * the manifest. A capture that fails anywhere leaves the last snapshot and makes its blocks dirty
- * again.
+ * then blocks, their audit against the WAL (rule 36), then U, a forced commit, the wait until the
+ * log is durable up to U, and only then the manifest. A capture that fails anywhere leaves the last
+ * snapshot and makes its blocks dirty again.
  *
  * <p>Not thread-safe: the thread that looks after a primary captures it.
  */
@@ -42,6 +44,9 @@ public final class Capturer {
   private static final long SQL_TIMEOUT_MS = 10_000;
   private static final long DURABLE_TIMEOUT_MS = 60_000;
   private static final long SETTLE_MS = 10_000;
+
+  /** How long a page may take from its WAL to its file. */
+  private static final long AUDIT_PATIENCE_MS = 10_000;
 
   private final BranchHead head;
   private final ReadSnapshot snapshot;
@@ -53,14 +58,26 @@ public final class Capturer {
   private final long walBytes;
   private final long intervalMs;
   private final Clock clock;
+  private final CaptureMeters meters;
+  private final Lsn replayedTo;
+
+  /** Where the WAL begins that the next capture is audited against. */
+  private Lsn auditedTo;
+
+  /** Of the last capture: the pages that it found changed behind its redo point. */
+  private PageStamps before = new PageStamps();
+
   private boolean inDoubt;
   private Lsn capturedTo;
   private long capturedAtMs;
 
-  /** Waits until the log is durable up to a position; an invalid one asks how far it is. */
-  @FunctionalInterface
-  public interface DurableWait {
-    WalMessage.DurableLsn await(Lsn lsn, long timeoutMs);
+  /** The branch's log. */
+  public interface Log {
+    /** Waits until it is durable up to a position; an invalid one asks how far it is. */
+    WalMessage.DurableLsn awaitDurable(Lsn lsn, long timeoutMs);
+
+    /** Some of the WAL from one position on, not beyond another. */
+    byte[] readSome(Lsn from, Lsn to);
   }
 
   /**
@@ -69,6 +86,7 @@ public final class Capturer {
    * @param head of the branch, at this compute's generation
    * @param snapshot what the next one builds on; advanced with each that is committed
    * @param base the snapshot that it started from
+   * @param replayedTo up to where it replayed WAL then
    * @param walBytes captures are due after so much WAL
    * @param intervalMs or after so much time, where there is WAL at all
    */
@@ -76,16 +94,20 @@ public final class Capturer {
       BranchHead head,
       ReadSnapshot snapshot,
       Manifest base,
+      Lsn replayedTo,
       Path dataDirectory,
       LocalFiles files,
       PageClient pages,
       BootBlocks bootBlocks,
       long walBytes,
       long intervalMs,
-      Clock clock) {
+      Clock clock,
+      CaptureMeters meters) {
     this.head = head;
     this.snapshot = snapshot;
     this.base = base;
+    this.replayedTo = replayedTo;
+    this.meters = meters;
     this.dataDirectory = dataDirectory;
     this.files = files;
     this.pages = pages;
@@ -93,7 +115,8 @@ public final class Capturer {
     this.walBytes = walBytes;
     this.intervalMs = intervalMs;
     this.clock = clock;
-    this.capturedTo = base.clean() ? base.endLsn() : base.redoLsn();
+    this.auditedTo = base.clean() ? base.endLsn() : base.redoLsn();
+    this.capturedTo = auditedTo;
     this.capturedAtMs = clock.millis();
   }
 
@@ -108,56 +131,110 @@ public final class Capturer {
    *
    * @return what was committed; empty where it was not the moment for one
    */
-  public Optional<Manifest> captureRunning(AdminConnection sql, DurableWait durable) {
+  public Optional<Manifest> captureRunning(AdminConnection sql, Log wal) {
     capturedAtMs = clock.millis();
+    long begin = System.nanoTime();
     Set<String> databases = quietDatabases(sql);
     if (databases.isEmpty()) {
       log.debug("branch {}: a database is being made, captured later", head.branch());
       return Optional.empty();
     }
-    // Before the checkpoint: this record lies at or before its redo point.
-    long walOffset = durable.await(Lsn.INVALID, DURABLE_TIMEOUT_MS).offset();
-    await(sql.checkpoint(CHECKPOINT_TIMEOUT), CHECKPOINT_TIMEOUT.toMillis());
     var blocks = new BlockCapture(files, SETTLE_MS);
+    try {
+      // Before the checkpoint: this record lies at or before its redo point.
+      long walOffset = wal.awaitDurable(Lsn.INVALID, DURABLE_TIMEOUT_MS).offset();
+      await(sql.checkpoint(CHECKPOINT_TIMEOUT), CHECKPOINT_TIMEOUT.toMillis());
+      meters.checkpointed(System.nanoTime() - begin);
+      return Optional.of(capture(blocks, databases, walOffset, sql, wal, begin));
+    } catch (IOException e) {
+      blocks.abort();
+      meters.failed(e);
+      throw new EbbException.Unavailable("capture of branch " + head.branch() + ": " + e, e);
+    } catch (RuntimeException e) {
+      blocks.abort();
+      meters.failed(e);
+      throw e;
+    }
+  }
+
+  private Manifest capture(
+      BlockCapture blocks,
+      Set<String> databases,
+      long walOffset,
+      AdminConnection sql,
+      Log wal,
+      long begin)
+      throws IOException {
     try (CaptureSink sink = openCapture()) {
       PgControl control = readControl();
-      Lsn redo = control.redo();
       SmallFiles.Found small = SmallFiles.read(dataDirectory, control, false);
       var runs = new PageRuns(sink);
-      List<Manifest.BlockFile> table = blocks.run(runs);
-      runs.flush();
-      Lsn end = await(sql.flushLsn(), SQL_TIMEOUT_MS);
-      if (!databases.equals(quietDatabases(sql))) {
-        // Replay would copy the new database's files from a template that holds later changes
-        // (storage rule 17).
-        throw new EbbException.Conflict("a database was made meanwhile");
+      blocks.run(runs);
+      Lsn end;
+      try (var audit = new CaptureAudit(subject(control.redo(), blocks, wal), runs)) {
+        long auditBegin = System.nanoTime();
+        CaptureAudit.Result result =
+            audit.run(() -> await(sql.flushLsn(), SQL_TIMEOUT_MS), AUDIT_PATIENCE_MS);
+        long auditNanos = System.nanoTime() - auditBegin;
+        meters.audited(result, auditNanos);
+        log.debug("branch {}: audited in {} us: {}", head.branch(), auditNanos / 1_000, result);
+        runs.flush();
+        end = await(sql.flushLsn(), SQL_TIMEOUT_MS);
+        audit.end(end);
       }
+      if (!databases.equals(quietDatabases(sql))) {
+        // A database that is being made or dropped is not all there, and the WAL may not say so.
+        throw new EbbException.Conflict("a database was made or dropped meanwhile");
+      }
+      long commitBegin = System.nanoTime();
       await(sql.forceCommit(Duration.ofMillis(DURABLE_TIMEOUT_MS)), DURABLE_TIMEOUT_MS);
-      durable.await(end, DURABLE_TIMEOUT_MS);
+      meters.committed(System.nanoTime() - commitBegin);
+      wal.awaitDurable(end, DURABLE_TIMEOUT_MS);
       Manifest manifest =
           manifest(
-              sink, control, end, false, small, table, List.of(), List.of(), List.of(), walOffset);
+              sink,
+              control,
+              end,
+              false,
+              small,
+              blocks.table(),
+              List.of(),
+              List.of(),
+              List.of(),
+              walOffset);
       PageMessage.CaptureCommitted committed = sink.commit(manifest, false);
       // First where to read from, then what is clean: a clean block may be evicted at once.
       committed(committed.manifestKey());
       blocks.commit();
+      auditedTo = control.redo();
+      before = blocks.stamps().behind(auditedTo.value());
+      meters.captured(blocks.stamps().pages(), committed.bytesWritten(), System.nanoTime() - begin);
       // Behind the records of this capture itself, or an idle compute would be captured forever.
       capturedTo = await(sql.flushLsn(), SQL_TIMEOUT_MS);
       log.info(
           "branch {}: snapshot at redo {} up to {}: {} pages, {} bytes",
           head.branch(),
-          redo,
+          control.redo(),
           end,
           committed.pages(),
           committed.bytesWritten());
-      return Optional.of(manifest);
-    } catch (IOException e) {
-      blocks.abort();
-      throw new EbbException.Unavailable("capture of branch " + head.branch() + ": " + e, e);
-    } catch (RuntimeException e) {
-      blocks.abort();
-      throw e;
+      return manifest;
     }
+  }
+
+  private CaptureAudit.Subject subject(Lsn redo, BlockCapture blocks, Log wal) {
+    String last = snapshot.key();
+    return new CaptureAudit.Subject(
+        head.branch().value(),
+        dataDirectory.resolve("pg_wal"),
+        base.walSegmentBytes(),
+        auditedTo,
+        redo,
+        replayedTo,
+        blocks,
+        before,
+        wal::readSome,
+        (file, incarnation, block) -> pages.read(last, file, incarnation, block, 1));
   }
 
   /**

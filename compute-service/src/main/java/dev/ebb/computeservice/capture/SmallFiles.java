@@ -6,6 +6,8 @@ import dev.ebb.computeservice.template.DataFiles;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.page.Manifest.SmallFile;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -18,6 +20,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import java.util.zip.CRC32C;
 
 /**
  * Finds a compute's directories and the files that a manifest keeps whole: those that {@link
@@ -28,10 +31,19 @@ final class SmallFiles {
   /** Beyond this a file has no place in a manifest; larger ones are nobody's in PostgreSQL. */
   private static final long MAX_BYTES = 4 << 20;
 
+  /** About 800 relations besides what every cluster has: a start reads it first. */
+  private static final int MAX_STATISTICS_BYTES = 256 << 10;
+
   /** A compute's slots are its WAL receiver's and its replicas', which know another one by now. */
   private static final String SLOTS = "pg_replslot";
 
-  private static final Pattern TWO_PHASE = Pattern.compile("pg_twophase/([0-9A-F]{8,16})");
+  /** Named after the full transaction id ({@code TwoPhaseFilePath} in {@code twophase.c}). */
+  private static final Pattern TWO_PHASE = Pattern.compile("pg_twophase/([0-9A-F]{16})");
+
+  /** In {@code TwoPhaseFileHeader}: the file's length; at its end there is a CRC-32C. */
+  private static final int TWO_PHASE_LENGTH_AT = 4;
+
+  private static final int CRC_BYTES = 4;
 
   private SmallFiles() {}
 
@@ -117,7 +129,8 @@ final class SmallFiles {
               + ", which is no regular file: tablespaces outside"
               + " the cluster are not supported");
     }
-    if (attributes.size() > MAX_BYTES) {
+    boolean statistics = name.equals(StatisticsFile.PATH);
+    if (attributes.size() > MAX_BYTES && !statistics) {
       throw new EbbException.Invalid(
           "the data directory holds "
               + name
@@ -128,10 +141,31 @@ final class SmallFiles {
     try {
       byte[] content = Files.readAllBytes(path);
       requireIntact(name, content);
+      if (TWO_PHASE.matcher(name).matches() && !isWholeTwoPhase(content)) {
+        // A checkpoint behind the captured one is writing it just now: so its transaction was
+        // prepared behind the captured redo point, and replay makes it again.
+        return;
+      }
+      if (statistics) {
+        StatisticsFile.shortened(content, MAX_STATISTICS_BYTES)
+            .ifPresent(kept -> into.add(new SmallFile(name, kept)));
+        return;
+      }
       into.add(new SmallFile(name, content));
     } catch (NoSuchFileException e) {
       // Removed while we were walking: a file that PostgreSQL no longer needs.
     }
+  }
+
+  static boolean isWholeTwoPhase(byte[] content) {
+    ByteBuffer fields = ByteBuffer.wrap(content).order(ByteOrder.LITTLE_ENDIAN);
+    if (content.length < TWO_PHASE_LENGTH_AT + Integer.BYTES + CRC_BYTES
+        || fields.getInt(TWO_PHASE_LENGTH_AT) != content.length) {
+      return false;
+    }
+    var crc = new CRC32C();
+    crc.update(content, 0, content.length - CRC_BYTES);
+    return (int) crc.getValue() == fields.getInt(content.length - CRC_BYTES);
   }
 
   /** A relation map is overwritten in place before version 16. */

@@ -1,5 +1,6 @@
 package dev.ebb.computeservice.hydrate;
 
+import dev.ebb.computeservice.blockmap.DamagedBlocks;
 import java.io.EOFException;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
@@ -30,13 +31,15 @@ public final class AgentSocket implements AutoCloseable {
 
   private static final Logger log = LoggerFactory.getLogger(AgentSocket.class);
 
-  static final int VERSION = 1;
+  static final int VERSION = 2;
   static final int REQUEST_BYTES = 32;
   static final int REPLY_BYTES = 16;
   static final int OP_HYDRATE = 1;
   static final int OP_WAIT_DURABLE = 2;
+  static final int OP_HINT = 3;
   static final int STATUS_OK = 0;
   static final int STATUS_FAILED = 1;
+  static final int STATUS_DAMAGED = 3;
 
   /** Connections waiting to be accepted: every process of a compute may come at once. */
   private static final int BACKLOG = 1024;
@@ -108,9 +111,15 @@ public final class AgentSocket implements AutoCloseable {
         if (request.getShort(2) != VERSION) {
           throw new IOException("the shim speaks version " + request.getShort(2));
         }
-        int status = answer(request);
-        reply.clear().putShort((short) status).putShort((short) VERSION).putInt(request.getInt(20));
-        reply.putLong(0).flip();
+        if (request.getShort(0) == OP_HINT) {
+          handler.hint(
+              request.getInt(4), request.getInt(8), request.getInt(12), request.getInt(16));
+          request.clear();
+          continue;
+        }
+        Answer answer = answer(request);
+        reply.clear().putShort((short) answer.status()).putShort((short) VERSION);
+        reply.putInt(request.getInt(20)).putInt(answer.detail()).putInt(0).flip();
         while (reply.hasRemaining()) {
           connection.write(reply);
         }
@@ -128,20 +137,36 @@ public final class AgentSocket implements AutoCloseable {
     }
   }
 
-  private int answer(ByteBuffer request) throws IOException {
+  /**
+   * What the shim is told.
+   *
+   * @param detail of DAMAGED: the first such block
+   */
+  private record Answer(int status, int detail) {
+    static final Answer OK = new Answer(STATUS_OK, 0);
+    static final Answer FAILED = new Answer(STATUS_FAILED, 0);
+  }
+
+  private Answer answer(ByteBuffer request) throws IOException {
     int op = request.getShort(0);
     try {
       switch (op) {
         case OP_HYDRATE ->
             handler.hydrate(
-                request.getInt(4), request.getInt(8), request.getInt(12), request.getInt(16));
+                request.getInt(4),
+                request.getInt(8),
+                request.getInt(12),
+                request.getInt(16),
+                request.getInt(24));
         case OP_WAIT_DURABLE -> handler.waitDurable(Integer.toUnsignedLong(request.getInt(28)));
         default -> throw new IOException("the shim asks for unknown operation " + op);
       }
-      return STATUS_OK;
+      return Answer.OK;
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
-      return STATUS_FAILED;
+      return Answer.FAILED;
+    } catch (DamagedBlocks e) {
+      return new Answer(STATUS_DAMAGED, e.firstDamaged());
     } catch (IOException | RuntimeException e) {
       if (!closed) {
         log.warn(
@@ -153,7 +178,7 @@ public final class AgentSocket implements AutoCloseable {
             request.getInt(16),
             e);
       }
-      return STATUS_FAILED;
+      return Answer.FAILED;
     }
   }
 

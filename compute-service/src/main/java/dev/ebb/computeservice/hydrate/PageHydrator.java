@@ -1,8 +1,10 @@
 package dev.ebb.computeservice.hydrate;
 
 import dev.ebb.computeservice.blockmap.BlockMap;
+import dev.ebb.computeservice.blockmap.DamagedBlocks;
 import dev.ebb.computeservice.blockmap.FileStatus;
 import dev.ebb.computeservice.blockmap.LocalFiles;
+import dev.ebb.computeservice.localcache.Share;
 import dev.ebb.computeservice.pages.PageClient;
 import dev.ebb.computeservice.pages.ReadSnapshot;
 import dev.ebb.computeservice.template.SkeletonCheck;
@@ -11,36 +13,48 @@ import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.page.FileKey;
 import dev.ebb.shared.page.Manifest;
 import java.io.IOException;
+import java.time.Clock;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.LongAdder;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** Answers one compute's misses out of the newest snapshot that has what it does not have. */
-public final class PageHydrator implements HydrationHandler {
-  /** A miss that goes on where its file's last one ended is a scan: fetch ahead, up to 1 MiB. */
-  private static final int MAX_AHEAD_BLOCKS = PageMessage.MAX_PAGES_PER_MESSAGE;
-
+/**
+ * Answers one compute's misses out of its newest committed snapshot: a block that is absent now has
+ * not changed since, whether it was never here or was evicted ({@link ReadSnapshot} advances before
+ * a capture's blocks count as clean).
+ */
+public final class PageHydrator implements HydrationHandler, AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(PageHydrator.class);
   private static final long FILL_TIMEOUT_MS = 20_000;
 
   /** How many demanded blocks are remembered as candidates for the boot pack. */
   private static final int MAX_REMEMBERED = 2_048;
 
+  /** Hints that are followed at the same time; more are dropped. */
+  private static final int MAX_HINTS = 64;
+
   private final BlockMap map;
   private final LocalFiles files;
   private final PageClient pages;
   private final ReadSnapshot snapshot;
+  private final Share share;
   private final DurabilityCheck durability;
+  private final ReadAhead readAhead;
+  private final DamageLog damages = new DamageLog(Clock.systemUTC());
+  private final Semaphore hints = new Semaphore(MAX_HINTS);
   private final List<SkeletonCheck.EagerBlock> eager = new ArrayList<>();
   private final LongAdder hydratedBytes = new LongAdder();
   private final LongAdder bootBytes = new LongAdder();
-  private final ConcurrentHashMap<Integer, Scan> scans = new ConcurrentHashMap<>();
+  private final LongAdder misses = new LongAdder();
   private final ConcurrentHashMap<Manifest.BlockRun, Boolean> demanded = new ConcurrentHashMap<>();
-
-  /** Where the last miss of a file ended, and how much was fetched for it. */
-  private record Scan(int end, int fetched) {}
+  private final String startKey;
 
   /** Waits until everything flushed locally by now is durable, or throws. */
   @FunctionalInterface
@@ -49,57 +63,133 @@ public final class PageHydrator implements HydrationHandler {
   }
 
   public PageHydrator(
-      LocalFiles files, PageClient pages, ReadSnapshot snapshot, DurabilityCheck durability) {
+      LocalFiles files,
+      PageClient pages,
+      Share share,
+      ReadSnapshot snapshot,
+      DurabilityCheck durability) {
     this.map = files.map();
     this.files = files;
     this.pages = pages;
+    this.share = share;
     this.snapshot = snapshot;
+    this.startKey = snapshot.key();
     this.durability = durability;
+    this.readAhead = new ReadAhead(map, this::fetchScanned, share.aheadBlocks());
   }
 
   @Override
-  public void hydrate(int entry, int incarnation, int firstBlock, int count) throws IOException {
-    FileKey key = map.key(entry);
-    int toEnd = map.status(entry).blocks() - firstBlock;
-    int blocks = Math.max(count, Math.min(ahead(entry, firstBlock, count), toEnd));
+  public void hydrate(int entry, int incarnation, int firstBlock, int count, int process)
+      throws IOException {
     if (demanded.size() < MAX_REMEMBERED) {
-      demanded.put(new Manifest.BlockRun(key, firstBlock, count), true);
+      demanded.put(new Manifest.BlockRun(map.key(entry), firstBlock, count), true);
     }
+    misses.increment();
+    share.awaitRoom(count);
+    readAhead.missed(entry, incarnation, firstBlock, count);
     files.fill(
         entry,
         incarnation,
         firstBlock,
-        blocks,
-        (file, of, first, run, target) -> {
-          for (int at = 0; at < run; at += PageMessage.MAX_PAGES_PER_MESSAGE) {
-            int part = Math.min(PageMessage.MAX_PAGES_PER_MESSAGE, run - at);
-            target.put(read(file, of, first + at, part));
-          }
-          hydratedBytes.add((long) run * FileKey.BLOCK_BYTES);
-        },
+        count,
+        (file, of, first, run) -> fetched(file, of, first, run, process),
         FILL_TIMEOUT_MS);
   }
 
-  private byte[] read(FileKey file, int incarnation, int first, int count) throws IOException {
+  @Override
+  public void hint(int entry, int incarnation, int firstBlock, int count) {
+    if (!hints.tryAcquire()) {
+      return;
+    }
+    Thread.ofVirtual()
+        .name("hint")
+        .start(() -> {
+          try {
+            var _ = fetchSoon(entry, incarnation, firstBlock, count, LocalFiles.Piece.BLOCK);
+          } catch (IOException | RuntimeException e) {
+            // Whoever reads it asks for it, and hears why it cannot be had.
+            log.debug("hint of entry {} at {}: {}", entry, firstBlock, e.toString());
+          } finally {
+            hints.release();
+          }
+        });
+  }
+
+  private int fetchScanned(int entry, int incarnation, int firstBlock, int count)
+      throws IOException {
+    return fetchSoon(entry, incarnation, firstBlock, count, LocalFiles.Piece.RUN);
+  }
+
+  /** Nobody waits for these blocks yet. */
+  private int fetchSoon(
+      int entry, int incarnation, int firstBlock, int count, LocalFiles.Piece piece)
+      throws IOException {
+    share.awaitRoom(count);
+    files.materialise(entry);
+    return files.fill(
+        entry,
+        incarnation,
+        firstBlock,
+        count,
+        (file, of, first, run) -> fetched(file, of, first, run, 0),
+        piece,
+        FILL_TIMEOUT_MS);
+  }
+
+  /**
+   * Claimed blocks' content.
+   *
+   * @param process who waits for it; 0 for nobody yet
+   */
+  private byte[] fetched(FileKey file, int incarnation, int first, int count, int process)
+      throws IOException {
     try {
-      return snapshot.read(key -> pages.read(key, file, incarnation, first, count));
+      byte[] fetched = orOneByOne(file, incarnation, first, count, process);
+      hydratedBytes.add(fetched.length);
+      return fetched;
     } catch (EbbException e) {
       throw new IOException(e.getMessage(), e);
     }
   }
 
-  /** How many blocks to fetch for a miss; doubles as long as misses follow one another. */
-  private int ahead(int entry, int firstBlock, int count) {
-    Scan scan =
-        scans.compute(
-            entry,
-            (e, last) -> {
-              boolean follows = last != null && last.end() == firstBlock;
-              int fetch =
-                  follows ? Math.max(count, Math.min(last.fetched() * 2, MAX_AHEAD_BLOCKS)) : count;
-              return new Scan(firstBlock + fetch, fetch);
-            });
-    return scan.fetched();
+  private byte[] orOneByOne(FileKey file, int incarnation, int first, int count, int process)
+      throws IOException {
+    try {
+      return read(file, incarnation, first, count);
+    } catch (EbbException.Corrupt e) {
+      return oneByOne(file, incarnation, first, count, process, e);
+    }
+  }
+
+  /** The key is looked at behind the claim: no newer snapshot has other content then. */
+  private byte[] read(FileKey file, int incarnation, int first, int count) {
+    return snapshot.read(key -> pages.read(key, file, incarnation, first, count));
+  }
+
+  /** Some block of a run is damaged: the others can be had all the same. */
+  private byte[] oneByOne(
+      FileKey file, int incarnation, int first, int count, int process, EbbException.Corrupt cause)
+      throws IOException {
+    var content = new byte[count * FileKey.BLOCK_BYTES];
+    var damaged = new BitSet();
+    for (int i = 0; i < count; i++) {
+      try {
+        if (count == 1) {
+          throw cause;
+        }
+        byte[] page = read(file, incarnation, first + i, 1);
+        System.arraycopy(page, 0, content, i * FileKey.BLOCK_BYTES, FileKey.BLOCK_BYTES);
+      } catch (EbbException.Corrupt e) {
+        damaged.set(i);
+        if (process != 0) {
+          damages.met(file, first + i, process, String.valueOf(e.getMessage()));
+        }
+      }
+    }
+    if (!damaged.isEmpty()) {
+      throw new DamagedBlocks(String.valueOf(cause.getMessage()), first, content, damaged);
+    }
+    return content;
   }
 
   @Override
@@ -121,10 +211,12 @@ public final class PageHydrator implements HydrationHandler {
           run.firstBlock(),
           count,
           (first, part) ->
-              Arrays.copyOfRange(
-                  run.bytes(),
-                  (first - run.firstBlock()) * FileKey.BLOCK_BYTES,
-                  (first - run.firstBlock() + part) * FileKey.BLOCK_BYTES));
+              snapshot.key().equals(startKey)
+                  ? Arrays.copyOfRange(
+                      run.bytes(),
+                      (first - run.firstBlock()) * FileKey.BLOCK_BYTES,
+                      (first - run.firstBlock() + part) * FileKey.BLOCK_BYTES)
+                  : read(file.key(), file.incarnation(), first, part));
     }
   }
 
@@ -161,7 +253,7 @@ public final class PageHydrator implements HydrationHandler {
         file.incarnation(),
         firstBlock,
         count,
-        (key, incarnation, first, part, target) -> {
+        (key, incarnation, first, part) -> {
           byte[] pages = source.of(first, part);
           if (key.kind() != FileKey.Kind.RELATION) {
             for (int i = 0; i < part; i++) {
@@ -171,8 +263,8 @@ public final class PageHydrator implements HydrationHandler {
                       key, first + i, Arrays.copyOfRange(pages, at, at + FileKey.BLOCK_BYTES)));
             }
           }
-          target.put(pages);
           bootBytes.add(pages.length);
+          return pages;
         },
         FILL_TIMEOUT_MS);
   }
@@ -180,6 +272,16 @@ public final class PageHydrator implements HydrationHandler {
   /** Blocks that were missed so far, as they were asked for; a bounded number. */
   public List<Manifest.BlockRun> demanded() {
     return new ArrayList<>(demanded.keySet());
+  }
+
+  /** How often PostgreSQL had to wait for blocks. */
+  public long misses() {
+    return misses.sum();
+  }
+
+  /** The damaged pages that PostgreSQL asked for. */
+  public DamageLog damages() {
+    return damages;
   }
 
   /** Bytes fetched because PostgreSQL asked, read-ahead included. */
@@ -190,5 +292,11 @@ public final class PageHydrator implements HydrationHandler {
   /** Bytes put in place before PostgreSQL started. */
   public long bootBytes() {
     return bootBytes.sum();
+  }
+
+  /** Fetches nothing ahead any more. */
+  @Override
+  public void close() {
+    readAhead.close();
   }
 }

@@ -2,17 +2,23 @@ package dev.ebb.computeservice.lifecycle;
 
 import dev.ebb.computeservice.pages.PageClient;
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
+import dev.ebb.shared.bus.ComputeMessage.Damage;
 import dev.ebb.shared.bus.ComputeMessage.RoleFound;
 import dev.ebb.shared.bus.ComputeMessage.Suspended;
 import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.catalog.BranchHeads;
+import dev.ebb.shared.catalog.Catalog;
 import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.ComputeStatus;
 import dev.ebb.shared.model.HostId;
 import dev.ebb.shared.model.Lsn;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
@@ -34,6 +40,7 @@ public final class Host {
   private final BranchHeads heads;
   private final PageClient pages;
   private final PrimaryStarter starter;
+  private final Catalog catalog;
   private final Runnable changed;
   private final ConcurrentHashMap<BranchId, Slot> slots = new ConcurrentHashMap<>();
   private volatile boolean leaving;
@@ -42,6 +49,7 @@ public final class Host {
    * Makes the host.
    *
    * @param capacity how many computes it runs at most
+   * @param catalog says what branches are called
    * @param changed called after every change of what runs here
    */
   public Host(
@@ -50,6 +58,7 @@ public final class Host {
       BranchHeads heads,
       PageClient pages,
       PrimaryStarter starter,
+      Catalog catalog,
       Runnable changed) {
     this.id = id;
     this.capacity = capacity;
@@ -57,6 +66,7 @@ public final class Host {
     this.heads = heads;
     this.pages = pages;
     this.starter = starter;
+    this.catalog = catalog;
     this.changed = changed;
   }
 
@@ -84,24 +94,54 @@ public final class Host {
     if (already != null && already.use()) {
       return already.ready(id, false);
     }
-    return start(slot, primary -> {});
+    return start(slot, primary -> {}).ready();
   }
+
+  /**
+   * The same for somebody who found the branch by its name: {@code NotFound} where it is called
+   * otherwise by now. See {@link BranchName}.
+   */
+  public ComputeReady wake(BranchId branch, BranchAddress calledAs) {
+    Slot slot = slot(branch);
+    Primary already = slot.running();
+    if (already == null || !already.use()) {
+      Started started = start(slot, primary -> {}, calledAs);
+      already = started.primary();
+      if (started.ready().started()) {
+        return started.ready();
+      }
+    }
+    if (!already.name().is(calledAs)) {
+      throw renamed(calledAs);
+    }
+    return already.ready(id, false);
+  }
+
+  private static EbbException.NotFound renamed(BranchAddress asked) {
+    return new EbbException.NotFound(asked + " is another branch by now: look it up again");
+  }
+
+  private record Started(Primary primary, ComputeReady ready) {}
 
   /**
    * Starts a branch for the first time: {@code prepare} runs before the first commit has to be
    * durable and before anybody is told of the compute.
    */
   public ComputeReady firstStart(BranchId branch, Consumer<Primary> prepare) {
-    return start(slot(branch), prepare);
+    return start(slot(branch), prepare).ready();
   }
 
-  private ComputeReady start(Slot slot, Consumer<Primary> prepare) {
+  private Started start(Slot slot, Consumer<Primary> prepare) {
+    return start(slot, prepare, null);
+  }
+
+  private Started start(Slot slot, Consumer<Primary> prepare, @Nullable BranchAddress calledAs) {
     slot.lock.lock();
     try {
       Primary already = slot.running();
       if (already != null) {
         already.use();
-        return already.ready(id, false);
+        return new Started(already, already.ready(id, false));
       }
       if (leaving) {
         throw new EbbException.Unavailable("this host is stopping; try again");
@@ -111,6 +151,14 @@ public final class Host {
         throw new EbbException.Exhausted(
             "all " + capacity + " computes of this host are in use; suspend one or add memory");
       }
+      // Under the lock that a suspend needs, so that one behind a change of the name either sees
+      // this start or happened before this look at the catalog.
+      CompletableFuture<Boolean> named =
+          calledAs == null
+              ? CompletableFuture.completedFuture(true)
+              : CompletableFuture.supplyAsync(
+                  () -> BranchName.means(catalog, calledAs, slot.branch),
+                  task -> Thread.ofVirtual().start(task));
       Primary primary;
       try {
         primary = starter.start(slot.branch, prepare);
@@ -121,9 +169,49 @@ public final class Host {
       slot.primary = primary;
       primary.onExit(() -> crashed(slot, primary));
       changed.run();
-      return primary.ready(id, true);
+      if (!isNamed(named)) {
+        throw renamed(Objects.requireNonNull(calledAs));
+      }
+      if (calledAs != null) {
+        primary.name().set(calledAs);
+      }
+      return new Started(primary, primary.ready(id, true));
     } finally {
       slot.lock.unlock();
+    }
+  }
+
+  private static boolean isNamed(CompletableFuture<Boolean> looked) {
+    try {
+      return looked.join();
+    } catch (CompletionException e) {
+      throw e.getCause() instanceof EbbException known
+          ? known
+          : new EbbException.Unavailable("the catalog cannot be read: " + e.getCause(), e);
+    }
+  }
+
+  /** Captures the branch's primary while it runs; nothing where none does. */
+  public void capture(BranchId branch) {
+    Primary primary = running(branch);
+    if (primary != null) {
+      primary.captureNow();
+    }
+  }
+
+  /** The branch was renamed. */
+  public void refreshName(BranchId branch) {
+    Primary primary = running(branch);
+    if (primary != null) {
+      primary.name().refresh();
+      changed.run();
+    }
+  }
+
+  /** Lays out the first start of a branch that is as after a suspend. */
+  public void prepare(BranchId branch) {
+    if (!leaving) {
+      starter.prepareNext(branch, false);
     }
   }
 
@@ -181,7 +269,7 @@ public final class Host {
       }
       Suspended suspended = suspend(slot, primary);
       if (!leaving) {
-        starter.prepareNext(branch);
+        starter.prepareNext(branch, true);
       }
       return suspended;
     } finally {
@@ -217,6 +305,13 @@ public final class Host {
     } finally {
       slot.lock.unlock();
     }
+  }
+
+  /** The damaged pages that the branch's compute met; none where none runs here. */
+  public List<Damage> damages(BranchId branch) {
+    Slot slot = slots.get(branch);
+    Primary primary = slot == null ? null : slot.running();
+    return primary == null ? List.of() : primary.damages();
   }
 
   /** A role of the branch, from the compute where one runs here, else from the snapshot. */

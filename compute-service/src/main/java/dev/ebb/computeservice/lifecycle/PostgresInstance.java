@@ -4,6 +4,7 @@ import dev.ebb.computeservice.blockmap.BlockMap;
 import dev.ebb.computeservice.blockmap.LocalFiles;
 import dev.ebb.computeservice.hydrate.AgentSocket;
 import dev.ebb.computeservice.hydrate.PageHydrator;
+import dev.ebb.computeservice.localcache.Share;
 import dev.ebb.computeservice.postgres.PostgresProcess;
 import dev.ebb.computeservice.postgres.PostgresSettings;
 import dev.ebb.computeservice.postgres.Trees;
@@ -38,6 +39,7 @@ public final class PostgresInstance implements AutoCloseable {
 
   private final Resources resources;
   private final LocalFiles localFiles;
+  private final Share share;
   private final PageHydrator hydrator;
   private volatile List<PageMessage.BootPages.Run> pagesOfAStart;
   private final Path dataDirectory;
@@ -53,6 +55,8 @@ public final class PostgresInstance implements AutoCloseable {
   static final class Resources {
     final List<Path> paths = new ArrayList<>();
     @Nullable BlockMap map;
+    @Nullable Share share;
+    @Nullable PageHydrator hydrator;
     @Nullable AgentSocket socket;
     @Nullable Thread filler;
 
@@ -78,6 +82,12 @@ public final class PostgresInstance implements AutoCloseable {
         } catch (IOException e) {
           log.warn("an agent socket could not be closed: {}", e.toString());
         }
+      }
+      if (hydrator != null) {
+        hydrator.close();
+      }
+      if (share != null) {
+        share.close();
       }
       if (map != null) {
         map.close();
@@ -114,6 +124,7 @@ public final class PostgresInstance implements AutoCloseable {
   PostgresInstance(
       Resources resources,
       LocalFiles localFiles,
+      Share share,
       PageHydrator hydrator,
       List<PageMessage.BootPages.Run> pagesOfAStart,
       Path dataDirectory,
@@ -124,6 +135,7 @@ public final class PostgresInstance implements AutoCloseable {
       Duration startTimeout) {
     this.resources = resources;
     this.localFiles = localFiles;
+    this.share = share;
     this.hydrator = hydrator;
     this.pagesOfAStart = pagesOfAStart;
     this.dataDirectory = dataDirectory;
@@ -197,6 +209,11 @@ public final class PostgresInstance implements AutoCloseable {
     return localFiles;
   }
 
+  /** Its part of the host's local cache. */
+  Share share() {
+    return share;
+  }
+
   PageHydrator hydrator() {
     return hydrator;
   }
@@ -224,6 +241,12 @@ public final class PostgresInstance implements AutoCloseable {
   Future<AdminConnection> connect(Vertx vertx) {
     return AdminConnection.connect(
         vertx, settings.socketDirectory(), settings.port(), CONNECT_TIMEOUT);
+  }
+
+  /** Rolls a prepared transaction back. */
+  Future<Void> rollBack(Vertx vertx, AdminConnection.PreparedTransaction transaction) {
+    return AdminConnection.rollBack(
+        vertx, settings.socketDirectory(), settings.port(), transaction, CONNECT_TIMEOUT);
   }
 
   /** Does what a client's first moments do, in the given database. */

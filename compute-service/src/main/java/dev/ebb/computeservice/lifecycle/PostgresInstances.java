@@ -5,6 +5,8 @@ import dev.ebb.computeservice.blockmap.BlockMap;
 import dev.ebb.computeservice.blockmap.LocalFiles;
 import dev.ebb.computeservice.hydrate.AgentSocket;
 import dev.ebb.computeservice.hydrate.PageHydrator;
+import dev.ebb.computeservice.localcache.LocalCache;
+import dev.ebb.computeservice.localcache.Share;
 import dev.ebb.computeservice.pages.PageClient;
 import dev.ebb.computeservice.pages.ReadSnapshot;
 import dev.ebb.computeservice.postgres.ComputeSize;
@@ -35,6 +37,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserPrincipal;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -53,6 +56,7 @@ public final class PostgresInstances {
 
   private final ComputeServiceConfig config;
   private final Path arenas;
+  private final LocalCache cache;
   private final PageClient pages;
   private final PostgresBinaries binaries;
   private final OsUser user;
@@ -83,16 +87,19 @@ public final class PostgresInstances {
    * Makes instances.
    *
    * @param arenas where block maps are made
+   * @param cache what the instances may keep on the local disk
    */
   public PostgresInstances(
       ComputeServiceConfig config,
       Path arenas,
+      LocalCache cache,
       PageClient pages,
       PostgresBinaries binaries,
       OsUser user,
       ProcessLauncher launcher) {
     this.config = config;
     this.arenas = arenas;
+    this.cache = cache;
     this.pages = pages;
     this.binaries = binaries;
     this.user = user;
@@ -163,7 +170,10 @@ public final class PostgresInstances {
               BlockMap.DEFAULT_NEW_CAPACITY);
       user.own(arena);
       var files = new LocalFiles(closing.map, data, owner);
-      var hydrator = new PageHydrator(files, pages, start.snapshot(), start.durable());
+      Share share = cache.open(files);
+      closing.share = share;
+      var hydrator = new PageHydrator(files, pages, share, start.snapshot(), start.durable());
+      closing.hydrator = hydrator;
       // Recovery reads the commit log; relations are first read by the first session, so that
       // theirs are put in place while PostgreSQL starts.
       Map<Boolean, List<PageMessage.BootPages.Run>> pagesOfAStart =
@@ -187,6 +197,7 @@ public final class PostgresInstances {
       return new PostgresInstance(
           closing,
           files,
+          share,
           hydrator,
           pagesOfAStart.getOrDefault(true, List.of()),
           data,
@@ -246,13 +257,25 @@ public final class PostgresInstances {
         user,
         data,
         settings.arguments(),
-        Map.of(
-            "EBB_ARENA", arena.toString(),
-            "EBB_AGENT_SOCKET", agent.toString(),
-            "EBB_DATADIR", data.toString()),
+        shimEnvironment(arena, agent, data),
         directory.resolve("postgres.log"),
         label,
         () -> true);
+  }
+
+  private static Map<String, String> shimEnvironment(Path arena, Path agent, Path data) {
+    var environment = new HashMap<String, String>();
+    // The hooks by which tests hold writes up, or spoil them: see page_shim.c.
+    System.getenv()
+        .forEach((name, value) -> {
+          if (name.startsWith("EBB_TEST_")) {
+            environment.put(name, value);
+          }
+        });
+    environment.put("EBB_ARENA", arena.toString());
+    environment.put("EBB_AGENT_SOCKET", agent.toString());
+    environment.put("EBB_DATADIR", data.toString());
+    return environment;
   }
 
   private Path makeDirectory(Path path) throws IOException {

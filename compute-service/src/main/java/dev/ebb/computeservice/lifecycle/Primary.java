@@ -5,10 +5,12 @@ import dev.ebb.computeservice.sql.Activity;
 import dev.ebb.computeservice.sql.AdminConnection;
 import dev.ebb.shared.bus.BlockingBus;
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
+import dev.ebb.shared.bus.ComputeMessage.Damage;
 import dev.ebb.shared.bus.ComputeMessage.WakeParts;
 import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.catalog.BranchHeads;
 import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.ComputeStatus;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.HostId;
@@ -57,6 +59,12 @@ public final class Primary {
   /** Waits until the log is open for this generation; throws what kept it from being opened. */
   private final Supplier<Lsn> logOpened;
 
+  /** Opens it where that failed. */
+  private final Supplier<Lsn> openLogAgain;
+
+  /** Whether this is the first start of a child that may have its parent's transactions. */
+  private final boolean inherits;
+
   private final Capturer capturer;
   private final WakeParts parts;
   private final long readyAtNanos = System.nanoTime();
@@ -73,7 +81,7 @@ public final class Primary {
   private final UseGate gate = new UseGate(System::nanoTime);
   private long headReadAtNanos = System.nanoTime();
   private volatile long residentBytes;
-  private volatile Names names = new Names("", "");
+  private final BranchName name;
   private @Nullable Thread caretaker;
 
   /** Changes under the lock. */
@@ -82,21 +90,24 @@ public final class Primary {
   /** Under the lock: an idle suspend waits for the last capture. */
   private boolean capturesHeld;
 
-  private record Names(String database, String branch) {}
-
   Primary(
       PrimaryContext context,
       BranchHead head,
       PostgresInstance instance,
       WalAttachment wal,
       Supplier<Lsn> logOpened,
+      Supplier<Lsn> openLogAgain,
+      boolean inherits,
       Capturer capturer,
       WakeParts parts) {
     this.context = context;
     this.head = head;
+    this.name = new BranchName(head.branch(), context.catalog());
     this.instance = instance;
     this.wal = wal;
     this.logOpened = logOpened;
+    this.openLogAgain = openLogAgain;
+    this.inherits = inherits;
     this.capturer = capturer;
     this.parts = parts;
   }
@@ -157,7 +168,7 @@ public final class Primary {
     try {
       end = logOpened.get();
     } catch (EbbException.Unavailable e) {
-      end = wal.open(false);
+      end = openLogAgain.get();
     }
     if (!end.equals(instance.startLsn())) {
       throw new EbbException.Fenced(
@@ -179,7 +190,10 @@ public final class Primary {
                     // The look opens a session, whose catalog is another database's: a period
                     // later it is not in the way of the client that this start is for.
                     attach();
-                    resolveNames();
+                    name.resolve();
+                    if (inherits) {
+                      rollBackInherited();
+                    }
                   }
                 } catch (EbbException.Fenced e) {
                   log.warn("branch {}: {}; stopping", head.branch(), e.getMessage());
@@ -191,6 +205,20 @@ public final class Primary {
                 }
               }
             });
+  }
+
+  /**
+   * Ends the parent's prepared transactions here: whoever prepared them is going to decide about
+   * the parent's (storage rule 33). At the first start alone: later ones are the branch's own.
+   */
+  private void rollBackInherited() {
+    for (AdminConnection.PreparedTransaction transaction : await(sql().preparedTransactions())) {
+      log.warn(
+          "branch {}: the prepared transaction {} of its parent is rolled back here",
+          head.branch(),
+          dev.ebb.shared.model.Names.printable(transaction.gid()));
+      await(instance.rollBack(context.vertx(), transaction));
+    }
   }
 
   /** False once the primary ends. */
@@ -211,7 +239,7 @@ public final class Primary {
   }
 
   private void look() {
-    resolveNames();
+    name.resolve();
     residentBytes = instance.residentBytes();
     try {
       wal.poll();
@@ -230,7 +258,7 @@ public final class Primary {
     }
     Activity now = lookAtActivity();
     gate.observe(now);
-    if (capturer.isDue(now.flushLsn())) {
+    if (capturer.isDue(now.flushLsn()) || instance.share().takeCaptureAsked()) {
       startCapture();
     }
   }
@@ -245,6 +273,12 @@ public final class Primary {
     } finally {
       lock.unlock();
     }
+  }
+
+  /** Captures it now, or waits for the capture that is under way. */
+  void captureNow() {
+    startCapture();
+    join(capture);
   }
 
   private void holdCaptures(boolean held) {
@@ -267,7 +301,7 @@ public final class Primary {
         open = connect();
         captureAdmin = open;
       }
-      capturer.captureRunning(open, wal::awaitDurable).ifPresent(wal::snapshotCommitted);
+      capturer.captureRunning(open, wal).ifPresent(wal::snapshotCommitted);
     } catch (EbbException.Fenced e) {
       log.warn("branch {}: {}; stopping", head.branch(), e.getMessage());
       instance.kill();
@@ -289,6 +323,10 @@ public final class Primary {
     if (present.generation().compareTo(head.generation()) > 0) {
       throw new EbbException.Fenced(
           "generation " + present.generation() + " took over from " + head.generation());
+    }
+    if (name.isTaken()) {
+      // Who gave the name to another branch ends us, too; should that one have died, we notice.
+      throw new EbbException.Fenced(name.known() + " means another branch by now");
     }
   }
 
@@ -322,6 +360,11 @@ public final class Primary {
       holdCaptures(yields);
     }
     return yields;
+  }
+
+  /** The damaged pages that it met, the latest first. */
+  List<Damage> damages() {
+    return instance.hydrator().damages().latest();
   }
 
   /** For how long nothing has used it. */
@@ -360,12 +403,9 @@ public final class Primary {
     return await(instance.connect(context.vertx()));
   }
 
-  private void resolveNames() {
-    if (names.database().isEmpty()) {
-      context
-          .addressOf(head.branch())
-          .ifPresent(address -> names = new Names(address.database(), address.branch()));
-    }
+  /** What the branch is called. */
+  BranchName name() {
+    return name;
   }
 
   private static <T> T await(io.vertx.core.Future<T> future) {
@@ -466,11 +506,12 @@ public final class Primary {
   ComputeStatus status() {
     Activity last = activity;
     Activity now = last == null ? new Activity(0, 0, 0, 0, 0, 0, 0, instance.startLsn()) : last;
+    BranchAddress called = name.known();
     return new ComputeStatus(
         head.branch(),
         head.database(),
-        names.database(),
-        names.branch(),
+        called == null ? "" : called.database(),
+        called == null ? "" : called.branch(),
         head.generation(),
         state,
         instance.port(),

@@ -9,6 +9,7 @@ import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.catalog.BranchHeads;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.page.Manifest;
 import java.time.Clock;
@@ -70,6 +71,9 @@ public final class PrimaryStarter {
   Primary start(BranchId branch, Consumer<Primary> prepare) {
     var watch = new Stopwatch();
     Launch prepared = launchPrepared(branch);
+    if (prepared == null) {
+      fetchAhead(branch);
+    }
     BranchHeads.Opened opened;
     try {
       opened = context.heads().openGeneration(branch);
@@ -91,7 +95,7 @@ public final class PrimaryStarter {
     var wal = new WalAttachment(context.bus(), branch, head.generation(), manifest);
     CompletableFuture<Lsn> logOpen =
         CompletableFuture.supplyAsync(
-            () -> wal.open(opened.previous().closed()), PrimaryStarter::inBackground);
+            () -> openLog(wal, head, opened.previous().closed()), PrimaryStarter::inBackground);
     Skeleton.Tail tail = opened.previous().closed() ? null : tail(wal, logOpen);
     long logMicros = watch.lapMicros();
     Launch launch = prepared == null ? lay(head, snapshot, manifest, tail) : prepared;
@@ -127,6 +131,8 @@ public final class PrimaryStarter {
               laid.instance(),
               wal,
               () -> join(logOpen),
+              () -> openLog(wal, head, false),
+              inheritsTransactions(head, manifest, tail != null),
               capturer(head, snapshot, manifest, laid.instance()),
               parts);
       laid.self().set(primary);
@@ -145,6 +151,30 @@ public final class PrimaryStarter {
       laid.delete();
       throw e;
     }
+  }
+
+  /**
+   * Opens the log, and makes it where the branch is a child that was never started. Nothing is
+   * acknowledged before the head says that there is one.
+   */
+  private Lsn openLog(WalAttachment wal, BranchHead head, boolean closed) {
+    if (head.logMade()) {
+      return wal.open(closed);
+    }
+    wal.make();
+    Lsn end = wal.open(closed);
+    context.heads().markLogMade(head.branch(), head.generation());
+    return end;
+  }
+
+  /** Whether a branch that starts for the first time may hold its parent's transactions. */
+  private static boolean inheritsTransactions(
+      BranchHead head, Manifest manifest, boolean recovered) {
+    return head.generation().equals(Generation.NONE.next())
+        && !manifest.branch().equals(head.branch())
+        && (recovered
+            || manifest.smallFiles().stream()
+                .anyMatch(file -> file.path().startsWith("pg_twophase/")));
   }
 
   /** A start whose PostgreSQL is on its way. */
@@ -177,6 +207,26 @@ public final class PrimaryStarter {
     return start == null ? null : Launch.of(start);
   }
 
+  /**
+   * Has the page service fetch what a start needs while the head is raised: from a store that is
+   * far away they would come one after the other. A wrong guess costs these reads.
+   */
+  private void fetchAhead(BranchId branch) {
+    context
+        .heads()
+        .lastSeen(branch)
+        .map(BranchHead::manifestKey)
+        .filter(key -> !key.isEmpty())
+        .ifPresent(key ->
+            inBackground(() -> {
+              try {
+                var _ = context.pages().bootPages(key);
+              } catch (EbbException e) {
+                log.debug("branch {}: nothing fetched ahead: {}", branch, e.getMessage());
+              }
+            }));
+  }
+
   private Launch lay(
       BranchHead head, ReadSnapshot snapshot, Manifest manifest, Skeleton.@Nullable Tail tail) {
     return Launch.of(PreparedStart.lay(context.instances(), head, snapshot, manifest, tail));
@@ -193,8 +243,13 @@ public final class PrimaryStarter {
     }
   }
 
-  /** Lays out the start that follows a clean suspend, while nobody waits for it. */
-  void prepareNext(BranchId branch) {
+  /**
+   * Lays out the start that follows a clean suspend, while nobody waits for it.
+   *
+   * @param fill whether its first pages are put in place as well; where somebody may be about to
+   *     wake it, that is better done while PostgreSQL starts
+   */
+  void prepareNext(BranchId branch, boolean fill) {
     prepared.prepare(
         branch,
         () -> {
@@ -212,7 +267,9 @@ public final class PrimaryStarter {
                   ReadSnapshot.of(next, context.heads()),
                   manifest,
                   null);
-          start.instance().fillAhead();
+          if (fill) {
+            start.instance().fillAhead();
+          }
           return start;
         });
   }
@@ -247,13 +304,15 @@ public final class PrimaryStarter {
         head,
         snapshot,
         manifest,
+        instance.startLsn(),
         instance.dataDirectory(),
         instance.localFiles(),
         context.pages(),
         boot,
         context.config().captureWalBytes(),
         context.config().captureIntervalMs(),
-        Clock.systemUTC());
+        Clock.systemUTC(),
+        context.captureMeters());
   }
 
   private static <T> T join(CompletableFuture<T> future) {

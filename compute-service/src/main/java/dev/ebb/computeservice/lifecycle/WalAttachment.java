@@ -1,5 +1,6 @@
 package dev.ebb.computeservice.lifecycle;
 
+import dev.ebb.computeservice.capture.Capturer;
 import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.BlockingBus;
 import dev.ebb.shared.bus.WalMessage;
@@ -18,7 +19,7 @@ import org.slf4j.LoggerFactory;
  * A generation's tie to the WAL service: its log, and the receiver that makes its commits durable.
  * Survives the death of a wal-service instance by opening the log again at another one.
  */
-final class WalAttachment {
+final class WalAttachment implements Capturer.Log {
   private static final Logger log = LoggerFactory.getLogger(WalAttachment.class);
   private static final long TIMEOUT_MS = 30_000;
   private static final long POLL_TIMEOUT_MS = 5_000;
@@ -48,14 +49,15 @@ final class WalAttachment {
   private record Base(
       Lsn redoLsn, Lsn endLsn, boolean clean, int walSegmentBytes, long walOffsetHint) {
 
-    static Base of(Manifest snapshot) {
+    static Base of(Manifest snapshot, BranchId branch) {
       return new Base(
           // Of a clean stop: the checkpoint record, which the next one must name.
           snapshot.redoLsn(),
           snapshot.endLsn(),
           snapshot.clean(),
           snapshot.walSegmentBytes(),
-          snapshot.walOffsetHint());
+          // Of a branch's first snapshot, which is another one's: its hint is of another log.
+          snapshot.branch().equals(branch) ? snapshot.walOffsetHint() : -1);
     }
   }
 
@@ -68,7 +70,7 @@ final class WalAttachment {
     this.bus = bus;
     this.branch = branch;
     this.generation = generation;
-    this.base = Base.of(snapshot);
+    this.base = Base.of(snapshot, branch);
   }
 
   /** Where WAL behind the snapshot begins: its end where it is clean, else its redo point. */
@@ -84,7 +86,12 @@ final class WalAttachment {
    * the primary keeps its WAL from there on.
    */
   void snapshotCommitted(Manifest snapshot) {
-    base = Base.of(snapshot);
+    base = Base.of(snapshot, branch);
+  }
+
+  /** Makes the branch's topic; nothing where it is there already. */
+  void make() {
+    bus.call(Addresses.WAL, new WalMessage.CreateLog(branch), TIMEOUT_MS);
   }
 
   /**
@@ -115,8 +122,7 @@ final class WalAttachment {
   void read(Lsn from, Lsn to, Consumer<byte[]> sink) {
     Lsn at = from;
     while (at.isBefore(to)) {
-      byte[] bytes =
-          bus.call(address, new WalMessage.ReadWal(branch, at, to, READ_BYTES), TIMEOUT_MS).bytes();
+      byte[] bytes = readSome(at, to);
       if (bytes.length == 0) {
         throw new EbbException.Corrupt(
             "the log of branch " + branch + " has nothing at " + at + ", expected WAL up to " + to);
@@ -124,6 +130,12 @@ final class WalAttachment {
       sink.accept(bytes);
       at = at.plus(bytes.length);
     }
+  }
+
+  @Override
+  public byte[] readSome(Lsn from, Lsn to) {
+    return bus.call(address, new WalMessage.ReadWal(branch, from, to, READ_BYTES), TIMEOUT_MS)
+        .bytes();
   }
 
   /** Starts the receiver. Until it runs, commits wait. */
@@ -176,7 +188,8 @@ final class WalAttachment {
    *
    * @return the durable position with the offset of the topic's newest record
    */
-  WalMessage.DurableLsn awaitDurable(Lsn lsn, long timeoutMs) {
+  @Override
+  public WalMessage.DurableLsn awaitDurable(Lsn lsn, long timeoutMs) {
     WalMessage.DurableLsn reached = ask(lsn, timeoutMs);
     durable = Lsn.max(durable, reached.lsn());
     return reached;

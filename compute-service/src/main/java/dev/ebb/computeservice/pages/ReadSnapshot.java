@@ -9,9 +9,9 @@ import java.util.function.Supplier;
 
 /**
  * The snapshot that a compute reads what it does not have from: the newest that it committed, or
- * the one that it started from. A block that is absent has not changed since the start, so that any
- * of them serves; older ones are collected in the end, and a compaction moves the newest to another
- * key. Thread-safe.
+ * the one that it started from. A block that is absent now was never here, or was evicted: either
+ * way it has not changed since the newest; of an evicted one an older snapshot may have older
+ * content. A compaction moves the newest to another key. Thread-safe.
  */
 public final class ReadSnapshot {
   private final Supplier<Optional<String>> newest;

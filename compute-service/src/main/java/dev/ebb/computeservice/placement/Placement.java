@@ -20,6 +20,11 @@ public final class Placement {
     this.fleet = fleet;
   }
 
+  /** The branch's compute as it was announced last; empty where none runs. */
+  public Optional<FleetView.PlacedCompute> compute(BranchId branch) {
+    return fleet.compute(branch);
+  }
+
   /** The host that runs the branch, where one does. */
   public Optional<HostId> owner(BranchId branch) {
     return fleet.compute(branch).map(FleetView.PlacedCompute::host);

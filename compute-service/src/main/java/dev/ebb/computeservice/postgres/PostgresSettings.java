@@ -87,8 +87,6 @@ public record PostgresSettings(
     a.set("synchronous_standby_names", "FIRST 1 (\"" + standbyName + "\")");
     // Written settings bypass the WAL, so that they would not survive a suspend.
     a.set("allow_alter_system", "off");
-    // Two-phase files at a capture's edge are not proven to be safe yet.
-    a.set("max_prepared_transactions", 0);
     // Ebb checkpoints when it captures; those of PostgreSQL only bound the local WAL, since
     // recovery begins at a snapshot, not at them.
     a.set("checkpoint_timeout", "1h");
@@ -112,7 +110,11 @@ public record PostgresSettings(
     a.set("wal_sender_timeout", "10s");
     // A standby compares these with its primary: the same for every size of a database.
     a.set("max_connections", size.maxConnections() + RESERVED_CONNECTIONS);
+    a.set("max_prepared_transactions", 64);
     a.set("max_worker_processes", 8);
+    // A branch must not go on with its parent's subscriptions (storage rule 33), and nobody but a
+    // superuser could let anybody make one.
+    a.set("max_logical_replication_workers", 0);
     a.set("max_locks_per_transaction", 64);
   }
 

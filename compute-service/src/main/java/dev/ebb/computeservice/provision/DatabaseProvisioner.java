@@ -1,30 +1,25 @@
 package dev.ebb.computeservice.provision;
 
 import dev.ebb.computeservice.lifecycle.Host;
-import dev.ebb.computeservice.placement.Placement;
 import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.BlockingBus;
-import dev.ebb.shared.bus.ComputeMessage;
 import dev.ebb.shared.bus.ComputeMessage.CreateDatabase;
 import dev.ebb.shared.bus.ComputeMessage.DatabaseCreated;
-import dev.ebb.shared.bus.PageMessage;
 import dev.ebb.shared.bus.WalMessage;
 import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.catalog.BranchHeads;
+import dev.ebb.shared.catalog.BranchRecord;
 import dev.ebb.shared.catalog.Catalog;
 import dev.ebb.shared.catalog.DatabaseRecord;
 import dev.ebb.shared.error.EbbException;
-import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.model.Generation;
-import dev.ebb.shared.model.HostId;
 import dev.ebb.shared.model.Names;
 import dev.ebb.shared.page.Manifest;
 import java.nio.charset.StandardCharsets;
-import java.security.SecureRandom;
 import java.time.Clock;
-import java.util.Map;
+import java.util.List;
 import java.util.Set;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
@@ -47,26 +42,27 @@ public final class DatabaseProvisioner {
   private final Catalog catalog;
   private final BranchHeads heads;
   private final Host host;
-  private final Placement placement;
+  private final BranchRemoval removal;
   private final Supplier<TemplateProvisioner.Template> template;
   private final Clock clock;
-  private final SecureRandom random = new SecureRandom();
+  private final SystemIdentifiers identifiers;
 
-  public DatabaseProvisioner(
+  DatabaseProvisioner(
       BlockingBus bus,
       Catalog catalog,
       BranchHeads heads,
       Host host,
-      Placement placement,
+      BranchRemoval removal,
       Supplier<TemplateProvisioner.Template> template,
       Clock clock) {
     this.bus = bus;
     this.catalog = catalog;
     this.heads = heads;
     this.host = host;
-    this.placement = placement;
+    this.removal = removal;
     this.template = template;
     this.clock = clock;
+    this.identifiers = new SystemIdentifiers(clock);
   }
 
   /** Makes a database with its branch {@code main}, started and answering, on this host. */
@@ -77,14 +73,7 @@ public final class DatabaseProvisioner {
     var database = DatabaseId.random();
     var branch = BranchId.random();
     catalog.create(
-        new DatabaseRecord(
-            1,
-            database,
-            request.name(),
-            request.owner(),
-            DatabaseRecord.State.CREATING,
-            clock.millis(),
-            Map.of(BranchAddress.MAIN, branch)));
+        DatabaseRecord.creating(database, request.name(), request.owner(), clock.millis(), branch));
     try {
       Manifest manifest = from.manifest();
       heads.create(
@@ -92,7 +81,7 @@ public final class DatabaseProvisioner {
               1,
               branch,
               database,
-              newSystemIdentifier(),
+              identifiers.next(),
               Generation.NONE,
               from.manifestKey(),
               true,
@@ -122,43 +111,31 @@ public final class DatabaseProvisioner {
     } catch (EbbException.NotFound e) {
       log.debug("database {} was dropped while it was made", name);
     }
-    clear(database, name, Map.of(BranchAddress.MAIN, branch));
+    clear(database, name, List.of(branch));
   }
 
-  /** Drops a database with everything of it. May be repeated where it failed half-way. */
-  public void drop(String name) {
+  /**
+   * Drops a database with everything of it. May be repeated where it failed half-way.
+   *
+   * @param force also where branches of it are protected
+   */
+  public void drop(String name, boolean force) {
     DatabaseRecord database =
         catalog
             .find(name)
             .orElseThrow(() ->
                 new EbbException.NotFound(
                     "database \"" + Names.printable(name) + "\" does not exist"));
-    catalog.markDropping(name, database.id());
-    clear(database.id(), name, database.branches());
+    DatabaseRecord dropping = catalog.markDropping(name, database.id(), force);
+    clear(
+        database.id(), name, dropping.branches().values().stream().map(BranchRecord::id).toList());
   }
 
-  private void clear(DatabaseId database, String name, Map<String, BranchId> branches) {
-    for (BranchId branch : branches.values()) {
-      // The tombstone first: from here on nothing can start or commit.
-      heads.drop(branch);
-      discard(branch);
-      bus.call(Addresses.WAL, new WalMessage.DeleteLog(branch), TIMEOUT_MS);
-      bus.call(Addresses.PAGE, new PageMessage.DeleteBranchObjects(branch), TIMEOUT_MS);
+  private void clear(DatabaseId database, String name, List<BranchId> branches) {
+    for (BranchId branch : branches) {
+      removal.remove(branch, false);
     }
     catalog.remove(name, database);
-  }
-
-  private void discard(BranchId branch) {
-    host.discard(branch);
-    HostId owner = placement.owner(branch).orElse(host.id());
-    if (!owner.equals(host.id())) {
-      bus.call(Addresses.host(owner), new ComputeMessage.DiscardBranch(branch), TIMEOUT_MS);
-    }
-  }
-
-  /** Seconds since the epoch above random bits: the way PostgreSQL makes one, {@code xlog.c}. */
-  private long newSystemIdentifier() {
-    return (clock.millis() / 1_000) << 32 | (random.nextInt() & 0xFFFFFFFFL);
   }
 
   private static void requireName(String name) {

@@ -300,6 +300,48 @@ public final class AdminConnection {
         .mapEmpty();
   }
 
+  /**
+   * A transaction that was prepared and neither committed nor rolled back.
+   *
+   * @param database the only one from which it can be ended
+   */
+  public record PreparedTransaction(String gid, String database) {}
+
+  /** Those of all databases. */
+  public Future<List<PreparedTransaction>> preparedTransactions() {
+    return simple("SELECT gid, database FROM pg_catalog.pg_prepared_xacts", SHORT)
+        .map(rows -> {
+          var found = new ArrayList<PreparedTransaction>();
+          rows.forEach(
+              row -> found.add(new PreparedTransaction(row.getString(0), row.getString(1))));
+          return List.copyOf(found);
+        });
+  }
+
+  /** Rolls one back, in a connection of its own. */
+  public static Future<Void> rollBack(
+      Vertx vertx,
+      Path socketDirectory,
+      int port,
+      PreparedTransaction transaction,
+      Duration timeout) {
+    PgConnectOptions options =
+        new PgConnectOptions()
+            .setHost(socketDirectory.toString())
+            .setPort(port)
+            .setDatabase(transaction.database())
+            .setUser(ADMIN);
+    // No parameters in a utility statement; with a backslash quotes would not be all.
+    String gid = "E'" + transaction.gid().replace("\\", "\\\\").replace("'", "''") + "'";
+    Future<PgConnection> attempt = PgConnection.connect(vertx, options);
+    return attempt
+        .compose(connection ->
+            connection.query("ROLLBACK PREPARED " + gid).execute().eventually(connection::close))
+        .timeout(timeout.toMillis(), TimeUnit.MILLISECONDS)
+        .recover(e -> Future.failedFuture(failure("ROLLBACK PREPARED", e)))
+        .mapEmpty();
+  }
+
   /** Closes it; never fails, and does not wait for a statement that is past its deadline. */
   public Future<Void> close() {
     return stuck ? Future.succeededFuture() : connection.close().otherwiseEmpty();

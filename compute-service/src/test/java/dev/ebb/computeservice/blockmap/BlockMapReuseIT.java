@@ -92,10 +92,13 @@ final class BlockMapReuseIT {
   private static HydrationHandler nothingToFetch() {
     return new HydrationHandler() {
       @Override
-      public void hydrate(int entry, int incarnation, int firstBlock, int count)
+      public void hydrate(int entry, int incarnation, int firstBlock, int count, int process)
           throws IOException {
         throw new IOException("every file is a new one, and has nothing absent");
       }
+
+      @Override
+      public void hint(int entry, int incarnation, int firstBlock, int count) {}
 
       @Override
       public void waitDurable(long timeoutMs) {}

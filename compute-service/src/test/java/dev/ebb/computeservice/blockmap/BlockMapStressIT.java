@@ -34,7 +34,7 @@ import org.junit.jupiter.api.Test;
 /**
  * Several processes read, write, truncate, extend and recreate one file under the shim, while this
  * one fills, evicts and captures its blocks. The processes check every byte that they read; evicted
- * blocks are overwritten with garbage, so that a stale read cannot pass.
+ * blocks become holes or are overwritten with garbage, so that a stale read cannot pass.
  */
 final class BlockMapStressIT {
 
@@ -67,14 +67,18 @@ final class BlockMapStressIT {
     Path arena = root.resolve("arena");
     try (BlockMap map = BlockMap.create(arena, 1, 2, List.of(new BlockFile(FILE, 1, BLOCKS)), 64)) {
       LocalFiles files = new LocalFiles(map, data, null);
+      BlockEviction eviction = new BlockEviction(files);
       HydrationHandler handler =
           new HydrationHandler() {
             @Override
-            public void hydrate(int entry, int incarnation, int firstBlock, int count)
+            public void hydrate(int entry, int incarnation, int firstBlock, int count, int process)
                 throws IOException {
               files.fill(
                   entry, incarnation, firstBlock, count, BlockMapStressIT.this::source, 10_000);
             }
+
+            @Override
+            public void hint(int entry, int incarnation, int firstBlock, int count) {}
 
             @Override
             public void waitDurable(long timeoutMs) {}
@@ -102,7 +106,8 @@ final class BlockMapStressIT {
         }
         List<Future<?>> work =
             List.of(
-                agents.submit(whileRunning(processes, () -> evict(map, data, new Random(seed)))),
+                agents.submit(
+                    whileRunning(processes, () -> evict(eviction, map, data, new Random(seed)))),
                 agents.submit(whileRunning(processes, () -> prefetch(map, files, handler))),
                 agents.submit(whileRunning(processes, () -> capture(files))));
         for (Process process : processes) {
@@ -134,8 +139,9 @@ final class BlockMapStressIT {
     };
   }
 
-  private void source(FileKey key, int incarnation, int firstBlock, int count, ByteBuffer target)
+  private byte[] source(FileKey key, int incarnation, int firstBlock, int count)
       throws IOException {
+    var target = ByteBuffer.allocate(count * 8192);
     LockSupport.parkNanos(200_000); // time for others to come in between claim and write
     for (int block = firstBlock; block < firstBlock + count; block++) {
       byte[] page = snapshot.get(new Page(incarnation, block));
@@ -144,6 +150,7 @@ final class BlockMapStressIT {
       }
       target.put(page);
     }
+    return target.array();
   }
 
   private static byte[] compose(int block, int sequence) {
@@ -154,7 +161,14 @@ final class BlockMapStressIT {
     return page.array();
   }
 
-  private Object evict(BlockMap map, Path data, Random random) throws IOException {
+  private Object evict(BlockEviction eviction, BlockMap map, Path data, Random random)
+      throws IOException {
+    if (random.nextBoolean()) {
+      // Holes, in runs, of what was not used since the last time.
+      evictions.addAndGet((int) (eviction.evict(BLOCKS / 3 * 8192L, true) / 8192));
+      LockSupport.parkNanos(1_000_000);
+      return true;
+    }
     byte[] garbage = new byte[8192];
     random.nextBytes(garbage);
     int incarnation = map.incarnation(0);
@@ -178,7 +192,7 @@ final class BlockMapStressIT {
       throws IOException {
     try {
       files.materialise(0);
-      handler.hydrate(0, map.incarnation(0), 0, BLOCKS);
+      handler.hydrate(0, map.incarnation(0), 0, BLOCKS, 0);
     } catch (NoSuchFileException _) {
       // unlinked meanwhile
     }

@@ -69,11 +69,12 @@ final class BlockMapTest {
     return page;
   }
 
-  private static void readPages(
-      FileKey key, int incarnation, int first, int count, ByteBuffer target) {
+  private static byte[] readPages(FileKey key, int incarnation, int first, int count) {
+    var pages = ByteBuffer.allocate(count * 8192);
     for (int block = first; block < first + count; block++) {
-      target.put(page(block, 0));
+      pages.put(page(block, 0));
     }
+    return pages.array();
   }
 
   /** What the shim does around a write. */
@@ -151,7 +152,11 @@ final class BlockMapTest {
   void aFillOfAnotherIncarnationOrOfAFileThatIsNotThereClaimsNothing() throws IOException {
     LocalFiles files = files();
     AtomicInteger asked = new AtomicInteger();
-    PageSource source = (_, _, _, _, _) -> asked.incrementAndGet();
+    PageSource source =
+        (_, _, _, count) -> {
+          asked.incrementAndGet();
+          return new byte[count * 8192];
+        };
     files.fill(0, 4, 0, 5, source, 1000);
     files.materialise(0);
     files.fill(0, 3, 0, 5, source, 1000);
@@ -163,8 +168,7 @@ final class BlockMapTest {
   void aFailedOrShortFillLeavesTheBlocksAbsent() throws IOException {
     LocalFiles files = files();
     files.materialise(0);
-    assertThatThrownBy(
-            () -> files.fill(0, 4, 0, 2, (_, _, _, _, target) -> target.put(page(0, 0)), 1000))
+    assertThatThrownBy(() -> files.fill(0, 4, 0, 2, (_, _, _, _) -> page(0, 0), 1000))
         .hasMessageContaining("8192 bytes for 2 blocks");
     assertThat(files.map().blockState(0, 0).presence()).isEqualTo(Presence.ABSENT);
     files.fill(0, 4, 0, 2, BlockMapTest::readPages, 1000);
@@ -178,9 +182,9 @@ final class BlockMapTest {
     AtomicInteger fetched = new AtomicInteger();
     CountDownLatch together = new CountDownLatch(8);
     PageSource source =
-        (key, incarnation, first, count, target) -> {
+        (key, incarnation, first, count) -> {
           fetched.addAndGet(count);
-          readPages(key, incarnation, first, count, target);
+          return readPages(key, incarnation, first, count);
         };
     try (ExecutorService pool = Executors.newFixedThreadPool(8)) {
       List<Future<?>> fills = new ArrayList<>();
@@ -279,6 +283,57 @@ final class BlockMapTest {
     files.fill(0, 4, 0, 1, BlockMapTest::readPages, 1000);
     assertThat(files.map().blockState(0, 0).presence()).isEqualTo(Presence.PRESENT);
     assertThat(files.map().beginEvict(0, 4, BLOCKS)).as("past the end").isFalse();
+  }
+
+  @Test
+  void anEvictionFreesCleanBlocksThatNobodyUsedAndNoOthers() throws IOException {
+    LocalFiles files = files();
+    BlockMap map = files.map();
+    for (int entry = 0; entry < 3; entry++) {
+      files.materialise(entry);
+      files.fill(entry, 4 + entry, 0, map.sizeBlocks(entry), BlockMapTest::readPages, 1000);
+    }
+    write(map, 3, 9);
+    int used = map.word(0, 7);
+    assertThat(map.casWord(0, 7, used, used | BlockMap.ACCESSED)).isTrue();
+    BlockEviction eviction = new BlockEviction(files);
+    assertThat(eviction.presentBytes()).isEqualTo((BLOCKS + 3) * 8192L);
+    // the first eighteen: all of the table but the dirty block and the used one
+    assertThat(eviction.evict(18 * 8192L, false)).isEqualTo(18 * 8192L);
+    assertThat(map.blockState(0, 3).presence()).isEqualTo(Presence.PRESENT);
+    assertThat(map.blockState(0, 7).presence()).isEqualTo(Presence.PRESENT);
+    assertThat(map.blockState(0, 6).presence()).isEqualTo(Presence.ABSENT);
+    // the second round takes what was used before the first; the commit log never goes
+    assertThat(eviction.evict(100 * 8192L, true)).isEqualTo(2 * 8192L);
+    assertThat(map.blockState(0, 3).presence()).isEqualTo(Presence.PRESENT);
+    assertThat(map.blockState(2, 0).presence()).isEqualTo(Presence.PRESENT);
+    byte[] local = Files.readAllBytes(directory.resolve(HEAP.path()));
+    assertThat(local).hasSize(BLOCKS * 8192);
+    assertThat(java.util.Arrays.copyOfRange(local, 6 * 8192, 7 * 8192)).containsOnly(0);
+    assertThat(java.util.Arrays.copyOfRange(local, 3 * 8192, 4 * 8192)).isEqualTo(page(3, 9));
+    assertThat(eviction.presentBytes()).isEqualTo(3 * 8192L);
+  }
+
+  @Test
+  void whatIsDamagedStaysAbsentAndItsNeighboursAreThere() throws IOException {
+    LocalFiles files = files();
+    files.materialise(0);
+    var damaged = new java.util.BitSet();
+    damaged.set(2);
+    PageSource source =
+        (key, incarnation, first, count) -> {
+          throw new DamagedBlocks("bad", first, readPages(key, incarnation, first, count), damaged);
+        };
+    assertThatThrownBy(() -> files.fill(0, 4, 5, 6, source, 1000))
+        .isInstanceOfSatisfying(
+            DamagedBlocks.class, e -> assertThat(e.firstDamaged()).isEqualTo(7));
+    for (int block = 5; block < 11; block++) {
+      assertThat(files.map().blockState(0, block).presence())
+          .isEqualTo(block == 7 ? Presence.ABSENT : Presence.PRESENT);
+    }
+    byte[] local = Files.readAllBytes(directory.resolve(HEAP.path()));
+    assertThat(java.util.Arrays.copyOfRange(local, 8 * 8192, 9 * 8192)).isEqualTo(page(8, 0));
+    assertThat(java.util.Arrays.copyOfRange(local, 7 * 8192, 8 * 8192)).containsOnly(0);
   }
 
   @Test

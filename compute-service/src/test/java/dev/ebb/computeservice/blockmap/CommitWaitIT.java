@@ -12,6 +12,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * A commit waits for a standby that never comes, and the wait is given up in each way that
@@ -21,7 +23,10 @@ import org.junit.jupiter.api.Test;
 final class CommitWaitIT {
 
   private static final String[] WAITING = {
-    "synchronous_standby_names=nobody", "synchronous_commit=on", "client_min_messages=error"
+    "synchronous_standby_names=nobody",
+    "synchronous_commit=on",
+    "client_min_messages=error",
+    "max_prepared_transactions=5"
   };
   private static final String COUNT = "SELECT count(*) FROM t";
   private static final String CANCEL =
@@ -52,6 +57,38 @@ final class CommitWaitIT {
   @Test
   void aTerminatedWaitOfACommitThatIsNotDurableEndsTheServer() throws Exception {
     assertGivenUpWaitEndsTheServer("INSERT INTO t VALUES (1)", TERMINATE);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "PREPARE TRANSACTION 'a'",
+        "COMMIT PREPARED 'before'",
+        "ROLLBACK PREPARED 'before'"
+      })
+  void aCancelledWaitOfATwoPhaseStepThatIsNotDurableEndsTheServer(String step) throws Exception {
+    try (TestCompute compute = TestCompute.of(store)) {
+      compute.durability = new IOException("not durable");
+      try (TestServer server = compute.start(WAITING);
+          Session writer = server.connect("postgres");
+          Session other = server.connect("postgres")) {
+        writer.query("SET synchronous_commit = local");
+        writer.query("BEGIN");
+        writer.query("INSERT INTO t VALUES (1)");
+        if (!step.startsWith("PREPARE")) {
+          writer.query("PREPARE TRANSACTION 'before'");
+        }
+        writer.query("SET synchronous_commit = on");
+        other.query(COUNT); // fetches what the queries need
+        CompletableFuture<List<String>> done = writer.send(step);
+        awaitWaiting(other, done);
+        assertThat(done).isNotDone();
+        var _ = other.send(CANCEL);
+        assertThatThrownBy(() -> done.get(30, TimeUnit.SECONDS)).isNotNull();
+        assertThat(server.supervisor.waitFor(30, TimeUnit.SECONDS)).isTrue();
+        assertThat(compute.durableWaits.get()).isPositive();
+      }
+    }
   }
 
   @Test

@@ -288,7 +288,7 @@ final class PageShimIT {
             doomed.incarnation(),
             0,
             doomed.blocks(),
-            (_, _, _, count, target) -> target.put(new byte[count * 8192]),
+            (_, _, _, count) -> new byte[count * 8192],
             1000);
         assertThat(compute.data.resolve(doomed.key().path())).hasSize(0);
         server.query("postgres", "CHECKPOINT");
@@ -314,10 +314,10 @@ final class PageShimIT {
                   doomed.incarnation(),
                   0,
                   8,
-                  (_, _, _, count, target) -> {
+                  (_, _, _, count) -> {
                     claimed.countDown();
                     release(release);
-                    target.put(new byte[count * 8192]);
+                    return new byte[count * 8192];
                   },
                   1000);
               return true;

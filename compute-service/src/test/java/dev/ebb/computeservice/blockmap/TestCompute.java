@@ -23,6 +23,7 @@ final class TestCompute implements AutoCloseable {
   final BlockMap map;
   final LocalFiles files;
   final AtomicInteger fetches = new AtomicInteger();
+  final AtomicInteger hints = new AtomicInteger();
   final AtomicInteger durableWaits = new AtomicInteger();
   final List<BlockFile> base;
 
@@ -79,10 +80,16 @@ final class TestCompute implements AutoCloseable {
             TestPostgres.get().owner(),
             new HydrationHandler() {
               @Override
-              public void hydrate(int entry, int incarnation, int firstBlock, int count)
+              public void hydrate(
+                  int entry, int incarnation, int firstBlock, int count, int process)
                   throws IOException {
                 files.fill(
                     entry, incarnation, firstBlock, count, TestCompute.this::readStore, 10_000);
+              }
+
+              @Override
+              public void hint(int entry, int incarnation, int firstBlock, int count) {
+                hints.incrementAndGet();
               }
 
               @Override
@@ -104,9 +111,12 @@ final class TestCompute implements AutoCloseable {
     }
   }
 
-  private void readStore(
-      FileKey key, int incarnation, int firstBlock, int count, java.nio.ByteBuffer target)
+  /** Blocks that are damaged in the store. */
+  final Map<FileKey, Integer> damaged = new java.util.concurrent.ConcurrentHashMap<>();
+
+  private byte[] readStore(FileKey key, int incarnation, int firstBlock, int count)
       throws IOException {
+    var target = java.nio.ByteBuffer.allocate(count * 8192);
     fetches.incrementAndGet();
     if (incarnation != 7) {
       throw new IOException("incarnation " + incarnation + " is not in the store");
@@ -114,12 +124,17 @@ final class TestCompute implements AutoCloseable {
     try (FileChannel channel =
         FileChannel.open(store.resolve(key.path()), StandardOpenOption.READ)) {
       long at = firstBlock * 8192L;
-      target.limit(count * 8192);
       while (target.hasRemaining() && channel.read(target, at + target.position()) > 0) {
         // until the end of what was asked for
       }
-      target.position(target.limit());
     }
+    Integer bad = damaged.get(key);
+    if (bad != null && bad >= firstBlock && bad < firstBlock + count) {
+      var which = new java.util.BitSet();
+      which.set(bad - firstBlock);
+      throw new DamagedBlocks(key + " is damaged", firstBlock, target.array(), which);
+    }
+    return target.array();
   }
 
   Map<String, String> environment() {

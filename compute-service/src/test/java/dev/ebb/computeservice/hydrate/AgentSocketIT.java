@@ -2,6 +2,7 @@ package dev.ebb.computeservice.hydrate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.ebb.computeservice.blockmap.DamagedBlocks;
 import java.io.IOException;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
@@ -9,6 +10,7 @@ import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.BitSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -22,9 +24,9 @@ import org.junit.jupiter.api.io.TempDir;
 /** The protocol between shim and agent, byte by byte. */
 final class AgentSocketIT {
 
-  /** op 1, version 1, entry 5, incarnation 9, blocks 16 + 4, seq 77, pid 1234, 30000 ms. */
+  /** op 1, version 2, entry 5, incarnation 9, blocks 16 + 4, seq 77, pid 1234, 30000 ms. */
   private static final String HYDRATE =
-      "01000100"
+      "01000200"
           + "05000000"
           + "09000000"
           + "10000000"
@@ -34,7 +36,7 @@ final class AgentSocketIT {
           + "30750000";
 
   private static final String WAIT_DURABLE =
-      "02000100"
+      "02000200"
           + "00000000"
           + "00000000"
           + "00000000"
@@ -47,6 +49,7 @@ final class AgentSocketIT {
   private Path path = Path.of("");
   private final List<String> calls = new CopyOnWriteArrayList<>();
   private volatile boolean refuse;
+  private volatile boolean damaged;
   private final CountDownLatch never = new CountDownLatch(1);
   private final CountDownLatch interrupted = new CountDownLatch(1);
   private volatile boolean hang;
@@ -62,12 +65,23 @@ final class AgentSocketIT {
               null,
               new HydrationHandler() {
                 @Override
-                public void hydrate(int entry, int incarnation, int firstBlock, int count)
+                public void hydrate(
+                    int entry, int incarnation, int firstBlock, int count, int process)
                     throws IOException {
                   calls.add(entry + " " + incarnation + " " + firstBlock + " " + count);
+                  if (damaged) {
+                    var which = new BitSet();
+                    which.set(2);
+                    throw new DamagedBlocks("bad", firstBlock, new byte[0], which);
+                  }
                   if (refuse) {
                     throw new IOException("refused");
                   }
+                }
+
+                @Override
+                public void hint(int entry, int incarnation, int firstBlock, int count) {
+                  calls.add("soon " + entry + " " + incarnation + " " + firstBlock + " " + count);
                 }
 
                 @Override
@@ -112,17 +126,34 @@ final class AgentSocketIT {
   @Test
   void requestsOfOneConnectionAreAnsweredInTheirOrderWithTheirNumber() throws IOException {
     try (SocketChannel channel = connect()) {
-      assertThat(exchange(channel, HYDRATE)).isEqualTo("000001004d0000000000000000000000");
-      assertThat(exchange(channel, WAIT_DURABLE)).isEqualTo("000001004e0000000000000000000000");
+      assertThat(exchange(channel, HYDRATE)).isEqualTo("000002004d0000000000000000000000");
+      assertThat(exchange(channel, WAIT_DURABLE)).isEqualTo("000002004e0000000000000000000000");
     }
     assertThat(calls).containsExactly("5 9 16 4", "durable within 30000");
+  }
+
+  @Test
+  void aHintIsPassedOnAndNotAnswered() throws IOException {
+    try (SocketChannel channel = connect()) {
+      String hint = HYDRATE.replaceFirst("^0100", "0300");
+      assertThat(exchange(channel, hint + HYDRATE)).startsWith("000002004d");
+    }
+    assertThat(calls).containsExactly("soon 5 9 16 4", "5 9 16 4");
+  }
+
+  @Test
+  void aDamagedBlockIsNamed() throws IOException {
+    damaged = true;
+    try (SocketChannel channel = connect()) {
+      assertThat(exchange(channel, HYDRATE)).isEqualTo("030002004d0000001200000000000000");
+    }
   }
 
   @Test
   void aRefusalIsAnsweredAsAFailureAndTheConnectionStays() throws IOException {
     try (SocketChannel channel = connect()) {
       refuse = true;
-      assertThat(exchange(channel, HYDRATE)).isEqualTo("010001004d0000000000000000000000");
+      assertThat(exchange(channel, HYDRATE)).isEqualTo("010002004d0000000000000000000000");
       refuse = false;
       assertThat(exchange(channel, HYDRATE)).startsWith("0000");
     }
@@ -131,7 +162,7 @@ final class AgentSocketIT {
   @Test
   void anotherVersionIsNotAnswered() throws IOException {
     try (SocketChannel channel = connect()) {
-      assertThat(exchange(channel, HYDRATE.replaceFirst("01000100", "01000200")))
+      assertThat(exchange(channel, HYDRATE.replaceFirst("01000200", "01000100")))
           .isEqualTo("closed");
     }
     assertThat(calls).isEmpty();

@@ -11,10 +11,10 @@ import java.util.Arrays;
 import java.util.zip.CRC32C;
 import org.junit.jupiter.api.Test;
 
-final class PgControlTest {
+public final class PgControlTest {
 
   /** A file with what the WAL code looks at. */
-  static PgControl sample(PgControl.State state, Lsn checkpoint, int segmentBytes) {
+  public static PgControl sample(PgControl.State state, Lsn checkpoint, int segmentBytes) {
     ByteBuffer file = ByteBuffer.allocate(8192).order(ByteOrder.LITTLE_ENDIAN);
     file.putLong(0, 0x1122334455667788L);
     file.putInt(8, 1800);

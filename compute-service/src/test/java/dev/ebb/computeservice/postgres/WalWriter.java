@@ -6,7 +6,7 @@ import java.nio.ByteOrder;
 import java.util.zip.CRC32C;
 
 /** Makes WAL as PostgreSQL would, in memory, from the start of a segment on. */
-final class WalWriter {
+public final class WalWriter {
   final Lsn start;
   final byte[] bytes;
   private final WalSegments segments;
@@ -14,23 +14,30 @@ final class WalWriter {
   private int at;
   private Lsn previous = Lsn.INVALID;
 
-  WalWriter(Lsn start, int capacity, PgControl control) {
+  public WalWriter(Lsn start, int capacity, PgControl control) {
     this.start = start;
     this.bytes = new byte[capacity];
     this.control = control;
     this.segments = new WalSegments(control.walSegmentBytes());
   }
 
-  Lsn end() {
+  public Lsn end() {
     return start.plus(at);
   }
 
   /** Adds a record and returns where it starts. */
-  Lsn add(int manager, int info, int bodyBytes) {
-    byte[] record = new byte[24 + bodyBytes];
-    for (int i = 24; i < record.length; i++) {
-      record[i] = (byte) (i * 31 + bodyBytes);
+  public Lsn add(int manager, int info, int bodyBytes) {
+    byte[] body = new byte[bodyBytes];
+    for (int i = 0; i < bodyBytes; i++) {
+      body[i] = (byte) ((i + 24) * 31 + bodyBytes);
     }
+    return add(manager, info, body);
+  }
+
+  /** Adds a record with this behind its header, and returns where it starts. */
+  public Lsn add(int manager, int info, byte[] body) {
+    byte[] record = new byte[24 + body.length];
+    System.arraycopy(body, 0, record, 24, body.length);
     if (at % 8192 == 0) {
       header(0, false);
     }
@@ -41,7 +48,7 @@ final class WalWriter {
     fields.put(16, (byte) info);
     fields.put(17, (byte) manager);
     var crc = new CRC32C();
-    crc.update(record, 24, bodyBytes);
+    crc.update(record, 24, body.length);
     crc.update(record, 0, 20);
     fields.putInt(20, (int) crc.getValue());
     previous = begin;
@@ -57,6 +64,11 @@ final class WalWriter {
     }
     at = (at + 7) & -8;
     return begin;
+  }
+
+  /** Reads what was written, as a stream of records does. */
+  public void read(Lsn from, byte[] target, int offset, int length) {
+    System.arraycopy(bytes, (int) from.minus(start), target, offset, length);
   }
 
   private void header(int remaining, boolean continues) {

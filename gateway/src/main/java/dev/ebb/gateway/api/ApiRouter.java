@@ -20,6 +20,7 @@ import io.vertx.openapi.contract.OpenAPIContract;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -31,6 +32,7 @@ final class ApiRouter {
 
   private final Vertx vertx;
   private final Databases databases;
+  private final Branches branches;
   private final StorageChecks checks;
   private final FleetView fleet;
   private final ApiConfig config;
@@ -39,12 +41,14 @@ final class ApiRouter {
   ApiRouter(
       Vertx vertx,
       Databases databases,
+      Branches branches,
       StorageChecks checks,
       FleetView fleet,
       ApiConfig config,
       PrometheusMeterRegistry meters) {
     this.vertx = vertx;
     this.databases = databases;
+    this.branches = branches;
     this.checks = checks;
     this.fleet = fleet;
     this.config = config;
@@ -78,6 +82,7 @@ final class ApiRouter {
         contract,
         "wakeBranch",
         request -> databases.wake(path(request, "name"), path(request, "branch")).map(Json::awake));
+    bindBranches(contract);
     bind(contract, "listComputes", request -> computes());
     bind(contract, "openCheck", this::openCheck);
     bind(contract, "stepCheck", request -> checks.step(path(request, "check")));
@@ -97,6 +102,87 @@ final class ApiRouter {
       router.errorHandler(status, ApiRouter::failed);
     }
     return router;
+  }
+
+  private void bindBranches(RouterBuilder contract) {
+    bind(contract, "listBranches", this::listBranches);
+    bind(contract, "createBranch", this::createBranch);
+    bind(contract, "getBranch", request -> branch(path(request, "name"), path(request, "branch")));
+    bind(
+        contract,
+        "dropBranch",
+        request ->
+            branches
+                .drop(path(request, "name"), path(request, "branch"), isForced(request))
+                .map(dropped -> noContent(request)));
+    bind(
+        contract,
+        "renameBranch",
+        request ->
+            branches
+                .rename(path(request, "name"), path(request, "branch"), body(request))
+                .compose(to -> branch(path(request, "name"), to)));
+    bind(contract, "protectBranch", request -> protect(request, true));
+    bind(contract, "unprotectBranch", request -> protect(request, false));
+    bind(
+        contract,
+        "resetBranch",
+        request ->
+            branches.reset(path(request, "name"), path(request, "branch")).map(Json::replaced));
+    bind(
+        contract,
+        "restoreBranch",
+        request ->
+            branches
+                .restore(path(request, "name"), path(request, "branch"), body(request))
+                .map(Json::replaced));
+  }
+
+  private Future<JsonObject> listBranches(RoutingContext request) {
+    String name = path(request, "name");
+    return databases
+        .get(name)
+        .compose(before -> branches.describe(name))
+        .compose(described ->
+            databases.get(name).map(database -> Json.branches(database, fleet, described)));
+  }
+
+  private Future<JsonObject> createBranch(RoutingContext request) {
+    String database = path(request, "name");
+    return branches
+        .create(database, body(request))
+        .compose(made -> {
+          request
+              .response()
+              .setStatusCode(201)
+              .putHeader("Location", "/v1/databases/" + database + "/branches/" + made);
+          return branch(database, made);
+        });
+  }
+
+  private Future<JsonObject> protect(RoutingContext request, boolean isProtected) {
+    String database = path(request, "name");
+    String name = path(request, "branch");
+    return branches.protect(database, name, isProtected).compose(done -> branch(database, name));
+  }
+
+  private Future<JsonObject> branch(String database, String name) {
+    return databases
+        .get(database)
+        .map(record -> Json.branch(record.tree(), name, record.tree().require(name), fleet));
+  }
+
+  private static boolean isForced(RoutingContext request) {
+    return Boolean.parseBoolean(request.queryParams().get("force"));
+  }
+
+  private static @Nullable JsonObject body(RoutingContext request) {
+    return request.body().asJsonObject();
+  }
+
+  private static JsonObject noContent(RoutingContext request) {
+    request.response().setStatusCode(204);
+    return new JsonObject();
   }
 
   /** Makes an operation of the contract answer with the JSON that {@code operation} gives. */
@@ -165,11 +251,8 @@ final class ApiRouter {
 
   private Future<JsonObject> dropDatabase(RoutingContext request) {
     return databases
-        .drop(path(request, "name"))
-        .map(dropped -> {
-          request.response().setStatusCode(204);
-          return new JsonObject();
-        });
+        .drop(path(request, "name"), isForced(request))
+        .map(dropped -> noContent(request));
   }
 
   /** A compute that has just started does not know yet how people call it; the catalog does. */

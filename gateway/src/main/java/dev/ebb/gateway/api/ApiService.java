@@ -58,7 +58,8 @@ public final class ApiService extends VerticleBase {
     offLoop = threads;
     var databases = new Databases(new Catalog(store), bus, threads);
     var checks = new StorageChecks(databases, bus);
-    return new ApiRouter(vertx, databases, checks, fleet, config, meters)
+    return new ApiRouter(
+            vertx, databases, new Branches(bus, Clock.systemUTC()), checks, fleet, config, meters)
         .create()
         .compose(router ->
             vertx

@@ -6,6 +6,7 @@ import dev.ebb.shared.bus.Bus;
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
 import dev.ebb.shared.bus.ComputeMessage.CreateDatabase;
 import dev.ebb.shared.bus.ComputeMessage.DropDatabase;
+import dev.ebb.shared.bus.ComputeMessage.DropProtectedDatabase;
 import dev.ebb.shared.bus.ComputeMessage.SuspendBranch;
 import dev.ebb.shared.bus.ComputeMessage.Suspended;
 import dev.ebb.shared.bus.ComputeMessage.WakeBranch;
@@ -57,8 +58,11 @@ final class Databases {
         .compose(created -> get(name));
   }
 
-  Future<Void> drop(String name) {
-    return bus.request(Addresses.COMPUTE, new DropDatabase(name), DROP_TIMEOUT_MS).mapEmpty();
+  Future<Void> drop(String name, boolean force) {
+    return force
+        ? bus.request(Addresses.COMPUTE, new DropProtectedDatabase(name), DROP_TIMEOUT_MS)
+            .mapEmpty()
+        : bus.request(Addresses.COMPUTE, new DropDatabase(name), DROP_TIMEOUT_MS).mapEmpty();
   }
 
   Future<Suspended> suspend(String name, String branch) {
@@ -73,15 +77,7 @@ final class Databases {
   }
 
   private Future<BranchId> branch(String name, String branch) {
-    return get(name)
-        .map(database -> {
-          BranchId id = database.branches().get(branch);
-          if (id == null) {
-            throw new EbbException.NotFound(
-                "database \"" + name + "\" has no branch \"" + branch + "\"");
-          }
-          return id;
-        });
+    return get(name).map(database -> database.tree().requireReady(branch).id());
   }
 
   private static EbbException unknown(String name) {

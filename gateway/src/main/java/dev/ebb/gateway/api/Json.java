@@ -1,8 +1,12 @@
 package dev.ebb.gateway.api;
 
+import dev.ebb.shared.bus.ComputeMessage.BranchReplaced;
+import dev.ebb.shared.bus.ComputeMessage.BranchesDescribed;
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
 import dev.ebb.shared.bus.ComputeMessage.HostAnnouncement;
 import dev.ebb.shared.bus.ComputeMessage.Suspended;
+import dev.ebb.shared.catalog.BranchRecord;
+import dev.ebb.shared.catalog.BranchTree;
 import dev.ebb.shared.catalog.DatabaseRecord;
 import dev.ebb.shared.fleet.FleetView;
 import dev.ebb.shared.fleet.FleetView.PlacedCompute;
@@ -25,17 +29,7 @@ final class Json {
   static JsonObject database(DatabaseRecord database, FleetView fleet) {
     var branches = new JsonArray();
     new TreeMap<>(database.branches())
-        .forEach((name, id) ->
-            branches.add(
-                new JsonObject()
-                    .put("id", id.value())
-                    .put("name", name)
-                    .put(
-                        "state",
-                        fleet
-                            .compute(id)
-                            .map(compute -> lower(compute.status().state()))
-                            .orElse("suspended"))));
+        .forEach((name, branch) -> branches.add(branch(database.tree(), name, branch, fleet)));
     return new JsonObject()
         .put("id", database.id().value())
         .put("name", database.name())
@@ -43,6 +37,60 @@ final class Json {
         .put("state", lower(database.state()))
         .put("created", Instant.ofEpochMilli(database.createdEpochMs()).toString())
         .put("branches", branches);
+  }
+
+  static JsonObject branch(BranchTree tree, String name, BranchRecord branch, FleetView fleet) {
+    BranchId parent = branch.parent();
+    String state =
+        switch (branch.state()) {
+          case READY ->
+              fleet
+                  .compute(branch.id())
+                  .map(compute -> lower(compute.status().state()))
+                  .orElse("suspended");
+          case CREATING, DROPPING -> lower(branch.state());
+        };
+    var json =
+        new JsonObject()
+            .put("id", branch.id().value())
+            .put("name", name)
+            .put("state", state)
+            .put("created", Instant.ofEpochMilli(branch.createdEpochMs()).toString())
+            .put("protected", branch.isProtected());
+    if (parent != null) {
+      json.put("parent", tree.nameOf(parent).orElse(""))
+          .put("forkLsn", branch.forkLsn().toString());
+    }
+    fleet.compute(branch.id()).ifPresent(compute -> json.put("host", compute.host().value()));
+    return json;
+  }
+
+  /** The branches of a database, with what they hold where that is known. */
+  static JsonObject branches(
+      DatabaseRecord database, FleetView fleet, BranchesDescribed described) {
+    var sizes = new HashMap<BranchId, BranchesDescribed.BranchSize>();
+    described.branches().forEach(size -> sizes.put(size.branch(), size));
+    var branches = new JsonArray();
+    new TreeMap<>(database.branches())
+        .forEach((name, branch) -> {
+          JsonObject json = branch(database.tree(), name, branch, fleet);
+          var size = sizes.get(branch.id());
+          if (size != null) {
+            json.put("logicalBytes", size.logicalBytes())
+                .put("ownBytes", size.ownBytes())
+                .put("snapshotLsn", size.endLsn().toString());
+          }
+          branches.add(json);
+        });
+    return new JsonObject().put("database", database.name()).put("branches", branches);
+  }
+
+  static JsonObject replaced(BranchReplaced replaced) {
+    var json =
+        new JsonObject()
+            .put("branch", replaced.branch().value())
+            .put("forkLsn", replaced.forkLsn().toString());
+    return replaced.keptAs().isEmpty() ? json : json.put("keptAs", replaced.keptAs());
   }
 
   static JsonObject suspended(Suspended suspended) {

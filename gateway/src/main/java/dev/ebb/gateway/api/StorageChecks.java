@@ -9,6 +9,8 @@ import dev.ebb.shared.bus.PageMessage.CheckProgress.Kind;
 import dev.ebb.shared.bus.PageMessage.CloseCheck;
 import dev.ebb.shared.bus.PageMessage.OpenCheck;
 import dev.ebb.shared.bus.PageMessage.StepCheck;
+import dev.ebb.shared.catalog.BranchRecord;
+import dev.ebb.shared.catalog.DatabaseRecord;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
 import io.vertx.core.Future;
@@ -41,10 +43,18 @@ final class StorageChecks {
     Future<List<BranchId>> branches =
         database == null
             ? Future.succeededFuture(List.of())
-            : databases.get(database).map(found -> List.copyOf(found.addresses().keySet()));
+            : databases.get(database).map(StorageChecks::branches);
     return branches
         .compose(ids -> bus.request(Addresses.PAGE, new OpenCheck(ids), TIMEOUT_MS))
         .map(opened -> new JsonObject().put("id", nameOf(opened)));
+  }
+
+  /** Those that can be started: others may have nothing yet, or no more. */
+  private static List<BranchId> branches(DatabaseRecord database) {
+    return database.branches().values().stream()
+        .filter(branch -> branch.state() == BranchRecord.State.READY)
+        .map(BranchRecord::id)
+        .toList();
   }
 
   private static String nameOf(CheckOpened opened) {

@@ -43,14 +43,6 @@ public record ErrorResponse(Map<Character, String> fields) implements BackendMes
     return out.setInt(1, out.length() - 1);
   }
 
-  /** Whether a chunk of a backend's bytes is exactly one error message. */
-  public static boolean isChunk(ByteBuf chunk) {
-    int at = chunk.readerIndex();
-    return chunk.readableBytes() > 5
-        && chunk.getByte(at) == TYPE
-        && chunk.getInt(at + 1) == chunk.readableBytes() - 1;
-  }
-
   static ErrorResponse decode(ByteBuf body) {
     var fields = new LinkedHashMap<Character, String>();
     while (body.isReadable()) {

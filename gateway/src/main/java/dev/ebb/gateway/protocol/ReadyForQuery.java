@@ -1,6 +1,5 @@
 package dev.ebb.gateway.protocol;
 
-import io.netty.buffer.ByteBuf;
 import io.vertx.core.buffer.Buffer;
 
 /**
@@ -14,11 +13,5 @@ public record ReadyForQuery(byte status) implements BackendMessage {
 
   public Buffer encode() {
     return Buffer.buffer(BYTES).appendByte(TYPE).appendInt(5).appendByte(status);
-  }
-
-  /** Whether a chunk of a backend's bytes looks as if it ended with this message. */
-  public static boolean endsChunk(ByteBuf chunk) {
-    int at = chunk.writerIndex() - BYTES;
-    return at >= chunk.readerIndex() && chunk.getByte(at) == TYPE && chunk.getInt(at + 1) == 5;
   }
 }

@@ -13,5 +13,8 @@ public final class SqlState {
   public static final String CRASH_SHUTDOWN = "57P02";
   public static final String CANNOT_CONNECT_NOW = "57P03";
 
+  public static final String DATA_CORRUPTED = "XX001";
+  public static final String IO_ERROR = "58030";
+
   private SqlState() {}
 }

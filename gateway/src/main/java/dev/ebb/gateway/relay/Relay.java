@@ -1,43 +1,57 @@
 package dev.ebb.gateway.relay;
 
 import dev.ebb.gateway.protocol.ErrorResponse;
-import dev.ebb.gateway.protocol.ReadyForQuery;
 import dev.ebb.gateway.protocol.SqlState;
-import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelPipeline;
 import io.vertx.core.Vertx;
 import io.vertx.core.internal.net.NetSocketInternal;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Hands bytes on, both ways, without reading them. A side that does not read makes the other wait,
- * so that memory stays flat. The end of one side is the end of the other, after what was written is
- * sent.
+ * Hands bytes on, both ways. A side that does not read makes the other wait, so that memory stays
+ * flat. The end of one side is the end of the other, after what was written is sent.
  *
- * <p>To tell a client why its session ends, the relay must know that the client is between two
- * messages; an error put into the middle of a row would be read as data. It looks at each chunk's
- * last bytes, and only where they are ReadyForQuery does it speak. Confined to one event loop,
- * which both sockets share.
+ * <p>What a client sends is not looked at. What a backend sends is followed from one message's
+ * header to the next: an error gets the details that only a compute's host knows, and to tell a
+ * client why its session ends it must be between two messages, since an error put into the middle
+ * of a row would be read as data. Confined to one event loop, which both sockets share.
  */
 public final class Relay {
   private final Vertx vertx;
   private final NetSocketInternal client;
   private final NetSocketInternal backend;
   private final Traffic traffic;
-  private boolean betweenMessages = true;
-  private boolean saidError;
+  private final ErrorInspector errors;
+  private RelayHandler.@Nullable Output toClient;
   private boolean ending;
 
-  public Relay(Vertx vertx, NetSocketInternal client, NetSocketInternal backend, Traffic traffic) {
+  public Relay(
+      Vertx vertx,
+      NetSocketInternal client,
+      NetSocketInternal backend,
+      Traffic traffic,
+      ErrorDetails details) {
     this.vertx = vertx;
     this.client = client;
     this.backend = backend;
     this.traffic = traffic;
+    this.errors = new ErrorInspector(details);
   }
 
   /** Starts. From here on the sockets' message handlers receive nothing. */
   public void start() {
-    connect(client, backend, new RelayHandler(channelOf(backend), traffic.fromClients, c -> {}));
-    connect(backend, client, new RelayHandler(channelOf(client), traffic.toClients, this::watch));
+    connect(
+        client,
+        backend,
+        new RelayHandler(
+            channelOf(client),
+            channelOf(backend),
+            traffic.fromClients,
+            (chunk, out) -> out.write(chunk)));
+    var fromBackend =
+        new RelayHandler(channelOf(backend), channelOf(client), traffic.toClients, errors);
+    toClient = fromBackend.output();
+    connect(backend, client, fromBackend);
   }
 
   private static io.netty.channel.Channel channelOf(NetSocketInternal socket) {
@@ -52,11 +66,6 @@ public final class Relay {
     pipeline.addBefore(from.channelHandlerContext().name(), "relay", handler);
   }
 
-  private void watch(ByteBuf chunk) {
-    betweenMessages = ReadyForQuery.endsChunk(chunk);
-    saidError = !betweenMessages && ErrorResponse.isChunk(chunk);
-  }
-
   /** The client is gone: what it sent last still reaches the backend. */
   public void clientClosed() {
     ending = true;
@@ -65,6 +74,10 @@ public final class Relay {
 
   /** The backend is gone: the client is told, unless the backend did so or is in mid-message. */
   public void backendClosed() {
+    RelayHandler.Output out = toClient;
+    if (out != null) {
+      errors.end(out);
+    }
     if (!ending) {
       end(SqlState.CONNECTION_FAILURE, "the connection to the compute was lost: connect again");
     }
@@ -83,7 +96,7 @@ public final class Relay {
 
   private void end(String sqlState, String message) {
     ending = true;
-    if (betweenMessages && !saidError) {
+    if (errors.isBetweenMessages() && !errors.saidError()) {
       client.write(ErrorResponse.fatal(sqlState, message).encode());
     }
     Closing.afterFlush(vertx, client);

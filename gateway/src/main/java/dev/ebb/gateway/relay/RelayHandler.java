@@ -6,7 +6,6 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.util.ReferenceCountUtil;
 import java.util.concurrent.atomic.LongAdder;
-import java.util.function.Consumer;
 
 /**
  * One direction of a relay, on Netty's pipeline: writes what it receives to the peer and flushes
@@ -14,14 +13,45 @@ import java.util.function.Consumer;
  * that cannot be written any more, and because buffers pass without a copy.
  */
 final class RelayHandler extends ChannelInboundHandlerAdapter {
+  private final Channel from;
   private final Channel peer;
   private final LongAdder bytes;
-  private final Consumer<ByteBuf> watcher;
+  private final Inspector inspector;
+  private final Output output = new ToPeer();
+  private boolean paused;
 
-  RelayHandler(Channel peer, LongAdder bytes, Consumer<ByteBuf> watcher) {
+  /** Sees every chunk on its way. */
+  @FunctionalInterface
+  interface Inspector {
+    /** Takes the chunk over; what it writes goes on. */
+    void pass(ByteBuf chunk, Output out);
+  }
+
+  /** The way on, for the event loop's thread only, except where a method says otherwise. */
+  interface Output {
+    /** Takes the bytes over; they are flushed at the end of a read, or by {@link #flush}. */
+    void write(ByteBuf chunk);
+
+    void flush();
+
+    /** Reads no more than is on its way already. */
+    void pause();
+
+    void resume();
+
+    /** Runs something on the event loop; from any thread. */
+    void onLoop(Runnable task);
+  }
+
+  RelayHandler(Channel from, Channel peer, LongAdder bytes, Inspector inspector) {
+    this.from = from;
     this.peer = peer;
     this.bytes = bytes;
-    this.watcher = watcher;
+    this.inspector = inspector;
+  }
+
+  Output output() {
+    return output;
   }
 
   @Override
@@ -31,12 +61,49 @@ final class RelayHandler extends ChannelInboundHandlerAdapter {
       return;
     }
     bytes.add(chunk.readableBytes());
-    watcher.accept(chunk);
-    var _ = peer.write(chunk, peer.voidPromise());
+    inspector.pass(chunk, output);
     if (!peer.isWritable()) {
       // Also ends the present read loop; the peer's handler turns it on again.
-      context.channel().config().setAutoRead(false);
+      from.config().setAutoRead(false);
     }
+  }
+
+  private final class ToPeer implements Output {
+    @Override
+    public void write(ByteBuf chunk) {
+      if (peer.isActive()) {
+        var _ = peer.write(chunk, peer.voidPromise());
+      } else {
+        chunk.release();
+      }
+    }
+
+    @Override
+    public void flush() {
+      peer.flush();
+    }
+
+    @Override
+    public void pause() {
+      paused = true;
+      from.config().setAutoRead(false);
+    }
+
+    @Override
+    public void resume() {
+      paused = false;
+      from.config().setAutoRead(peer.isWritable());
+    }
+
+    @Override
+    public void onLoop(Runnable task) {
+      from.eventLoop().execute(task);
+    }
+  }
+
+  /** The peer takes bytes again, or not. */
+  void peerWritable(boolean writable) {
+    from.config().setAutoRead(writable && !paused);
   }
 
   @Override
@@ -49,7 +116,12 @@ final class RelayHandler extends ChannelInboundHandlerAdapter {
   @Override
   public void channelWritabilityChanged(ChannelHandlerContext context) {
     // This channel takes bytes again (or not): the peer may send again (or not).
-    peer.config().setAutoRead(context.channel().isWritable());
+    RelayHandler other = peer.pipeline().get(RelayHandler.class);
+    if (other != null) {
+      other.peerWritable(context.channel().isWritable());
+    } else {
+      peer.config().setAutoRead(context.channel().isWritable());
+    }
     context.fireChannelWritabilityChanged();
   }
 }

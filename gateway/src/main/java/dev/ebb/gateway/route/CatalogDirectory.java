@@ -1,5 +1,6 @@
 package dev.ebb.gateway.route;
 
+import dev.ebb.shared.catalog.BranchRecord;
 import dev.ebb.shared.catalog.Catalog;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchAddress;
@@ -21,11 +22,22 @@ public final class CatalogDirectory implements BranchDirectory {
         .find(address.database())
         .flatMap(database ->
             switch (database.state()) {
-              case READY -> Optional.ofNullable(database.branches().get(address.branch()));
+              case READY ->
+                  Optional.ofNullable(database.branches().get(address.branch()))
+                      .flatMap(branch -> id(address, branch));
               case CREATING ->
                   throw new EbbException.Unavailable(
                       "database \"" + address.database() + "\" is still being created");
               case DROPPING -> Optional.empty();
             });
+  }
+
+  private static Optional<BranchId> id(BranchAddress address, BranchRecord branch) {
+    return switch (branch.state()) {
+      case READY -> Optional.of(branch.id());
+      case CREATING ->
+          throw new EbbException.Unavailable("\"" + address + "\" is still being created");
+      case DROPPING -> Optional.empty();
+    };
   }
 }

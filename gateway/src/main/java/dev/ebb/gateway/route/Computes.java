@@ -3,18 +3,27 @@ package dev.ebb.gateway.route;
 import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.Bus;
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
+import dev.ebb.shared.bus.ComputeMessage.ConnectBranch;
+import dev.ebb.shared.bus.ComputeMessage.Damage;
+import dev.ebb.shared.bus.ComputeMessage.Damages;
+import dev.ebb.shared.bus.ComputeMessage.DescribeDamage;
 import dev.ebb.shared.bus.ComputeMessage.LookupRole;
 import dev.ebb.shared.bus.ComputeMessage.RoleFound;
 import dev.ebb.shared.bus.ComputeMessage.WakeBranch;
 import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.RoleState;
 import io.vertx.core.Future;
+import java.util.List;
 import java.util.Optional;
 
 /** What the gateway asks the computes' hosts. */
 public final class Computes {
   private static final long LOOKUP_TIMEOUT_MS = 10_000;
+
+  /** A client waits for it with an error in sight. */
+  private static final long DAMAGE_TIMEOUT_MS = 500;
 
   private final Bus bus;
   private final long wakeTimeoutMs;
@@ -27,6 +36,21 @@ public final class Computes {
   /** Wakes the branch; answers when its primary accepts connections. */
   public Future<ComputeReady> wake(BranchId branch, long timeoutMs) {
     return bus.request(Addresses.COMPUTE, new WakeBranch(branch), Math.max(1, timeoutMs));
+  }
+
+  /** The damaged pages that the branch's compute met lately. */
+  public Future<List<Damage>> damages(BranchId branch) {
+    return bus.request(Addresses.COMPUTE, new DescribeDamage(branch), DAMAGE_TIMEOUT_MS)
+        .map(Damages::latest);
+  }
+
+  /**
+   * The same for a client that came by a name; {@code NotFound} where that means another branch by
+   * now.
+   */
+  public Future<ComputeReady> connect(BranchId branch, BranchAddress calledAs, long timeoutMs) {
+    return bus.request(
+        Addresses.COMPUTE, new ConnectBranch(branch, calledAs), Math.max(1, timeoutMs));
   }
 
   /** The role as it is now; empty where there is none. Wakes the branch where only that tells. */

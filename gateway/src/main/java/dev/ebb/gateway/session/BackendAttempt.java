@@ -4,6 +4,7 @@ import dev.ebb.gateway.auth.BackendScram;
 import dev.ebb.gateway.relay.Closing;
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
 import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchId;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.internal.ContextInternal;
@@ -32,6 +33,7 @@ final class BackendAttempt {
   private long wakeNanos;
   private boolean started;
   private boolean abandoned;
+  private BranchId branch;
 
   /**
    * A compute that waits for the first statement.
@@ -48,6 +50,7 @@ final class BackendAttempt {
     this.done = context.promise();
     this.client = client;
     this.login = login;
+    this.branch = login.branch();
     this.deadlineNanos =
         System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(services.limits().wakeTimeoutMs());
   }
@@ -74,7 +77,7 @@ final class BackendAttempt {
     long began = System.nanoTime();
     services
         .computes()
-        .wake(login.branch(), leftMs())
+        .connect(branch, login.address(), leftMs())
         .compose(compute -> {
           wakeNanos += System.nanoTime() - began;
           started |= compute.started();
@@ -131,6 +134,35 @@ final class BackendAttempt {
 
   private void failed(Throwable error) {
     closeSocket();
+    if (error instanceof EbbException.NotFound && !abandoned) {
+      lookUpAgain(error);
+      return;
+    }
+    retryOrGiveUp(error);
+  }
+
+  /**
+   * The name means another branch by now. That one's compute decides by itself whether the client's
+   * keys are right there.
+   */
+  private void lookUpAgain(Throwable error) {
+    services.routes().forget(login.address());
+    services
+        .routes()
+        .find(login.address())
+        .onComplete(
+            found -> {
+              if (found.isPresent() && !found.get().equals(branch)) {
+                branch = found.get();
+                again();
+              } else {
+                retryOrGiveUp(error);
+              }
+            },
+            this::retryOrGiveUp);
+  }
+
+  private void retryOrGiveUp(Throwable error) {
     boolean worthAnother =
         switch (error) {
           case ConnectFailed failed -> !failed.isFinal();

@@ -381,7 +381,13 @@ public final class ClientSession {
         services
             .keys()
             .add(new CancelKeys.Target(compute.address(), compute.port(), backend.key()));
-    var relay = new Relay(services.vertx(), socket, backend.socket(), services.traffic());
+    var relay =
+        new Relay(
+            services.vertx(),
+            socket,
+            backend.socket(),
+            services.traffic(),
+            new DamageDetails(services.computes(), compute.branch()));
     state = connecting.toRelaying(relay, key, compute.branch(), compute.generation());
     services.live().place(this, compute.branch());
     backend.socket().closeHandler(gone -> relay.backendClosed());

@@ -7,20 +7,33 @@ import dev.ebb.gateway.Await;
 import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.Bus;
 import dev.ebb.shared.bus.BusMessage;
+import dev.ebb.shared.bus.ComputeMessage.BranchCreated;
+import dev.ebb.shared.bus.ComputeMessage.BranchReplaced;
+import dev.ebb.shared.bus.ComputeMessage.BranchesDescribed;
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
+import dev.ebb.shared.bus.ComputeMessage.CreateBranch;
 import dev.ebb.shared.bus.ComputeMessage.CreateDatabase;
 import dev.ebb.shared.bus.ComputeMessage.DatabaseCreated;
+import dev.ebb.shared.bus.ComputeMessage.DescribeBranches;
+import dev.ebb.shared.bus.ComputeMessage.DropBranch;
 import dev.ebb.shared.bus.ComputeMessage.DropDatabase;
+import dev.ebb.shared.bus.ComputeMessage.DropProtectedDatabase;
 import dev.ebb.shared.bus.ComputeMessage.HostAnnouncement;
+import dev.ebb.shared.bus.ComputeMessage.ProtectBranch;
+import dev.ebb.shared.bus.ComputeMessage.RenameBranch;
+import dev.ebb.shared.bus.ComputeMessage.ResetBranch;
+import dev.ebb.shared.bus.ComputeMessage.RestoreBranch;
 import dev.ebb.shared.bus.ComputeMessage.SuspendBranch;
 import dev.ebb.shared.bus.ComputeMessage.Suspended;
 import dev.ebb.shared.bus.ComputeMessage.WakeBranch;
 import dev.ebb.shared.bus.ComputeMessage.WakeParts;
 import dev.ebb.shared.bus.Ok;
+import dev.ebb.shared.catalog.BranchRecord;
 import dev.ebb.shared.catalog.Catalog;
 import dev.ebb.shared.catalog.DatabaseRecord;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.BranchPoint;
 import dev.ebb.shared.model.ComputeStatus;
 import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.model.Generation;
@@ -41,8 +54,8 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
@@ -108,6 +121,25 @@ class ApiServiceIT {
             yield new DatabaseCreated(new DatabaseId(create.name()), MAIN);
           }
           case DropDatabase drop -> new Ok();
+          case DropProtectedDatabase drop -> new Ok();
+          case CreateBranch create -> {
+            addBranch(create.database(), create.branch());
+            yield new BranchCreated(new BranchId("child"), Lsn.parse("0/16B3748"));
+          }
+          case DropBranch drop -> new Ok();
+          case RenameBranch rename -> {
+            addBranch(rename.database(), rename.to());
+            yield new Ok();
+          }
+          case ProtectBranch protect -> new Ok();
+          case ResetBranch reset ->
+              new BranchReplaced(new BranchId("fresh"), Lsn.parse("0/16B3748"), "");
+          case RestoreBranch restore ->
+              new BranchReplaced(new BranchId("fresh"), Lsn.parse("0/16B3748"), "main-before");
+          case DescribeBranches describe ->
+              new BranchesDescribed(
+                  List.of(
+                      new BranchesDescribed.BranchSize(MAIN, 8_192, 17, Lsn.parse("0/16B3748"))));
           case SuspendBranch suspend -> new Suspended(true, Lsn.parse("0/16B3748"), 1234);
           case WakeBranch wake ->
               new ComputeReady(
@@ -124,10 +156,18 @@ class ApiServiceIT {
 
   private void addToCatalog(String name, String owner) {
     var id = new DatabaseId(name);
-    catalog.create(
-        new DatabaseRecord(
-            1, id, name, owner, DatabaseRecord.State.CREATING, 0, Map.of("main", MAIN)));
+    catalog.create(DatabaseRecord.creating(id, name, owner, 0, MAIN));
     catalog.markReady(name, id);
+  }
+
+  private void addBranch(String database, String name) {
+    var id = new BranchId("child");
+    catalog.changeBranches(
+        database,
+        new DatabaseId(database),
+        tree ->
+            tree.add(name, BranchRecord.creating(id, MAIN, 0))
+                .ready(name, id, Lsn.parse("0/16B3748")));
   }
 
   private HttpRequest.Builder to(String path) {
@@ -174,7 +214,8 @@ class ApiServiceIT {
             """
             {"id":"shop","name":"shop","owner":"app","state":"ready",
              "created":"1970-01-01T00:00:00Z",
-             "branches":[{"id":"shopmain","name":"main","state":"suspended"}]}
+             "branches":[{"id":"shopmain","name":"main","state":"suspended",
+                          "created":"1970-01-01T00:00:00Z","protected":false}]}
             """);
     assertThat(new JsonObject(created.body())).isEqualTo(expected);
     assertThat(new JsonObject(get("/v1/databases/shop").body())).isEqualTo(expected);
@@ -267,6 +308,108 @@ class ApiServiceIT {
                           "postgresMicros":5,"totalMicros":15}}
                 """));
     assertThat(asked).containsExactly(new SuspendBranch(MAIN, 0), new WakeBranch(MAIN));
+  }
+
+  @Test
+  void branchIsMadeOfMainsHeadUnlessToldOtherwise() throws Exception {
+    addToCatalog("shop", "app");
+    var made = post("/v1/databases/shop/branches", "{\"name\":\"dev\"}");
+    assertThat(made.statusCode()).isEqualTo(201);
+    assertThat(made.headers().firstValue("Location")).contains("/v1/databases/shop/branches/dev");
+    assertThat(new JsonObject(made.body()))
+        .isEqualTo(
+            new JsonObject(
+                """
+                {"id":"child","name":"dev","state":"suspended","created":"1970-01-01T00:00:00Z",
+                 "protected":false,"parent":"main","forkLsn":"0/16B3748"}
+                """));
+    assertThat(
+            post(
+                    "/v1/databases/shop/branches",
+                    "{\"name\":\"dev\",\"from\":\"main\",\"at\":\"2026-11-22 10:00:00+00\"}")
+                .statusCode())
+        .isEqualTo(201);
+
+    assertThat(asked)
+        .containsExactly(
+            new CreateBranch("shop", "dev", "main", null),
+            new CreateBranch(
+                "shop", "dev", "main", BranchPoint.at(Instant.parse("2026-11-22T10:00:00Z"))));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{}",
+        "{\"name\":7}",
+        "{\"name\":\"Dev\"}",
+        "{\"name\":\"dev\",\"at\":\"soon\"}",
+        "{\"name\":\"dev\",\"from\":\"../x\"}",
+        "{\"name\":\"dev\",\"other\":1}"
+      })
+  void branchThatCannotBeIs400(String body) throws Exception {
+    addToCatalog("shop", "app");
+
+    var answer = post("/v1/databases/shop/branches", body);
+
+    assertThat(answer.statusCode()).as(answer.body()).isEqualTo(400);
+    assertThat(asked).isEmpty();
+  }
+
+  @Test
+  void branchesAreListedWithTheirSizes() throws Exception {
+    addToCatalog("shop", "app");
+    addBranch("shop", "dev");
+
+    assertThat(new JsonObject(get("/v1/databases/shop/branches").body()))
+        .isEqualTo(
+            new JsonObject(
+                """
+                {"database":"shop","branches":[
+                 {"id":"child","name":"dev","state":"suspended","created":"1970-01-01T00:00:00Z",
+                  "protected":false,"parent":"main","forkLsn":"0/16B3748"},
+                 {"id":"shopmain","name":"main","state":"suspended",
+                  "created":"1970-01-01T00:00:00Z","protected":false,
+                  "logicalBytes":8192,"ownBytes":17,"snapshotLsn":"0/16B3748"}]}
+                """));
+  }
+
+  @Test
+  void everythingElseThatBranchesUndergoIsPassedOn() throws Exception {
+    addToCatalog("shop", "app");
+    addBranch("shop", "dev");
+    String dev = "/v1/databases/shop/branches/dev";
+
+    assertThat(get(dev).statusCode()).isEqualTo(200);
+    assertThat(get(dev + "x").statusCode()).isEqualTo(404);
+    assertThat(post(dev + "/protect", "").statusCode()).isEqualTo(200);
+    assertThat(post(dev + "/unprotect", "").statusCode()).isEqualTo(200);
+    assertThat(new JsonObject(post(dev + "/reset", "").body()))
+        .isEqualTo(new JsonObject("{\"branch\":\"fresh\",\"forkLsn\":\"0/16B3748\"}"));
+    assertThat(new JsonObject(post(dev + "/restore", "{\"at\":\"0/10\"}").body()))
+        .isEqualTo(
+            new JsonObject(
+                "{\"branch\":\"fresh\",\"forkLsn\":\"0/16B3748\",\"keptAs\":\"main-before\"}"));
+    assertThat(post(dev + "/restore", "{}").statusCode()).isEqualTo(400);
+    assertThat(post(dev + "/rename", "{\"name\":\"stage\"}").statusCode()).isEqualTo(200);
+    assertThat(delete(dev + "?force=true").statusCode()).isEqualTo(204);
+    assertThat(delete(dev).statusCode()).isEqualTo(204);
+    assertThat(delete("/v1/databases/shop?force=true").statusCode()).isEqualTo(204);
+
+    assertThat(asked)
+        .containsExactly(
+            new ProtectBranch("shop", "dev", true),
+            new ProtectBranch("shop", "dev", false),
+            new ResetBranch("shop", "dev"),
+            new RestoreBranch("shop", "dev", BranchPoint.at(new Lsn(16))),
+            new RenameBranch("shop", "dev", "stage"),
+            new DropBranch("shop", "dev", true),
+            new DropBranch("shop", "dev", false),
+            new DropProtectedDatabase("shop"));
+  }
+
+  private HttpResponse<String> delete(String path) throws Exception {
+    return send(to(path).header("Authorization", "Bearer " + TOKEN).DELETE());
   }
 
   @Test

@@ -85,20 +85,6 @@ class BackendDecoderTest {
   }
 
   @Test
-  void endsOfChunksAreKnown() {
-    Buffer row = Buffer.buffer("D").appendInt(8).appendInt(0);
-    Buffer ready = new ReadyForQuery((byte) 'I').encode();
-    Buffer error = ErrorResponse.fatal("57P01", "bye").encode();
-    assertThat(ReadyForQuery.endsChunk(in(ready))).isTrue();
-    assertThat(ReadyForQuery.endsChunk(in(row.copy().appendBuffer(ready)))).isTrue();
-    assertThat(ReadyForQuery.endsChunk(in(row))).isFalse();
-    assertThat(ReadyForQuery.endsChunk(in(ready.slice(1, 6)))).isFalse();
-    assertThat(ErrorResponse.isChunk(in(error))).isTrue();
-    assertThat(ErrorResponse.isChunk(in(error.copy().appendBuffer(ready)))).isFalse();
-    assertThat(ErrorResponse.isChunk(in(error.slice(0, 9)))).isFalse();
-  }
-
-  @Test
   void noInputHangsOrOverruns() {
     long seed = new Random().nextLong();
     var random = new Random(seed);

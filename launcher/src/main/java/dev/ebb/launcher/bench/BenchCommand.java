@@ -12,7 +12,13 @@ import picocli.CommandLine.Spec;
     description = "Measure a running server beside the same PostgreSQL alone.",
     synopsisSubcommandLabel = "COMMAND",
     commandListHeading = "%nCommands:%n",
-    subcommands = {WakeBench.class, OverheadBench.class},
+    subcommands = {
+      WakeBench.class,
+      OverheadBench.class,
+      CaptureBench.class,
+      BranchBench.class,
+      ScanBench.class
+    },
     footer = {"", "Example: ./ebb bench wake"})
 public final class BenchCommand implements Runnable {
   @Spec private CommandSpec spec = CommandSpec.create();
@@ -26,6 +32,7 @@ public final class BenchCommand implements Runnable {
 
   @Override
   public void run() {
-    throw new ParameterException(spec.commandLine(), "name a command: wake or overhead");
+    throw new ParameterException(
+        spec.commandLine(), "name a command: wake, overhead, capture, branch or scan");
   }
 }

@@ -69,6 +69,18 @@ final class BenchServer {
     api.send("POST", branchPath(target) + "/suspend", null);
   }
 
+  /** Makes a branch of a database's main; the target of it. */
+  Target createBranch(Target of, String branch) throws ApiException {
+    String database = BranchAddress.parse(of.database()).database();
+    api.send("POST", "/v1/databases/" + database + "/branches", Map.of("name", branch));
+    return new Target(
+        of.name(), of.host(), of.port(), database + "@" + branch, of.user(), of.password());
+  }
+
+  void dropBranch(Target branch) throws ApiException {
+    api.send("DELETE", branchPath(branch), null);
+  }
+
   /** The answer to a wake of a branch that is awake: it tells what its start spent time on. */
   @Nullable Object wake(Target target) throws ApiException {
     return api.send("POST", branchPath(target) + "/wake", null);

@@ -47,7 +47,8 @@ final class MetricsText {
         : OptionalLong.empty();
   }
 
-  private double sum(String name, String... labels) {
+  /** All series of a name that have these labels. */
+  double sum(String name, String... labels) {
     return series.stream()
         .filter(one -> one.name().equals(name) && hasAll(one, labels))
         .mapToDouble(Series::value)

@@ -3,13 +3,16 @@ package dev.ebb.launcher.bench;
 import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Runs {@code pgbench}. */
@@ -81,6 +84,40 @@ final class Pgbench {
         List.of("pgbench", "-i", "-q", "-s", Integer.toString(scale)),
         target.libpqEnvironment(),
         LOAD_SECONDS);
+  }
+
+  /**
+   * Runs TPC-B and adds each transaction's latency; returns transactions a second.
+   *
+   * @param rate of transactions, all clients together; 0 for as many as there can be. Latency then
+   *     counts from when one was due
+   */
+  double latencies(Target target, int clients, int rate, int seconds, Samples samples) {
+    int threads = Math.clamp(clients / 2, 1, Runtime.getRuntime().availableProcessors());
+    try {
+      Path logs = Files.createTempDirectory(scratch, "latencies");
+      List<String> command =
+          new ArrayList<>(List.of("pgbench", Workload.TPC_B.option, "-n", "-l", "-M", protocol));
+      command.addAll(List.of("--log-prefix", logs.resolve("log").toString()));
+      command.addAll(List.of("-c", Integer.toString(clients), "-j", Integer.toString(threads)));
+      command.addAll(List.of("-T", Integer.toString(seconds)));
+      if (rate > 0) {
+        command.addAll(List.of("-R", Integer.toString(rate)));
+      }
+      String output = run(command, target.libpqEnvironment(), seconds + GRACE_SECONDS);
+      try (DirectoryStream<Path> files = Files.newDirectoryStream(logs)) {
+        for (Path file : files) {
+          try (Stream<String> lines = Files.lines(file)) {
+            // client, number, latency in us, …
+            lines.forEach(line -> samples.addMicros(Long.parseLong(line.split(" ", 4)[2])));
+          }
+        }
+      }
+      Cleanup.deleteTree(logs);
+      return tps(target, output);
+    } catch (IOException e) {
+      throw new BenchFailure("pgbench's log cannot be read: " + e.getMessage(), e);
+    }
   }
 
   /** Transactions a second, without the time that connecting took. */

@@ -33,6 +33,28 @@ record Target(String name, String host, int port, String database, String user, 
     }
   }
 
+  /**
+   * One number, and how long it took on a connection that was there before.
+   *
+   * @param nanos from before the query was sent until its result was here
+   */
+  record Timed(long number, long nanos) {}
+
+  /** Runs a query of one number; a session's own start does not count. */
+  Timed timed(String query) {
+    try (Connection connection = connect();
+        Statement statement = connection.createStatement()) {
+      statement.execute("select 1");
+      long beginNanos = System.nanoTime();
+      try (ResultSet rows = statement.executeQuery(query)) {
+        rows.next();
+        return new Timed(rows.getLong(1), System.nanoTime() - beginNanos);
+      }
+    } catch (SQLException e) {
+      throw new BenchFailure(name + " did not answer: " + e.getMessage(), e);
+    }
+  }
+
   /** Rows of two columns, as a map. */
   Map<String, String> pairs(String query) {
     try (Connection connection = connect();
@@ -54,6 +76,21 @@ record Target(String name, String host, int port, String database, String user, 
         Statement statement = connection.createStatement()) {
       for (String sql : statements) {
         statement.execute(sql);
+      }
+    } catch (SQLException e) {
+      throw new BenchFailure(name + " refused a statement: " + e.getMessage(), e);
+    }
+  }
+
+  /** The same, for as long as {@code goOn}, which is asked behind each, says so. */
+  void execute(java.util.function.BooleanSupplier goOn, String... statements) {
+    try (Connection connection = connect();
+        Statement statement = connection.createStatement()) {
+      for (String sql : statements) {
+        statement.execute(sql);
+        if (!goOn.getAsBoolean()) {
+          return;
+        }
       }
     } catch (SQLException e) {
       throw new BenchFailure(name + " refused a statement: " + e.getMessage(), e);

@@ -5,6 +5,7 @@ import dev.ebb.launcher.client.Json;
 import dev.ebb.shared.model.Secret;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -33,6 +34,9 @@ final class WakeBench implements Callable<Integer> {
   private static final long PAUSE_MS = 100;
 
   private static final int ROUNDS_BETWEEN_WORDS = 10;
+
+  /** In one transaction: each table locks four relations. */
+  private static final int TABLES_AT_ONCE = 500;
 
   @Spec private CommandSpec spec = CommandSpec.create();
   @Mixin private ServerOptions options = new ServerOptions();
@@ -71,15 +75,26 @@ final class WakeBench implements Callable<Integer> {
       description = "What the first row is asked for with (default: ${DEFAULT-VALUE}).")
   private String query = "select 1";
 
+  @Option(
+      names = "--tables",
+      paramLabel = "N",
+      defaultValue = "0",
+      description =
+          "Measure a second database with so many tables, each with a primary key and a TOAST"
+              + " table, beside the empty one (default: ${DEFAULT-VALUE}).")
+  private int tables;
+
   private final Samples suspended = new Samples();
+  private final Samples crowded = new Samples();
   private final Samples stopped = new Samples();
   private final Samples awake = new Samples();
   private final Samples running = new Samples();
 
   @Override
   public Integer call() throws Exception {
-    if (rounds < 1 || warmup < 0) {
-      throw new ParameterException(spec.commandLine(), "--rounds is at least 1, --warmup 0");
+    if (rounds < 1 || warmup < 0 || tables < 0) {
+      throw new ParameterException(
+          spec.commandLine(), "--rounds is at least 1, --warmup and --tables 0");
     }
     try (var cleanup = new Cleanup()) {
       try {
@@ -109,14 +124,18 @@ final class WakeBench implements Callable<Integer> {
     Map<String, String> settings = SameSettings.of(ebb);
     BarePostgres bare = BarePostgres.create(programs, scratch, settings, cleanup);
     var parts = new WakeParts();
+    var crowdedParts = new WakeParts();
+    @Nullable Target crowd = tables == 0 ? null : crowd(server, cleanup);
     for (int round = -warmup; round < rounds; round++) {
       boolean counts = round >= 0;
       // In turns, so that neither is always the one that follows the other.
       if (round % 2 == 0) {
         measureEbb(server, ebb, parts, counts);
+        measureCrowd(server, crowd, crowdedParts, counts);
         measureBare(bare, sameQuery ? query : "select 1", counts);
       } else {
         measureBare(bare, sameQuery ? query : "select 1", counts);
+        measureCrowd(server, crowd, crowdedParts, counts);
         measureEbb(server, ebb, parts, counts);
       }
       progress(round);
@@ -127,6 +146,9 @@ final class WakeBench implements Callable<Integer> {
         warmup,
         settings,
         suspended.summary(),
+        tables,
+        crowded.summary(),
+        crowdedParts,
         stopped.summary(),
         awake.summary(),
         running.summary(),
@@ -143,6 +165,47 @@ final class WakeBench implements Callable<Integer> {
           spec.commandLine(), "put the password of " + user + " into PGPASSWORD");
     }
     return server.target(database, user, new Secret(password));
+  }
+
+  /** A database with many tables: four files each. */
+  private Target crowd(BenchServer server, Cleanup cleanup) throws ApiException {
+    Target crowd = server.createDatabase(cleanup);
+    for (int first = 1; first <= tables; first += TABLES_AT_ONCE) {
+      if (!options.json()) {
+        System.err.println("making tables: " + (first - 1) + " of " + tables);
+      }
+      crowd.execute(
+          String.format(
+              Locale.ROOT,
+              """
+              DO $$ BEGIN
+                FOR i IN %d..%d LOOP
+                  EXECUTE format('CREATE TABLE crowd_%%s (id int PRIMARY KEY, body text)', i);
+                END LOOP;
+              END $$
+              """,
+              first,
+              Math.min(tables, first + TABLES_AT_ONCE - 1)));
+    }
+    return crowd;
+  }
+
+  private void measureCrowd(
+      BenchServer server, @Nullable Target crowd, WakeParts parts, boolean counts)
+      throws ApiException, InterruptedException {
+    if (crowd == null) {
+      return;
+    }
+    server.suspend(crowd);
+    MetricsText before = server.metrics();
+    Thread.sleep(PAUSE_MS);
+    long firstNanos = crowd.firstRowNanos("select 1");
+    MetricsText after = server.metrics();
+    Object wake = server.wake(crowd);
+    if (counts) {
+      crowded.addNanos(firstNanos);
+      parts.add(before, after, wake);
+    }
   }
 
   private void measureEbb(BenchServer server, Target ebb, WakeParts parts, boolean counts)

@@ -9,6 +9,8 @@ import java.util.Map;
  * What {@code bench wake} found.
  *
  * @param suspended Ebb: connection to first row on a suspended database
+ * @param tables of the crowded database; 0 where there is none
+ * @param crowded Ebb: connection to first row on a suspended database with that many tables
  * @param stopped the bare PostgreSQL: its start, then connection to first row
  * @param awake Ebb: connection to first row on an awake database
  * @param running the bare PostgreSQL: connection to first row while it runs
@@ -19,6 +21,9 @@ record WakeReport(
     int warmup,
     Map<String, String> settings,
     Summary suspended,
+    int tables,
+    Summary crowded,
+    WakeParts crowdedParts,
     Summary stopped,
     Summary awake,
     Summary running,
@@ -33,17 +38,23 @@ record WakeReport(
             .row(row("Ebb, awake", awake))
             .row(row("PostgreSQL, running", running))
             .row(ratio("ratio", awake, running));
+    if (tables > 0) {
+      table
+          .row(row("Ebb, suspended, " + tables + " tables", crowded))
+          .row(ratio("ratio to Ebb, suspended", crowded, suspended));
+    }
     return String.format(
         Locale.ROOT,
         "%s%n%d rounds in turns behind %d to warm up; query: %s%nboth: %s%n%n%s%nparts of a wake,"
-            + " ms%n%n%s",
+            + " ms%n%n%s%s",
         machine.words(),
         suspended.count(),
         warmup,
         query,
         settings,
         table,
-        parts.table());
+        parts.table(),
+        tables == 0 ? "" : "\nof one with " + tables + " tables\n\n" + crowdedParts.table());
   }
 
   Map<String, Object> json() {
@@ -65,6 +76,12 @@ record WakeReport(
             "p99",
             suspended.p99Ms() / stopped.p99Ms()));
     json.put("parts", parts.json());
+    if (tables > 0) {
+      json.put("tables", tables);
+      json.put("ebbSuspendedCrowded", crowded.json());
+      json.put("crowdedRatioP50", crowded.p50Ms() / suspended.p50Ms());
+      json.put("crowdedParts", crowdedParts.json());
+    }
     return json;
   }
 

@@ -54,6 +54,35 @@ final class ConfigOptions {
           "Suspend what nobody used for so long, such as 30s or 5m; 0: never" + " (default: 5m).")
   private @Nullable String idleTimeout;
 
+  @Option(
+      names = "--s3-endpoint",
+      paramLabel = "URL",
+      description =
+          "Keep everything in S3 instead of a directory; credentials from AWS_ACCESS_KEY_ID and"
+              + " AWS_SECRET_ACCESS_KEY.")
+  private @Nullable String s3Endpoint;
+
+  @Option(names = "--s3-bucket", paramLabel = "NAME", description = "The bucket, which must exist.")
+  private @Nullable String s3Bucket;
+
+  @Option(
+      names = "--s3-prefix",
+      paramLabel = "PREFIX",
+      description = "What every key in the bucket begins with (default: ebb).")
+  private @Nullable String s3Prefix;
+
+  @Option(
+      names = "--s3-region",
+      paramLabel = "REGION",
+      description = "Region of the bucket (default: us-east-1).")
+  private @Nullable String s3Region;
+
+  @Option(
+      names = "--store-delay",
+      paramLabel = "TIME",
+      description = "For measurements: adds so much to every request to the store, such as 50ms.")
+  private @Nullable String storeDelay;
+
   /** Reads it all; {@code httpPortPath} is the key that {@code --http-port} stands for. */
   EbbConfig read(String httpPortPath) throws ConfigException {
     List<Flag> flags = new ArrayList<>();
@@ -63,6 +92,11 @@ final class ConfigOptions {
     add(flags, "--host", "gateway.host", host);
     add(flags, "--host", "api.host", host);
     add(flags, "--idle-timeout", "scaler.idleTimeout", idleTimeout);
+    add(flags, "--s3-endpoint", "store.s3.endpoint", s3Endpoint);
+    add(flags, "--s3-bucket", "store.s3.bucket", s3Bucket);
+    add(flags, "--s3-prefix", "store.s3.prefix", s3Prefix);
+    add(flags, "--s3-region", "store.s3.region", s3Region);
+    add(flags, "--store-delay", "store.delay", storeDelay);
     return new ConfigReader(System.getenv(), machineMemoryBytes()).read(file, flags);
   }
 

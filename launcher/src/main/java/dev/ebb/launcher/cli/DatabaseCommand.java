@@ -199,11 +199,15 @@ final class DatabaseCommand implements Runnable {
     @Option(names = "--if-exists", description = "No error where there is none.")
     private boolean ifExists;
 
+    @Option(names = "--force", description = "Also where branches of it are protected.")
+    private boolean force;
+
     @Override
     void ask(ApiClient client) throws Exception {
       confirm();
       try {
-        client.send("DELETE", PATH + "/" + ApiClient.element(name), null);
+        client.send(
+            "DELETE", PATH + "/" + ApiClient.element(name) + (force ? "?force=true" : ""), null);
       } catch (ApiException.Refused e) {
         if (ifExists && e.status() == NOT_FOUND) {
           answer(dropped(false), "there is no database " + name);

@@ -32,6 +32,7 @@ import picocli.CommandLine.Spec;
       "  ./ebb up                                            everything in one process",
       "  ./ebb db create shop --owner app --password s3cret",
       "  ./ebb psql shop                                     wakes it",
+      "  ./ebb branch create shop@dev                        a copy that costs nothing",
       "  ./ebb ps",
       "",
       "\"./ebb COMMAND --help\" tells all about a command.",
@@ -48,6 +49,7 @@ public final class EbbCommand implements Runnable {
     commands.put("up", UpCommand::new);
     commands.put("run", RunCommand::new);
     commands.put("db", DatabaseCommand::new);
+    commands.put("branch", BranchCommand::new);
     commands.put("suspend", SuspendCommand::new);
     commands.put("wake", WakeCommand::new);
     commands.put("ps", PsCommand::new);

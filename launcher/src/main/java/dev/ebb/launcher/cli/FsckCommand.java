@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
@@ -70,8 +71,8 @@ final class FsckCommand extends ApiCommand {
   /** Asks until it is finished; shows a bar where somebody watches. */
   private Map<?, ?> follow(ApiClient client, String path, Map<String, List<Map<?, ?>>> found)
       throws Exception {
-    Console console = System.console();
-    if (options().json() || console == null || !console.isTerminal()) {
+    boolean watched = Optional.ofNullable(System.console()).filter(Console::isTerminal).isPresent();
+    if (options().json() || !watched) {
       return steps(client, path, found, null);
     }
     try (ProgressBar bar =

@@ -51,7 +51,7 @@ public final class ConfigPrinter {
     root.put("dataDir", config.dataDir().toString());
     root.put("gateway", gateway(config.gateway()));
     root.put("api", section("host", config.api().host(), "httpPort", config.api().httpPort()));
-    root.put("store", store(config.store()));
+    root.put("store", store(config));
     root.put("kafka", kafka(config.kafka()));
     var hazelcast = config.hazelcast();
     root.put(
@@ -71,7 +71,11 @@ public final class ConfigPrinter {
             "cacheDir", compute.cacheDir() == null ? null : compute.cacheDir().toString(),
             "captureWal", Quantities.formatBytes(compute.captureWalBytes()),
             "captureInterval", Quantities.format(compute.captureInterval()),
-            "preparedStarts", compute.preparedStarts()));
+            "preparedStarts", compute.preparedStarts(),
+            "localCache",
+                compute.localCacheBytes() == 0
+                    ? null
+                    : Quantities.formatBytes(compute.localCacheBytes())));
     root.put(
         "page",
         section(
@@ -105,18 +109,35 @@ public final class ConfigPrinter {
         gateway.maxConnections());
   }
 
-  private static Map<String, Object> store(EbbConfig.Store store) {
-    return switch (store) {
-      case EbbConfig.Store.Local local -> section("local", section("dir", local.dir().toString()));
-      case EbbConfig.Store.S3 s3 ->
-          section(
-              "s3",
-              section(
-                  "endpoint", s3.endpoint(),
-                  "bucket", s3.bucket(),
-                  "prefix", s3.prefix(),
-                  "region", s3.region()));
+  private static Map<String, Object> store(EbbConfig config) {
+    String delay = config.storeDelay().isZero() ? null : Quantities.format(config.storeDelay());
+    return switch (config.store()) {
+      case EbbConfig.Store.Local local ->
+          section("local", section("dir", local.dir().toString()), "delay", delay);
+      case EbbConfig.Store.S3 s3 -> section("s3", s3(s3), "delay", delay);
     };
+  }
+
+  private static Map<String, Object> s3(EbbConfig.Store.S3 s3) {
+    return section(
+        "endpoint",
+        s3.endpoint(),
+        "bucket",
+        s3.bucket(),
+        "prefix",
+        s3.prefix(),
+        "region",
+        s3.region(),
+        "connectTimeout",
+        Quantities.format(s3.connectTimeout()),
+        "ioTimeout",
+        Quantities.format(s3.ioTimeout()),
+        "requestTimeout",
+        Quantities.format(s3.requestTimeout()),
+        "attempts",
+        s3.attempts(),
+        "partSize",
+        Quantities.formatBytes(s3.partSizeBytes()));
   }
 
   private static Map<String, Object> kafka(EbbConfig.Kafka kafka) {

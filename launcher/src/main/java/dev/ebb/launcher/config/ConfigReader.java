@@ -12,9 +12,8 @@ import dev.ebb.launcher.config.EbbConfig.Kafka;
 import dev.ebb.launcher.config.EbbConfig.Store;
 import dev.ebb.launcher.config.EbbConfig.Tls;
 import dev.ebb.shared.model.Secret;
+import dev.ebb.shared.store.S3Config;
 import java.io.IOException;
-import java.net.URI;
-import java.net.URISyntaxException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -24,6 +23,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -34,6 +35,8 @@ import org.jspecify.annotations.Nullable;
 public final class ConfigReader {
   private static final int MAX_PORT = 65535;
   private static final long MEGABYTE = 1024 * 1024;
+  private static final long GIGABYTE = 1024 * MEGABYTE;
+  private static final long MAX_TIMEOUT_MS = 600_000;
   private static final int MIN_SECRET_LENGTH = 16;
   private static final Pattern HOST_AND_PORT = Pattern.compile("[^\\s:,]+:\\d{1,5}");
 
@@ -92,13 +95,15 @@ public final class ConfigReader {
     if (dataDir == null) {
       dataDir = Path.of(".ebb").toAbsolutePath().normalize();
     }
+    Section store = root.section("store");
     return new EbbConfig(
         dataDir,
         secret("EBB_CLUSTER_SECRET"),
         secret("EBB_TOKEN"),
         gateway(root.section("gateway")),
         api(root.section("api")),
-        store(root.section("store"), dataDir),
+        store(store, dataDir),
+        store.duration("delay", Duration.ZERO),
         kafka(root.section("kafka")),
         hazelcast(root.section("hazelcast")),
         bus(root.section("bus")),
@@ -153,27 +158,43 @@ public final class ConfigReader {
       section.violate("s3", "choose one of local and s3");
     }
     Section s3 = section.section("s3");
-    String endpoint = s3.required("endpoint");
-    if (!endpoint.isEmpty() && !isHttpUrl(endpoint)) {
-      s3.violate("endpoint", "\"" + endpoint + "\" is not an http or https URL");
-    }
+    S3Config.Limits defaults = S3Config.Limits.DEFAULTS;
     return new Store.S3(
-        endpoint,
-        s3.required("bucket"),
-        s3.text("prefix", "ebb"),
+        checked(s3, "endpoint", s3.required("endpoint"), S3Config::isHttp, "an http or https URL"),
+        checked(s3, "bucket", s3.required("bucket"), S3Config::isBucketName, "a bucket's name"),
+        checked(
+            s3,
+            "prefix",
+            s3.has("prefix") ? Objects.requireNonNullElse(s3.text("prefix"), "") : "ebb",
+            S3Config::isPrefix,
+            "a prefix such as ebb or team/ebb, with no slash at either end"),
         s3.text("region", "us-east-1"),
         requiredSecret(s3, "AWS_ACCESS_KEY_ID"),
-        requiredSecret(s3, "AWS_SECRET_ACCESS_KEY"));
+        requiredSecret(s3, "AWS_SECRET_ACCESS_KEY"),
+        secret("AWS_SESSION_TOKEN"),
+        timeout(s3, "connectTimeout", defaults.connectTimeoutMs()),
+        timeout(s3, "ioTimeout", defaults.ioTimeoutMs()),
+        timeout(s3, "requestTimeout", defaults.requestTimeoutMs()),
+        s3.integer("attempts", defaults.attempts(), 1, 10),
+        s3.bytes("partSize", defaults.partBytes(), S3Config.Limits.MIN_PART_BYTES, GIGABYTE));
   }
 
-  private static boolean isHttpUrl(String text) {
-    try {
-      URI uri = new URI(text);
-      return uri.getHost() != null
-          && ("http".equals(uri.getScheme()) || "https".equals(uri.getScheme()));
-    } catch (URISyntaxException e) {
-      return false;
+  private static String checked(
+      Section section, String key, String value, Predicate<String> right, String expected) {
+    // What is missing was told already.
+    if (!right.test(value) && section.has(key)) {
+      section.violate(key, "\"" + value + "\" is not " + expected);
     }
+    return value;
+  }
+
+  private static Duration timeout(Section section, String key, long otherwiseMs) {
+    Duration found = section.duration(key, Duration.ofMillis(otherwiseMs));
+    if (found.toMillis() < 100 || found.toMillis() > MAX_TIMEOUT_MS) {
+      section.violate(key, Quantities.format(found) + " is not between 100ms and 10m");
+      return Duration.ofMillis(otherwiseMs);
+    }
+    return found;
   }
 
   private static Kafka kafka(Section section) {
@@ -251,7 +272,8 @@ public final class ConfigReader {
         section.path("cacheDir"),
         section.bytes("captureWal", 32 * MEGABYTE, MEGABYTE),
         interval,
-        section.integer("preparedStarts", 64, 0, 100_000));
+        section.integer("preparedStarts", 64, 0, 100_000),
+        section.bytes("localCache", 0, 32 * MEGABYTE));
   }
 
   private static EbbConfig.Page page(Section section) {

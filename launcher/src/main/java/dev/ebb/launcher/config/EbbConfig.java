@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param clusterSecret shared by the services to log in to computes; null: kept in the data
  *     directory
  * @param apiToken what clients of the HTTP API present; null: kept in the data directory
+ * @param storeDelay added to every request to the object store: for measurements only
  */
 public record EbbConfig(
     Path dataDir,
@@ -24,6 +25,7 @@ public record EbbConfig(
     Gateway gateway,
     Api api,
     Store store,
+    Duration storeDelay,
     Kafka kafka,
     Hazelcast hazelcast,
     Bus bus,
@@ -59,6 +61,12 @@ public record EbbConfig(
      * @param prefix put before every key; may be empty
      * @param accessKey from {@code AWS_ACCESS_KEY_ID}
      * @param secretKey from {@code AWS_SECRET_ACCESS_KEY}
+     * @param sessionToken of temporary credentials, from {@code AWS_SESSION_TOKEN}
+     * @param connectTimeout for one connection attempt
+     * @param ioTimeout in which at least one byte comes or goes
+     * @param requestTimeout for one request, sent and answered
+     * @param attempts of a request, the first included
+     * @param partSizeBytes larger objects are written in parts of this size
      */
     record S3(
         String endpoint,
@@ -66,7 +74,13 @@ public record EbbConfig(
         String prefix,
         String region,
         Secret accessKey,
-        Secret secretKey)
+        Secret secretKey,
+        @Nullable Secret sessionToken,
+        Duration connectTimeout,
+        Duration ioTimeout,
+        Duration requestTimeout,
+        int attempts,
+        long partSizeBytes)
         implements Store {}
   }
 
@@ -127,6 +141,8 @@ public record EbbConfig(
    * @param captureWalBytes a running compute is captured once it has written so much WAL
    * @param captureInterval and at the latest after this time
    * @param preparedStarts of how many suspended branches the next start is laid out in advance
+   * @param localCacheBytes of pages of all computes on the local disk; 0: most of what is free
+   *     there
    */
   public record Compute(
       String host,
@@ -137,7 +153,8 @@ public record EbbConfig(
       @Nullable Path cacheDir,
       long captureWalBytes,
       Duration captureInterval,
-      int preparedStarts) {}
+      int preparedStarts,
+      long localCacheBytes) {}
 
   /**
    * The page service.

@@ -116,6 +116,15 @@ final class Section {
     return otherwise;
   }
 
+  long bytes(String key, long otherwise, long min, long max) {
+    long found = bytes(key, otherwise, min);
+    if (found > max) {
+      violate(key, text(key) + " is too large: at most " + Quantities.formatBytes(max));
+      return otherwise;
+    }
+    return found;
+  }
+
   long bytes(String key, long otherwise, long min) {
     String found = text(key);
     if (found == null) {

@@ -100,6 +100,7 @@ final class ServiceFactory {
             compute.captureWalBytes(),
             compute.captureInterval().toMillis(),
             compute.preparedStarts(),
+            compute.localCacheBytes(),
             defaults.startTimeoutMs(),
             defaults.stopTimeoutMs()),
         foundation.meters());

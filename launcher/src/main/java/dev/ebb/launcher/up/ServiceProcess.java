@@ -28,7 +28,7 @@ public final class ServiceProcess {
     var signals = StopSignals.listen();
     try (var directory = DataDirectory.open(config.dataDir(), "run-" + service + ".lock");
         var meters = new Meters();
-        ObjectStore store = ObjectStores.open(config.store())) {
+        ObjectStore store = ObjectStores.open(config)) {
       LogFile.start(directory.logDirectory(), "ebb-" + service);
       requirePorts(service, config);
       Secret clusterSecret = ClusterSecret.read(config, directory);

@@ -52,7 +52,7 @@ final class WholeServer {
     progress.say("starting in " + directory.path());
     Tasks.together(
         List.of(
-            () -> store = progress.step("object store", () -> ObjectStores.open(config.store())),
+            () -> store = progress.step("object store", () -> ObjectStores.open(config)),
             () -> broker = progress.step("broker", () -> Broker.start(config, directory.path())),
             () -> cluster = progress.step("cluster", () -> Cluster.join(config))));
     ClusterSecret.require(clusterSecret, Objects.requireNonNull(store), directory);

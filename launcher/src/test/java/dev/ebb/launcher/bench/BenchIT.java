@@ -167,6 +167,18 @@ final class BenchIT {
     assertNothingIsLeft();
   }
 
+  @Test
+  void scanPrintsBothSidesAndLeavesNothing() throws IOException {
+    Object report = run("scan", "--size", "2MB", "--rounds", "2", "--warmup", "1", "--json");
+
+    assertThat(report)
+        .asInstanceOf(org.assertj.core.api.InstanceOfAssertFactories.MAP)
+        .containsEntry("bench", "scan")
+        .containsKeys("pageCacheDropped", "ebbFirst", "postgresFirst", "ratio");
+    assertThat(requests.stream().filter(r -> r.endsWith("/NAME/branches/main/suspend"))).hasSize(3);
+    assertNothingIsLeft();
+  }
+
   private Object run(String... arguments) throws IOException {
     var out = new StringWriter();
     var command = new CommandLine(new BenchCommand()).setOut(new PrintWriter(out));

@@ -105,6 +105,57 @@ final class CommandsIT {
   }
 
   @Test
+  void branchIsMadeOfAnotherOneAtAPoint() {
+    api.answer(
+        "POST /v1/databases/shop/branches",
+        201,
+        "{\"name\":\"dev\",\"parent\":\"qa\",\"forkLsn\":\"0/16B3748\"}");
+
+    Outcome outcome =
+        run("branch", "create", "shop@dev", "--from", "shop@qa", "--at", "2026-11-22 10:00+00");
+
+    assertThat(outcome.out()).isEqualTo("created branch shop@dev of shop@qa at 0/16B3748\n");
+    assertThat(api.requests())
+        .containsExactly(
+            "POST /v1/databases/shop/branches"
+                + " {\"name\":\"dev\",\"from\":\"qa\",\"at\":\"2026-11-22 10:00+00\"}");
+  }
+
+  @Test
+  void branchOfAnotherDatabaseIsRefusedWithoutAsking() {
+    Outcome outcome = run("branch", "create", "shop@dev", "--from", "other@main");
+
+    assertThat(outcome.code()).isEqualTo(1);
+    assertThat(outcome.err()).contains("\"other@main\" is not of shop");
+    assertThat(api.requests()).isEmpty();
+  }
+
+  @Test
+  void restoreTellsWhereTheOldHeadIs() {
+    api.answer(
+        "POST /v1/databases/shop/branches/main/restore",
+        200,
+        "{\"branch\":\"b\",\"forkLsn\":\"0/10\",\"keptAs\":\"main-before-1\"}");
+
+    Outcome outcome = run("branch", "restore", "shop@main", "--at", "-10m");
+
+    assertThat(outcome.out())
+        .isEqualTo("shop@main is as it was at 0/10; what it was until now is shop@main-before-1\n");
+    assertThat(api.requests())
+        .containsExactly("POST /v1/databases/shop/branches/main/restore {\"at\":\"-10m\"}");
+  }
+
+  @Test
+  void branchIsDroppedByForceOnlyWhereTold() {
+    api.answer("DELETE /v1/databases/shop/branches/dev?force=true", 204, "");
+
+    assertThat(run("branch", "drop", "shop@dev").err()).contains("no such thing");
+    assertThat(run("branch", "drop", "shop@dev", "--if-exists").code()).isZero();
+    assertThat(run("branch", "drop", "shop@dev", "--force").out())
+        .isEqualTo("dropped branch shop@dev\n");
+  }
+
+  @Test
   void listPrintsAnAlignedTable() {
     api.answer("GET /v1/databases", 200, DATABASES);
 

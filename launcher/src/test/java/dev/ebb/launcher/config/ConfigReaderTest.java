@@ -78,6 +78,12 @@ final class ConfigReaderTest {
             bucket: pages
             prefix: ebb/one
             region: eu-central-1
+            connectTimeout: 2s
+            ioTimeout: 500ms
+            requestTimeout: 1m
+            attempts: 4
+            partSize: 8MB
+          delay: 50ms
         kafka:
           bootstrapServers: "k1:9092,k2:9092"
           replicationFactor: 3
@@ -107,6 +113,8 @@ final class ConfigReaderTest {
         page:
           l1: 64MB
           l2: 0
+          pitrWindow: 3d
+          gcInterval: 30m
         scaler:
           idleTimeout: 90s
         service:
@@ -153,7 +161,7 @@ final class ConfigReaderTest {
                 scaler: {idleTimeout: soon}
                 compute: {computeMemory: 1MB, memoryBudget: lots}
                 kafka: {bootstrapServers: nowhere, replicationFactor: 1, minInsyncReplicas: 2}
-                store: {s3: {endpoint: "ftp://x"}}
+                store: {s3: {endpoint: "ftp://x", prefix: /x, ioTimeout: 1ms, partSize: 1MB, attempts: 0}}
                 """,
                 new Flag("--http-port", "api.httpPort", "eighty")))
         .containsExactlyInAnyOrder(
@@ -168,6 +176,11 @@ final class ConfigReaderTest {
             "store.s3.endpoint: the environment variable AWS_ACCESS_KEY_ID is not set",
             "store.s3.endpoint: the environment variable AWS_SECRET_ACCESS_KEY is not set",
             "store.s3.bucket: is missing",
+            "store.s3.prefix: \"/x\" is not a prefix such as ebb or team/ebb, with no slash at"
+                + " either end",
+            "store.s3.ioTimeout: 1ms is not between 100ms and 10m",
+            "store.s3.partSize: 1MB is too small: at least 5MB",
+            "store.s3.attempts: \"0\" is not a whole number from 1 to 10",
             "api.httpPort: \"eighty\" is not a whole number from 0 to 65535 (from --http-port)");
   }
 

@@ -41,7 +41,7 @@ final class KillIT {
   private static final String CAPTURED = "snapshot at redo";
 
   /** Rows that say what is wrong: none where nothing is. */
-  private static final String AMCHECK =
+  static final String AMCHECK =
       """
       SET client_min_messages = warning;
       CREATE EXTENSION IF NOT EXISTS amcheck;
@@ -109,7 +109,9 @@ final class KillIT {
         new TransferWriter(1, random.nextLong()),
         new TransferWriter(2, random.nextLong()),
         new TableWriter(1, random.nextLong()),
-        new TableWriter(2, random.nextLong()));
+        new TableWriter(2, random.nextLong()),
+        new TwoPhaseWriter(1, random.nextLong()),
+        new TwoPhaseWriter(2, random.nextLong()));
   }
 
   private void round(Site site, Load load, Strike strike) throws Exception {

@@ -6,6 +6,7 @@ import dev.ebb.launcher.client.ApiClient;
 import dev.ebb.launcher.client.ApiException;
 import dev.ebb.launcher.process.EbbProcess;
 import dev.ebb.launcher.process.FreePorts;
+import dev.ebb.shared.store.S3TestServer;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -15,6 +16,7 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -28,11 +30,20 @@ final class Site implements AutoCloseable {
   private static final String PASSWORD = "s3cret";
   private static final String TOKEN = "token-of-the-durability-tests";
   private static final Map<String, String> ENVIRONMENT =
-      Map.of("EBB_TOKEN", TOKEN, "EBB_CLUSTER_SECRET", "cluster-secret-of-the-durability-tests");
+      Map.of(
+          "EBB_TOKEN",
+          TOKEN,
+          "EBB_CLUSTER_SECRET",
+          "cluster-secret-of-the-durability-tests",
+          "AWS_ACCESS_KEY_ID",
+          S3TestServer.ACCESS_KEY,
+          "AWS_SECRET_ACCESS_KEY",
+          S3TestServer.SECRET_KEY);
   private static final Duration START = Duration.ofMinutes(2);
 
   private final Path home;
   private final Path config;
+  private final Map<String, String> environment;
   private final int gatewayPort;
   private final ApiClient api;
   private @Nullable EbbProcess process;
@@ -48,7 +59,15 @@ final class Site implements AutoCloseable {
    * @param more lines of the configuration
    */
   Site(Path home, String captureInterval, String more) throws IOException {
+    this(home, captureInterval, more, Map.of());
+  }
+
+  /** Gives the server's process more environment variables. */
+  Site(Path home, String captureInterval, String more, Map<String, String> variables)
+      throws IOException {
     this.home = Files.createDirectories(home);
+    this.environment = new HashMap<>(ENVIRONMENT);
+    this.environment.putAll(variables);
     // PostgreSQL's user must get to its files where the test runs as root.
     Files.setPosixFilePermissions(home, PosixFilePermissions.fromString("rwx--x--x"));
     List<Integer> ports = FreePorts.take(2);
@@ -85,7 +104,7 @@ final class Site implements AutoCloseable {
   void start() throws Exception {
     process =
         EbbProcess.start(
-            home, ENVIRONMENT, "up", "--config", config.toString(), "--password", PASSWORD);
+            home, environment, "up", "--config", config.toString(), "--password", PASSWORD);
     process.awaitLine("Ebb is up", START);
   }
 

@@ -145,8 +145,10 @@ final class CorruptStoreIT {
   void damagedPackFailsTheReadAndItsRepairHeals() throws Exception {
     assertThatExceptionOfType(SQLException.class)
         .isThrownBy(() -> packVictim.ask(PICTURE))
-        .as("an I/O error of the statement")
-        .returns("58030", SQLException::getSQLState);
+        .as("the page is refused by name")
+        .returns("XX001", SQLException::getSQLState)
+        .withMessageContaining("invalid page in block");
+    assertOtherPagesAreReadable(packVictim);
     assertThat(server.log()).contains(packFlip.object().getFileName().toString());
     assertBystanderIsFine();
 
@@ -164,6 +166,34 @@ final class CorruptStoreIT {
     bootVictim.suspend();
     assertThat(bootVictim.ask(PICTURE)).isEqualTo(picture);
     Amcheck.assertSound(bootVictim);
+  }
+
+  /** One byte is one page's: each of the table's other pages is there. */
+  private static void assertOtherPagesAreReadable(Database database) throws Exception {
+    int damaged = 0;
+    int read = 0;
+    try (var connection = database.connect()) {
+      int blocks =
+          Integer.parseInt(Database.ask(connection, "SELECT pg_relation_size('item') / 8192"));
+      for (int block = 0; block < blocks; block++) {
+        try {
+          Database.ask(
+              connection,
+              "SELECT count(*) FROM item WHERE ctid >= '("
+                  + block
+                  + ",0)' AND ctid < '("
+                  + (block + 1)
+                  + ",0)'");
+          read++;
+        } catch (SQLException e) {
+          assertThat(e.getSQLState()).isEqualTo("XX001");
+          assertThat(e.getMessage()).contains("invalid page in block " + block + " of relation");
+          damaged++;
+        }
+      }
+    }
+    assertThat(damaged).isEqualTo(1);
+    assertThat(read).isGreaterThan(100);
   }
 
   private static void assertBystanderIsFine() throws Exception {

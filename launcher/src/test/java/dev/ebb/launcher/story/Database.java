@@ -14,12 +14,30 @@ import java.sql.Statement;
 import java.util.Map;
 import java.util.Properties;
 
-/** A database of the server, reached through the gateway. */
+/**
+ * A database of the server, reached through the gateway.
+ *
+ * @param name with {@code @branch} where it is not main
+ */
 record Database(Server server, String name, String id) {
   static final String OWNER = "app";
   static final String PASSWORD = "s3cret";
   private static final String ADMIN = "ebb_admin";
   private static final String TIMEOUT_SECONDS = "120";
+
+  /** Another branch of it. */
+  Database at(String branch) {
+    return new Database(server, bareName() + "@" + branch, id);
+  }
+
+  /** PostgreSQL's own name of it. */
+  String bareName() {
+    return name.replaceFirst("@.*", "");
+  }
+
+  private String branch() {
+    return name.contains("@") ? name.replaceFirst(".*@", "") : "main";
+  }
 
   /** As the owner. */
   Connection connect() throws SQLException {
@@ -27,10 +45,11 @@ record Database(Server server, String name, String id) {
   }
 
   Connection connect(String user, String password) throws SQLException {
-    return connect(server.port(), user, password);
+    return connect(server.port(), name, user, password);
   }
 
-  private Connection connect(int port, String user, String password) throws SQLException {
+  private static Connection connect(int port, String name, String user, String password)
+      throws SQLException {
     var properties = new Properties();
     properties.setProperty("user", user);
     properties.setProperty("password", password);
@@ -49,7 +68,7 @@ record Database(Server server, String name, String id) {
     var secret = new Secret(Files.readString(server.data().resolve("cluster-secret")).strip());
     String password = new AdminPasswords(secret).of(new DatabaseId(id)).reveal();
     if (compute("wake") instanceof Map<?, ?> ready && ready.get("port") instanceof Number port) {
-      return connect(port.intValue(), ADMIN, password);
+      return connect(port.intValue(), bareName(), ADMIN, password);
     }
     throw new AssertionError("the API does not tell the compute's port");
   }
@@ -91,7 +110,10 @@ record Database(Server server, String name, String id) {
 
   private Object compute(String verb) throws IOException, ApiException {
     Object answer =
-        server.api().send("POST", "/v1/databases/" + name + "/branches/main/" + verb, null);
+        server
+            .api()
+            .send(
+                "POST", "/v1/databases/" + bareName() + "/branches/" + branch() + "/" + verb, null);
     return answer == null ? Map.of() : answer;
   }
 

@@ -25,6 +25,9 @@ final class Server implements AutoCloseable {
   private static final Duration STOP = Duration.ofSeconds(90);
   private static final int HTTP_TIMEOUT_MS = 10_000;
 
+  /** What settings of computes begin with: they share a line with those that are always set. */
+  private static final String COMPUTE = "compute.";
+
   private final Path home;
   private final Path cache;
   private final Path config;
@@ -53,8 +56,15 @@ final class Server implements AutoCloseable {
     lines.add("dataDir: " + data());
     lines.add("gateway: {port: " + port + "}");
     lines.add("api: {httpPort: " + httpPort + "}");
-    lines.add("compute: {memoryBudget: 2GB, cacheDir: " + cache + "}");
-    lines.addAll(List.of(settings));
+    var compute = new StringBuilder("compute: {memoryBudget: 2GB, cacheDir: " + cache);
+    for (String setting : settings) {
+      if (setting.startsWith(COMPUTE)) {
+        compute.append(", ").append(setting.substring(COMPUTE.length()));
+      } else {
+        lines.add(setting);
+      }
+    }
+    lines.add(compute + "}");
     config = Files.write(home.resolve("ebb.yaml"), lines);
   }
 

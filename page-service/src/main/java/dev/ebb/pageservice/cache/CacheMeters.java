@@ -1,8 +1,10 @@
 package dev.ebb.pageservice.cache;
 
 import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
+import java.util.function.Supplier;
 
 /** Hits, misses, bytes and latency of one tier. */
 final class CacheMeters {
@@ -32,6 +34,15 @@ final class CacheMeters {
         .description("Chunks asked of a tier")
         .tag("tier", tier)
         .tag("result", result)
+        .register(meters);
+  }
+
+  /** What a tier holds in this process. */
+  static void size(MeterRegistry meters, String tier, Supplier<Number> bytes) {
+    Gauge.builder("ebb.page.cache.size", bytes)
+        .description("Bytes that a tier holds in this process")
+        .baseUnit("bytes")
+        .tag("tier", tier)
         .register(meters);
   }
 

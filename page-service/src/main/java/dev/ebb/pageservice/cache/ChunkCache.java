@@ -18,6 +18,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
+import java.util.function.Function;
 
 /**
  * Ranges of immutable objects, compressed as they are stored, through all tiers. What several
@@ -39,6 +40,7 @@ public final class ChunkCache {
   private final CacheMeters l1;
   private final CacheMeters l2;
   private final CacheMeters l3;
+  private final SingleReads single;
 
   public ChunkCache(
       ObjectStore store,
@@ -58,6 +60,12 @@ public final class ChunkCache {
     this.l1 = new CacheMeters(meters, "l1");
     this.l2 = new CacheMeters(meters, "l2");
     this.l3 = new CacheMeters(meters, "l3");
+    this.single = new SingleReads(shared, meters);
+    CacheMeters.size(
+        meters,
+        "l1",
+        () -> memory.policy().eviction().map(e -> e.weightedSize().orElse(0)).orElse(0L));
+    CacheMeters.size(meters, "l2", shared::bytes);
   }
 
   /** The chunks asked for. */
@@ -102,8 +110,15 @@ public final class ChunkCache {
   private void loadMine(
       Map<ChunkKey, CompletableFuture<byte[]>> mine, Map<ChunkKey, byte[]> found) {
     try {
-      Map<ChunkKey, byte[]> fetched = fetch(mine.keySet());
-      memory.putAll(fetched);
+      // Between the look into the memory and the claim another's load may have ended.
+      Map<ChunkKey, byte[]> fetched = new HashMap<>(memory.getAllPresent(mine.keySet()));
+      Set<ChunkKey> missing = new LinkedHashSet<>(mine.keySet());
+      missing.removeAll(fetched.keySet());
+      if (!missing.isEmpty()) {
+        Map<ChunkKey, byte[]> loaded = fetch(missing);
+        memory.putAll(loaded);
+        fetched.putAll(loaded);
+      }
       fetched.forEach((key, chunk) -> own(mine, key).complete(chunk));
       found.putAll(fetched);
     } catch (RuntimeException | Error e) {
@@ -123,13 +138,24 @@ public final class ChunkCache {
     return future;
   }
 
-  /** Reads chunks from the store past all caches and forgets what the caches had of them. */
-  public Map<ChunkKey, byte[]> reread(Collection<ChunkKey> wanted) {
+  /**
+   * Reads what turned out to be damaged from the store, past all caches, which forget what they
+   * have of it. Where the store's is right, all caches get it; else none has it.
+   *
+   * @param decode makes something of the store's bytes; {@code Corrupt} where they are wrong, too
+   */
+  public <T> T reread(Collection<ChunkKey> wanted, Function<Map<ChunkKey, byte[]>, T> decode) {
     for (ChunkKey key : wanted) {
       memory.invalidate(key);
       shared.remove(key);
     }
-    return fetchFromStore(wanted);
+    Map<ChunkKey, byte[]> fresh = fetchFromStore(wanted);
+    T decoded = decode.apply(fresh);
+    memory.putAll(fresh);
+    if (shared.isPresent()) {
+      shared.put(fresh);
+    }
+    return decoded;
   }
 
   /** Reads ranges from the store past all caches, which stay as they are. */
@@ -147,12 +173,16 @@ public final class ChunkCache {
       found.entrySet().removeIf(e -> e.getValue().length != e.getKey().length());
       l2.answered(found.size(), missing.size() - found.size(), totalBytes(found));
     }
-    List<ChunkKey> rest = new ArrayList<>(missing);
+    Set<ChunkKey> rest = new LinkedHashSet<>(missing);
     rest.removeAll(found.keySet());
-    if (!rest.isEmpty()) {
-      Map<ChunkKey, byte[]> fresh = fetchFromStore(rest);
-      shared.put(fresh);
-      found.putAll(fresh);
+    if (rest.isEmpty()) {
+      return found;
+    }
+    if (shared.isPresent()) {
+      found.putAll(
+          single.read(rest, (key, chunk) -> chunk.length == key.length(), this::fetchFromStore));
+    } else {
+      found.putAll(fetchFromStore(rest));
     }
     return found;
   }

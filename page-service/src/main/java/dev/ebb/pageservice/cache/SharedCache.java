@@ -2,6 +2,7 @@ package dev.ebb.pageservice.cache;
 
 import java.util.Collection;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * The second tier: what one instance fetched from the store, others find here. It may forget
@@ -31,13 +32,29 @@ public interface SharedCache {
   /** What it has of the chunks asked for. */
   Map<ChunkKey, byte[]> get(Collection<ChunkKey> keys);
 
-  /** Offers chunks; does not wait. */
+  /**
+   * Which of these chunks the caller is to read from the store: all but those that another instance
+   * reads at this moment. What was claimed is put, or released.
+   */
+  default Set<ChunkKey> claim(Collection<ChunkKey> keys) {
+    return Set.copyOf(keys);
+  }
+
+  /** Ends claims without a result. */
+  default void release(Collection<ChunkKey> keys) {}
+
+  /** Offers chunks, and ends claims on them; does not wait. */
   void put(Map<ChunkKey, byte[]> chunks);
 
   /** Forgets a chunk that turned out to be damaged. */
   void remove(ChunkKey key);
 
-  /** Whether there is a second tier at all. */
+  /** What this process holds of it. */
+  default long bytes() {
+    return 0;
+  }
+
+  /** Whether there is a second tier, just now. */
   default boolean isPresent() {
     return true;
   }

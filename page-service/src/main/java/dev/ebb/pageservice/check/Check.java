@@ -11,6 +11,7 @@ import dev.ebb.shared.bus.PageMessage.CheckProgress.Kind;
 import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.catalog.BranchHeads;
 import dev.ebb.shared.catalog.BranchKeys;
+import dev.ebb.shared.catalog.BranchRecord;
 import dev.ebb.shared.catalog.Catalog;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
@@ -38,7 +39,6 @@ final class Check {
 
   private final ObjectStore store;
   private final BranchHeads heads;
-  private final SnapshotReader reader;
   private final IndexWalk walk;
   private final Clock clock;
   private final long windowMs;
@@ -66,7 +66,6 @@ final class Check {
       Findings findings) {
     this.store = store;
     this.heads = new BranchHeads(store);
-    this.reader = reader;
     this.walk = walk;
     this.clock = clock;
     this.windowMs = windowMs;
@@ -112,7 +111,10 @@ final class Check {
     var catalog = new Catalog(store);
     for (String name : catalog.names()) {
       tolerant("catalog/databases/" + name, () -> catalog.find(name))
-          .ifPresent(database -> all.addAll(database.addresses().keySet()));
+          .ifPresent(database ->
+              database.branches().values().stream()
+                  .filter(branch -> branch.state() == BranchRecord.State.READY)
+                  .forEach(branch -> all.add(branch.id())));
     }
     for (String key : stored.keySet()) {
       String branch = key.substring(PREFIX.length(), key.indexOf('/', PREFIX.length()));

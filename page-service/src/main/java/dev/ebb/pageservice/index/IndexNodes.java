@@ -186,7 +186,7 @@ public final class IndexNodes {
       return decode.apply(one(chunks.get(List.of(range)), range));
     } catch (EbbException.Corrupt damaged) {
       // was it the cache or the store? the store decides
-      return decode.apply(one(chunks.reread(List.of(range)), range));
+      return chunks.reread(List.of(range), fresh -> decode.apply(one(fresh, range)));
     }
   }
 

@@ -213,7 +213,12 @@ public final class SnapshotReader {
     } catch (EbbException.Corrupt damaged) {
       // was it the cache or the store? the store decides
       try {
-        decodeFrom(chunks.reread(chunksOf(location)), file, block, location, out, at);
+        chunks.reread(
+            chunksOf(location),
+            fresh -> {
+              decodeFrom(fresh, file, block, location, out, at);
+              return out;
+            });
       } catch (EbbException.Corrupt e) {
         throw new EbbException.Corrupt(
             "pack "

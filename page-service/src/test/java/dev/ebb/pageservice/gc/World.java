@@ -14,6 +14,7 @@ import dev.ebb.shared.bus.PageMessage.OpenCapture;
 import dev.ebb.shared.bus.PageMessage.PutPages;
 import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.catalog.BranchHeads;
+import dev.ebb.shared.catalog.BranchRecord;
 import dev.ebb.shared.catalog.Catalog;
 import dev.ebb.shared.catalog.DatabaseRecord;
 import dev.ebb.shared.error.EbbException;
@@ -77,7 +78,7 @@ public final class World implements AutoCloseable {
                 "app",
                 DatabaseRecord.State.CREATING,
                 0,
-                Map.of("main", MAIN, "dev", DEV)));
+                Map.of("main", BranchRecord.first(MAIN, 0), "dev", BranchRecord.first(DEV, 0))));
     heads.create(head(MAIN, ""));
     contents.put(MAIN, new TreeMap<>());
   }

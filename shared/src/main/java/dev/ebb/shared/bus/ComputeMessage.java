@@ -1,6 +1,8 @@
 package dev.ebb.shared.bus;
 
+import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.BranchPoint;
 import dev.ebb.shared.model.ComputeStatus;
 import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.model.Generation;
@@ -29,11 +31,24 @@ public sealed interface ComputeMessage extends BusMessage {
   /** The new database answers queries. */
   record DatabaseCreated(DatabaseId database, BranchId branch) implements ComputeMessage {}
 
-  /** Ends its computes without a capture and deletes everything of it. */
+  /**
+   * Ends its computes without a capture and deletes everything of it. {@code Conflict} where one of
+   * its branches is protected.
+   */
   record DropDatabase(String name) implements ComputeMessage, Request<Ok> {}
+
+  /** The same, protected branches or not. */
+  record DropProtectedDatabase(String name) implements ComputeMessage, Request<Ok> {}
 
   /** Starts the branch's primary unless it runs; answers when it accepts connections. */
   record WakeBranch(BranchId branch) implements ComputeMessage, Request<ComputeReady> {}
+
+  /**
+   * Starts the branch's primary unless it runs, for a client that asked for it by a name. {@code
+   * NotFound} where the branch is called otherwise by now: look the name up again.
+   */
+  record ConnectBranch(BranchId branch, BranchAddress calledAs)
+      implements ComputeMessage, Request<ComputeReady> {}
 
   /**
    * A primary accepts connections.
@@ -77,6 +92,66 @@ public sealed interface ComputeMessage extends BusMessage {
    */
   record DiscardBranch(BranchId branch) implements ComputeMessage, Request<Ok> {}
 
+  /** Captures the branch's primary without stopping it; no error where none runs. */
+  record CaptureBranch(BranchId branch) implements ComputeMessage, Request<Ok> {}
+
+  /** The branch was renamed: whoever runs it looks its name up again. */
+  record RefreshName(BranchId branch) implements ComputeMessage, Request<Ok> {}
+
+  /**
+   * Makes a branch of another one of the same database.
+   *
+   * @param at null for its head, as it is now
+   */
+  record CreateBranch(String database, String branch, String from, @Nullable BranchPoint at)
+      implements ComputeMessage, Request<BranchCreated> {}
+
+  /** It can be connected to. */
+  record BranchCreated(BranchId branch, Lsn forkLsn) implements ComputeMessage {}
+
+  /** Drops a branch with all that is only its own; {@code force} also where it has children. */
+  record DropBranch(String database, String branch, boolean force)
+      implements ComputeMessage, Request<Ok> {}
+
+  /** Gives a branch another name. Its sessions go on. */
+  record RenameBranch(String database, String branch, String to)
+      implements ComputeMessage, Request<Ok> {}
+
+  /** Puts a branch back to its parent's head. What it had is gone. */
+  record ResetBranch(String database, String branch)
+      implements ComputeMessage, Request<BranchReplaced> {}
+
+  /** Puts a branch back to a point in its past; what it has now is kept as another branch. */
+  record RestoreBranch(String database, String branch, BranchPoint at)
+      implements ComputeMessage, Request<BranchReplaced> {}
+
+  /**
+   * A name means another branch now.
+   *
+   * @param branch what it means now
+   * @param keptAs the name of what it meant before; empty where that was dropped
+   */
+  record BranchReplaced(BranchId branch, Lsn forkLsn, String keptAs) implements ComputeMessage {}
+
+  /** Puts protection on a branch or takes it off. */
+  record ProtectBranch(String database, String branch, boolean isProtected)
+      implements ComputeMessage, Request<Ok> {}
+
+  /** Asks for what a database's branches hold. */
+  record DescribeBranches(String database) implements ComputeMessage, Request<BranchesDescribed> {}
+
+  /** By branch, in no order. */
+  record BranchesDescribed(List<BranchSize> branches) implements ComputeMessage {
+    /**
+     * What a branch holds.
+     *
+     * @param logicalBytes of all its files of blocks, as of its newest snapshot
+     * @param ownBytes of the objects that are stored for it alone
+     * @param endLsn where its newest snapshot ends
+     */
+    public record BranchSize(BranchId branch, long logicalBytes, long ownBytes, Lsn endLsn) {}
+  }
+
   /** Asks for a role: of the running compute where there is one, else of the newest snapshot. */
   record LookupRole(BranchId branch, String role) implements ComputeMessage, Request<RoleFound> {}
 
@@ -87,6 +162,30 @@ public sealed interface ComputeMessage extends BusMessage {
    *     ask again
    */
   record RoleFound(@Nullable RoleState role, boolean wakeNeeded) implements ComputeMessage {}
+
+  /**
+   * Asks which damaged pages the branch's compute met lately: an error of PostgreSQL's (XX001,
+   * "invalid page in block 7 of relation base/5/16384", or 58030) says which page, but not which
+   * object holds it.
+   */
+  record DescribeDamage(BranchId branch) implements ComputeMessage, Request<Damages> {}
+
+  /** The latest first, each page once; a bounded number. Empty where no compute runs. */
+  record Damages(List<Damage> latest) implements ComputeMessage {}
+
+  /**
+   * A page whose stored bytes are not what was written.
+   *
+   * @param relation its file as PostgreSQL's messages spell it, without the segment: {@code
+   *     base/5/16384}, {@code base/5/16384_vm}; for the commit log and its like the file, {@code
+   *     pg_xact/0000}
+   * @param block counted from the start of {@code relation}, as PostgreSQL's messages do
+   * @param backendPid the process that read it last; may be a parallel worker of the one that
+   *     reports it
+   * @param cause names the object and what is wrong with it
+   * @param metAtEpochMs when it was last read
+   */
+  record Damage(String relation, long block, int backendPid, String cause, long metAtEpochMs) {}
 
   /** Published every second, and at every change, on {@link Addresses#HOSTS}. */
   record HostAnnouncement(

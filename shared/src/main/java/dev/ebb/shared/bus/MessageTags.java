@@ -48,6 +48,8 @@ final class MessageTags {
     register(56, WalMessage.DurableLsn.class);
     register(57, WalMessage.DeleteLog.class);
     register(58, WalMessage.LogDeleted.class);
+    register(59, WalMessage.ForkLog.class);
+    register(60, WalMessage.LogForked.class);
 
     register(80, ComputeMessage.CreateDatabase.class);
     register(81, ComputeMessage.DatabaseCreated.class);
@@ -60,6 +62,22 @@ final class MessageTags {
     register(88, ComputeMessage.RoleFound.class);
     register(89, ComputeMessage.HostAnnouncement.class);
     register(90, ComputeMessage.DiscardBranch.class);
+    register(91, ComputeMessage.DropProtectedDatabase.class);
+    register(92, ComputeMessage.ConnectBranch.class);
+    register(93, ComputeMessage.CaptureBranch.class);
+    register(94, ComputeMessage.RefreshName.class);
+    register(95, ComputeMessage.CreateBranch.class);
+    register(96, ComputeMessage.DescribeDamage.class);
+    register(97, ComputeMessage.Damages.class);
+    register(98, ComputeMessage.BranchCreated.class);
+    register(99, ComputeMessage.DropBranch.class);
+    register(100, ComputeMessage.RenameBranch.class);
+    register(101, ComputeMessage.ResetBranch.class);
+    register(102, ComputeMessage.RestoreBranch.class);
+    register(103, ComputeMessage.BranchReplaced.class);
+    register(104, ComputeMessage.ProtectBranch.class);
+    register(105, ComputeMessage.DescribeBranches.class);
+    register(106, ComputeMessage.BranchesDescribed.class);
 
     register(112, ScalerMessage.ScaleEvent.class);
   }

@@ -1,9 +1,11 @@
 package dev.ebb.shared.bus;
 
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.BranchPoint;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.Secret;
+import org.jspecify.annotations.Nullable;
 
 /** What computes ask of the WAL service. Address: {@link Addresses#WAL}. */
 public sealed interface WalMessage extends BusMessage {
@@ -38,6 +40,54 @@ public sealed interface WalMessage extends BusMessage {
    * @param address where this generation's other messages go: the instance that holds its log
    */
   record LogOpened(Lsn endLsn, String address) implements WalMessage {}
+
+  /**
+   * Makes the topic of a child branch and puts the parent's WAL into it, from {@code from} up to a
+   * cut at a record's end: an ordinary log then, of a branch whose primary died at the cut. Only
+   * what is durable is copied. The parent is not disturbed. May be repeated, with the same answer
+   * or another one: what counts is the last whole copy; a started child's log is not changed.
+   *
+   * @param child a branch that has no head yet
+   * @param childSystemIdentifier put into the copied segments' headers
+   * @param from where WAL behind the snapshot begins: its end where it is clean, else its redo
+   *     point
+   * @param floor the snapshot's endLsn: no cut lies before it
+   * @param walOffsetHint an offset in the parent's topic at or before the record of {@code from},
+   *     or -1
+   * @param at where to cut: null for the log's end; an LSN for the end of the last commit or abort
+   *     at or before it; a time for the end of what comes before the first commit or abort later
+   *     than it
+   */
+  record ForkLog(
+      BranchId parent,
+      BranchId child,
+      long childSystemIdentifier,
+      Lsn from,
+      Lsn floor,
+      int walSegmentBytes,
+      long walOffsetHint,
+      @Nullable BranchPoint at)
+      implements WalMessage, Request<LogForked> {}
+
+  /**
+   * What became of it.
+   *
+   * @param cut where the child's log ends; {@code Lsn.INVALID} where nothing was copied
+   * @param end how far the parent's log is durable, in whole records
+   * @param copiedBytes of WAL
+   */
+  record LogForked(Outcome outcome, Lsn cut, Lsn end, long copiedBytes) implements WalMessage {
+    /** Whether there is a copy, and why there is none. */
+    public enum Outcome {
+      FORKED,
+      /** The snapshot is newer than the cut: take an earlier one. */
+      BEFORE_FLOOR,
+      /** The LSN is ahead of {@code end}. */
+      BEHIND_END,
+      /** The log does not reach back to {@code from}. */
+      NOT_IN_LOG
+    }
+  }
 
   /** Asks for WAL bytes of the branch's one true history, of at most {@code maxBytes}. */
   record ReadWal(BranchId branch, Lsn from, Lsn to, int maxBytes)

@@ -16,6 +16,8 @@ import dev.ebb.shared.model.Lsn;
  *     generation runs any more, so that a start needs no read of the log
  * @param closedLsn where the log ends when closed, else {@code Lsn.INVALID}
  * @param dropped a tombstone: nothing may be started or committed any more
+ * @param logMade false for a child whose topic its first start still has to make: nothing was ever
+ *     written to it. Where it is true, a topic that is missing was lost
  */
 public record BranchHead(
     int formatVersion,
@@ -26,4 +28,30 @@ public record BranchHead(
     String manifestKey,
     boolean closed,
     Lsn closedLsn,
-    boolean dropped) {}
+    boolean dropped,
+    boolean logMade) {
+
+  /** A head whose branch has a topic. */
+  public BranchHead(
+      int formatVersion,
+      BranchId branch,
+      DatabaseId database,
+      long systemIdentifier,
+      Generation generation,
+      String manifestKey,
+      boolean closed,
+      Lsn closedLsn,
+      boolean dropped) {
+    this(
+        formatVersion,
+        branch,
+        database,
+        systemIdentifier,
+        generation,
+        manifestKey,
+        closed,
+        closedLsn,
+        dropped,
+        true);
+  }
+}

@@ -6,6 +6,9 @@ import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.store.ObjectStore;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
 
@@ -21,7 +24,21 @@ public final class BranchHeads {
   /** Each lost race means that somebody else made progress; so many in a row mean a defect. */
   private static final int MAX_RACES = 100;
 
+  private static final int MAX_SEEN = 1_000;
+
   private final ObjectStore store;
+
+  /** Heads as they were read last: guesses, which a compare-and-set proves or refutes. */
+  private final Map<BranchId, Versioned> seen =
+      Collections.synchronizedMap(
+          new LinkedHashMap<>(16, 0.75f, true) {
+            private static final long serialVersionUID = 1L;
+
+            @Override
+            protected boolean removeEldestEntry(Map.Entry<BranchId, Versioned> eldest) {
+              return size() > MAX_SEEN;
+            }
+          });
 
   public BranchHeads(ObjectStore store) {
     this.store = store;
@@ -54,19 +71,32 @@ public final class BranchHeads {
   /** The head, a tombstone included, or nothing. */
   public Optional<Versioned> read(BranchId branch) {
     String key = BranchKeys.head(branch);
-    return store
-        .get(key)
-        .map(stored ->
-            new Versioned(CatalogJson.decodeHead(key, stored.content()), stored.version()));
+    Optional<Versioned> found =
+        store
+            .get(key)
+            .map(stored ->
+                new Versioned(CatalogJson.decodeHead(key, stored.content()), stored.version()));
+    found.ifPresentOrElse(head -> seen.put(branch, head), () -> seen.remove(branch));
+    return found;
+  }
+
+  /** The head as this object read it last, if it did; what it is now only the store knows. */
+  public Optional<BranchHead> lastSeen(BranchId branch) {
+    return Optional.ofNullable(seen.get(branch)).map(Versioned::head);
   }
 
   /**
    * Raises the generation for a new primary, which fences all older ones, and takes the mark of a
    * clean end off. {@code NotFound} for a branch that does not exist or was dropped.
+   *
+   * <p>Begins with the head as this object read it last, where it did: a login has read it just
+   * before a wake, and a store that is far away is then asked once instead of twice.
    */
   public Opened openGeneration(BranchId branch) {
+    Versioned guess = seen.remove(branch);
     for (int race = 0; race < MAX_RACES; race++) {
-      Versioned now = require(branch);
+      Versioned now = guess == null || guess.head().dropped() ? require(branch) : guess;
+      guess = null;
       BranchHead before = now.head();
       BranchHead after = opened(before);
       if (write(after, now.version())) {
@@ -140,6 +170,40 @@ public final class BranchHeads {
     throw tooManyRaces(branch);
   }
 
+  /**
+   * The branch has a topic now; comes before anything is acknowledged there. {@code Fenced} where
+   * the head has another generation.
+   */
+  public void markLogMade(BranchId branch, Generation generation) {
+    for (int race = 0; race < MAX_RACES; race++) {
+      Versioned now = require(branch);
+      BranchHead head = now.head();
+      if (!head.generation().equals(generation)) {
+        throw new EbbException.Fenced(
+            "branch " + branch + " is at generation " + head.generation() + ", not " + generation);
+      }
+      if (head.logMade()) {
+        return;
+      }
+      var after =
+          new BranchHead(
+              head.formatVersion(),
+              head.branch(),
+              head.database(),
+              head.systemIdentifier(),
+              head.generation(),
+              head.manifestKey(),
+              head.closed(),
+              head.closedLsn(),
+              head.dropped(),
+              true);
+      if (write(after, now.version())) {
+        return;
+      }
+    }
+    throw tooManyRaces(branch);
+  }
+
   /** Leaves a tombstone: nothing can be started or committed any more. No head, no error. */
   public void drop(BranchId branch) {
     for (int race = 0; race < MAX_RACES; race++) {
@@ -158,7 +222,8 @@ public final class BranchHeads {
               head.manifestKey(),
               head.closed(),
               head.closedLsn(),
-              true);
+              true,
+              head.logMade());
       if (write(tombstone, now.get().version())) {
         return;
       }
@@ -230,7 +295,8 @@ public final class BranchHeads {
         manifestKey,
         closed,
         closedLsn,
-        head.dropped());
+        head.dropped(),
+        head.logMade());
   }
 
   private Versioned require(BranchId branch) {

@@ -7,7 +7,9 @@ import dev.ebb.shared.store.ObjectStore;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 
 /**
  * The databases by name. Every change is a compare-and-set on the database's object; a database is
@@ -51,7 +53,32 @@ public final class Catalog {
 
   /** A drop begins: no branch of it is to be started any more. */
   public DatabaseRecord markDropping(String name, DatabaseId id) {
-    return change(name, id, DatabaseRecord.State.DROPPING);
+    return markDropping(name, id, true);
+  }
+
+  /**
+   * The same; its branches do not change any more.
+   *
+   * @param force also where branches are protected, else {@code Conflict}
+   */
+  public DatabaseRecord markDropping(String name, DatabaseId id, boolean force) {
+    return change(
+        name,
+        id,
+        before -> {
+          List<String> protectedNames = before.tree().protectedNames();
+          if (!force
+              && before.state() != DatabaseRecord.State.DROPPING
+              && !protectedNames.isEmpty()) {
+            throw new EbbException.Conflict(
+                "database \""
+                    + name
+                    + "\" has protected branches ("
+                    + String.join(", ", protectedNames)
+                    + "): take the protection off, or use --force");
+          }
+          return with(before, DatabaseRecord.State.DROPPING, before.branches());
+        });
   }
 
   /** The database of that name in whatever state, or nothing. */
@@ -91,29 +118,63 @@ public final class Catalog {
     store.delete(key(name));
   }
 
+  /**
+   * Changes the branches of a database that is ready. What {@code change} throws is passed on; it
+   * may be asked several times.
+   */
+  public DatabaseRecord changeBranches(
+      String name, DatabaseId id, UnaryOperator<BranchTree> change) {
+    return change(
+        name,
+        id,
+        before -> {
+          if (before.state() != DatabaseRecord.State.READY) {
+            throw new EbbException.Conflict(
+                "database \""
+                    + name
+                    + (before.state() == DatabaseRecord.State.CREATING
+                        ? "\" is still being created"
+                        : "\" is being dropped"));
+          }
+          return with(before, before.state(), change.apply(before.tree()).branches());
+        });
+  }
+
   private DatabaseRecord change(String name, DatabaseId id, DatabaseRecord.State state) {
+    return change(
+        name,
+        id,
+        before -> {
+          if (before.state() != state && before.state() == DatabaseRecord.State.DROPPING) {
+            throw new EbbException.Conflict("database \"" + name + "\" is being dropped");
+          }
+          return with(before, state, before.branches());
+        });
+  }
+
+  private static DatabaseRecord with(
+      DatabaseRecord before, DatabaseRecord.State state, Map<String, BranchRecord> branches) {
+    return new DatabaseRecord(
+        DatabaseRecord.FORMAT_VERSION,
+        before.id(),
+        before.name(),
+        before.owner(),
+        state,
+        before.createdEpochMs(),
+        branches);
+  }
+
+  private DatabaseRecord change(String name, DatabaseId id, UnaryOperator<DatabaseRecord> change) {
     for (int race = 0; race < MAX_RACES; race++) {
       Versioned now =
           read(name)
               .filter(v -> v.database().id().equals(id))
               .orElseThrow(
                   () -> new EbbException.NotFound("database \"" + name + "\" does not exist"));
-      DatabaseRecord before = now.database();
-      if (before.state() == state) {
-        return before;
+      DatabaseRecord after = change.apply(now.database());
+      if (after.equals(now.database())) {
+        return after;
       }
-      if (before.state() == DatabaseRecord.State.DROPPING) {
-        throw new EbbException.Conflict("database \"" + name + "\" is being dropped");
-      }
-      var after =
-          new DatabaseRecord(
-              before.formatVersion(),
-              before.id(),
-              before.name(),
-              before.owner(),
-              state,
-              before.createdEpochMs(),
-              before.branches());
       if (store.putIfMatch(key(name), CatalogJson.encode(after), now.version()).isPresent()) {
         return after;
       }

@@ -19,7 +19,7 @@ import java.util.TreeMap;
  * numbers lose digits in many readers), LSNs as PostgreSQL prints them.
  */
 final class CatalogJson {
-  static final int FORMAT_VERSION = 1;
+  static final int HEAD_VERSION = 1;
 
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -27,7 +27,7 @@ final class CatalogJson {
 
   static byte[] encode(BranchHead head) {
     ObjectNode json = JSON.createObjectNode();
-    json.put("formatVersion", FORMAT_VERSION)
+    json.put("formatVersion", HEAD_VERSION)
         .put("branch", head.branch().value())
         .put("database", head.database().value())
         .put("systemIdentifier", Long.toUnsignedString(head.systemIdentifier()))
@@ -35,15 +35,16 @@ final class CatalogJson {
         .put("manifestKey", head.manifestKey())
         .put("closed", head.closed())
         .put("closedLsn", head.closedLsn().toString())
-        .put("dropped", head.dropped());
+        .put("dropped", head.dropped())
+        .put("logMade", head.logMade());
     return bytes(json);
   }
 
   static BranchHead decodeHead(String key, byte[] content) {
-    var in = new Fields(key, content);
+    var in = new Fields(key, content, HEAD_VERSION);
     return in.guarded(() ->
         new BranchHead(
-            FORMAT_VERSION,
+            HEAD_VERSION,
             new BranchId(in.text("branch")),
             new DatabaseId(in.text("database")),
             Long.parseUnsignedLong(in.text("systemIdentifier")),
@@ -51,38 +52,71 @@ final class CatalogJson {
             in.text("manifestKey"),
             in.flag("closed"),
             Lsn.parse(in.text("closedLsn")),
-            in.flag("dropped")));
+            in.flag("dropped"),
+            !in.has("logMade") || in.flag("logMade")));
   }
 
   static byte[] encode(DatabaseRecord database) {
     ObjectNode json = JSON.createObjectNode();
-    json.put("formatVersion", FORMAT_VERSION)
+    json.put("formatVersion", DatabaseRecord.FORMAT_VERSION)
         .put("id", database.id().value())
         .put("name", database.name())
         .put("owner", database.owner())
         .put("state", database.state().name())
         .put("createdEpochMs", database.createdEpochMs());
     ObjectNode branches = json.putObject("branches");
-    new TreeMap<>(database.branches()).forEach((name, id) -> branches.put(name, id.value()));
+    new TreeMap<>(database.branches())
+        .forEach((name, branch) -> branches.set(name, branch(branch)));
     return bytes(json);
   }
 
+  private static ObjectNode branch(BranchRecord branch) {
+    ObjectNode json = JSON.createObjectNode();
+    json.put("id", branch.id().value()).put("state", branch.state().name());
+    BranchId parent = branch.parent();
+    if (parent == null) {
+      json.putNull("parent");
+    } else {
+      json.put("parent", parent.value());
+    }
+    return json.put("forkLsn", branch.forkLsn().toString())
+        .put("createdEpochMs", branch.createdEpochMs())
+        .put("protected", branch.isProtected());
+  }
+
   static DatabaseRecord decodeDatabase(String key, byte[] content) {
-    var in = new Fields(key, content);
+    var in = new Fields(key, content, DatabaseRecord.FORMAT_VERSION);
     return in.guarded(() -> {
-      var branches = new TreeMap<String, BranchId>();
+      long created = in.number("createdEpochMs");
+      var branches = new TreeMap<String, BranchRecord>();
       for (Map.Entry<String, JsonNode> branch : in.node("branches").properties()) {
-        branches.put(branch.getKey(), new BranchId(branch.getValue().asText()));
+        branches.put(branch.getKey(), decodeBranch(key, branch.getValue(), created));
       }
       return new DatabaseRecord(
-          FORMAT_VERSION,
+          DatabaseRecord.FORMAT_VERSION,
           new DatabaseId(in.text("id")),
           in.text("name"),
           in.text("owner"),
           DatabaseRecord.State.valueOf(in.text("state")),
-          in.number("createdEpochMs"),
+          created,
           Map.copyOf(branches));
     });
+  }
+
+  /** Version 1 had a branch's id alone, and every branch was a database's first. */
+  private static BranchRecord decodeBranch(String key, JsonNode json, long databaseCreated) {
+    if (json.isTextual()) {
+      return BranchRecord.first(new BranchId(json.textValue()), databaseCreated);
+    }
+    var in = new Fields(key, json);
+    JsonNode parent = json.get("parent");
+    return new BranchRecord(
+        new BranchId(in.text("id")),
+        BranchRecord.State.valueOf(in.text("state")),
+        parent == null || parent.isNull() ? null : new BranchId(in.text("parent")),
+        Lsn.parse(in.text("forkLsn")),
+        in.number("createdEpochMs"),
+        in.flag("protected"));
   }
 
   private static byte[] bytes(ObjectNode json) {
@@ -98,7 +132,13 @@ final class CatalogJson {
     private final String key;
     private final JsonNode json;
 
-    Fields(String key, byte[] content) {
+    /** A part of an object. */
+    Fields(String key, JsonNode json) {
+      this.key = key;
+      this.json = json;
+    }
+
+    Fields(String key, byte[] content, int newest) {
       this.key = key;
       try {
         this.json = JSON.readTree(content);
@@ -106,13 +146,13 @@ final class CatalogJson {
         throw new EbbException.Corrupt(key + " is not JSON", e);
       }
       long version = number("formatVersion");
-      if (version > FORMAT_VERSION) {
+      if (version > newest) {
         throw new EbbException.Unavailable(
             key
                 + " has format "
                 + version
                 + "; this Ebb knows formats up to "
-                + FORMAT_VERSION
+                + newest
                 + ": run the newer Ebb that wrote it");
       }
       if (version < 1) {
@@ -127,6 +167,10 @@ final class CatalogJson {
       } catch (IllegalArgumentException e) {
         throw new EbbException.Corrupt(key + " holds what cannot be: " + e.getMessage(), e);
       }
+    }
+
+    boolean has(String field) {
+      return json.has(field);
     }
 
     JsonNode node(String field) {

@@ -11,7 +11,7 @@ import java.util.stream.Collectors;
  *
  * @param state CREATING until its first start succeeded; DROPPING once a drop began
  * @param owner the role that owns it
- * @param branches branch ids by branch name
+ * @param branches branches by name
  */
 public record DatabaseRecord(
     int formatVersion,
@@ -20,7 +20,10 @@ public record DatabaseRecord(
     String owner,
     State state,
     long createdEpochMs,
-    Map<String, BranchId> branches) {
+    Map<String, BranchRecord> branches) {
+  /** The version that is written. */
+  public static final int FORMAT_VERSION = 2;
+
   /** Where a database stands in its life. */
   public enum State {
     CREATING,
@@ -28,11 +31,29 @@ public record DatabaseRecord(
     DROPPING
   }
 
+  /** A database whose branch {@code main} is being started for the first time. */
+  public static DatabaseRecord creating(
+      DatabaseId id, String name, String owner, long createdEpochMs, BranchId main) {
+    return new DatabaseRecord(
+        FORMAT_VERSION,
+        id,
+        name,
+        owner,
+        State.CREATING,
+        createdEpochMs,
+        Map.of(BranchAddress.MAIN, BranchRecord.first(main, createdEpochMs)));
+  }
+
+  /** What may be done to its branches. */
+  public BranchTree tree() {
+    return new BranchTree(name, branches);
+  }
+
   /** How people call its branches. */
   public Map<BranchId, BranchAddress> addresses() {
     return branches.entrySet().stream()
         .collect(
             Collectors.toUnmodifiableMap(
-                Map.Entry::getValue, named -> new BranchAddress(name, named.getKey())));
+                named -> named.getValue().id(), named -> new BranchAddress(name, named.getKey())));
   }
 }

@@ -3,6 +3,7 @@ package dev.ebb.shared.bus;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.hazelcast.cluster.Member;
 import com.hazelcast.config.Config;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.SnapshotId;
@@ -15,10 +16,7 @@ import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.eventbus.EventBusOptions;
 import io.vertx.core.eventbus.MessageCodec;
 import io.vertx.spi.cluster.hazelcast.HazelcastClusterManager;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
+import java.util.List;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
@@ -27,40 +25,37 @@ import org.junit.jupiter.api.Test;
 
 /** Between members the codec really encodes: within one process the very object is handed on. */
 final class BusClusterIT {
-  private static final int[] PORTS = freePorts();
-  private static final Vertx one = member(PORTS[0]);
-  private static final Vertx two = member(PORTS[1]);
+  private static final HazelcastClusterManager first = manager(List.of());
+  private static final Vertx one = member(first);
+  private static final Vertx two = member(manager(List.of(addressOf(first))));
 
-  private static int[] freePorts() {
-    try (var first = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
-        var second = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return new int[] {first.getLocalPort(), second.getLocalPort()};
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+  private static String addressOf(HazelcastClusterManager manager) {
+    Member member = manager.getHazelcastInstance().getCluster().getLocalMember();
+    return "127.0.0.1:" + member.getAddress().getPort();
   }
 
-  private static Vertx member(int port) {
+  /** Its port is whichever is free when it starts: one chosen before could be taken by then. */
+  private static HazelcastClusterManager manager(List<String> others) {
     var config = new Config();
     config.setClusterName("bus-cluster-it");
     config.setProperty("hazelcast.phone.home.enabled", "false");
     config.setProperty("hazelcast.shutdownhook.enabled", "false");
     config.setProperty("hazelcast.logging.type", "slf4j");
-    config.getNetworkConfig().setPort(port).setPortAutoIncrement(false);
-    config.getNetworkConfig().setPublicAddress("127.0.0.1");
+    config.getNetworkConfig().setPort(0);
     config.getNetworkConfig().getInterfaces().setEnabled(true).addInterface("127.0.0.1");
     var join = config.getNetworkConfig().getJoin();
     join.getMulticastConfig().setEnabled(false);
     join.getAutoDetectionConfig().setEnabled(false);
-    join.getTcpIpConfig()
-        .setEnabled(true)
-        .addMember("127.0.0.1:" + PORTS[0])
-        .addMember("127.0.0.1:" + PORTS[1]);
+    join.getTcpIpConfig().setEnabled(true).setMembers(others);
+    return new HazelcastClusterManager(config);
+  }
+
+  private static Vertx member(HazelcastClusterManager manager) {
     var options = new VertxOptions().setEventBusOptions(new EventBusOptions().setHost("127.0.0.1"));
     try {
       return Vertx.builder()
           .with(options)
-          .withClusterManager(new HazelcastClusterManager(config))
+          .withClusterManager(manager)
           .buildClustered()
           .await(60, TimeUnit.SECONDS);
     } catch (Exception e) {

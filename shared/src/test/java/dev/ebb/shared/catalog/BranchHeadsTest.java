@@ -58,6 +58,26 @@ final class BranchHeadsTest {
   }
 
   @Test
+  void headThatChangedSinceItWasReadIsReadAgain() {
+    heads.create(head());
+    assertThat(now().generation()).isEqualTo(Generation.NONE);
+    var other = new BranchHeads(store);
+    other.openGeneration(BRANCH);
+    other.commitSnapshot(BRANCH, generation(1), "theirs", true, END);
+
+    BranchHeads.Opened opened = heads.openGeneration(BRANCH);
+
+    assertThat(heads.lastSeen(BRANCH)).isPresent();
+    assertThat(opened.previous().manifestKey()).isEqualTo("theirs");
+    assertThat(opened.previous().closed()).isTrue();
+    assertThat(opened.head().generation()).isEqualTo(generation(2));
+    heads.read(BRANCH);
+    other.drop(BRANCH);
+    assertThatThrownBy(() -> heads.openGeneration(BRANCH))
+        .isInstanceOf(EbbException.NotFound.class);
+  }
+
+  @Test
   void openedGenerationTellsHowTheLastOneEnded() {
     heads.create(head());
     assertThat(heads.openGeneration(BRANCH).head().generation()).isEqualTo(generation(1));
@@ -170,7 +190,7 @@ final class BranchHeadsTest {
             "{\"formatVersion\":1,\"branch\":\"branch1\",\"database\":\"db1\","
                 + "\"systemIdentifier\":\"18446744073709551614\",\"generation\":1,"
                 + "\"manifestKey\":\"branches/branch1/manifests/s1\",\"closed\":true,"
-                + "\"closedLsn\":\"0/16B3748\",\"dropped\":false}");
+                + "\"closedLsn\":\"0/16B3748\",\"dropped\":false,\"logMade\":true}");
   }
 
   @Test

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.DatabaseId;
+import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.store.InMemoryObjectStore;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -22,13 +23,23 @@ final class CatalogTest {
 
   private static DatabaseRecord database(String name, DatabaseId id) {
     return new DatabaseRecord(
-        1,
+        2,
         id,
         name,
         "app",
         DatabaseRecord.State.CREATING,
         1_700_000_000_000L,
-        Map.of("main", new BranchId("b1"), "dev", new BranchId("b2")));
+        Map.of(
+            "main",
+            BranchRecord.first(new BranchId("b1"), 1_700_000_000_000L),
+            "dev",
+            new BranchRecord(
+                new BranchId("b2"),
+                BranchRecord.State.READY,
+                new BranchId("b1"),
+                Lsn.parse("0/16B3748"),
+                1_700_000_000_001L,
+                true)));
   }
 
   @Test
@@ -117,17 +128,76 @@ final class CatalogTest {
     byte[] stored = store.get("catalog/databases/shop").orElseThrow().content();
     assertThat(new String(stored, StandardCharsets.UTF_8))
         .isEqualTo(
-            "{\"formatVersion\":1,\"id\":\"db1\",\"name\":\"shop\",\"owner\":\"app\","
+            "{\"formatVersion\":2,\"id\":\"db1\",\"name\":\"shop\",\"owner\":\"app\","
                 + "\"state\":\"CREATING\",\"createdEpochMs\":1700000000000,"
-                + "\"branches\":{\"dev\":\"b2\",\"main\":\"b1\"}}");
+                + "\"branches\":{\"dev\":{\"id\":\"b2\",\"state\":\"READY\",\"parent\":\"b1\","
+                + "\"forkLsn\":\"0/16B3748\",\"createdEpochMs\":1700000000001,\"protected\":true},"
+                + "\"main\":{\"id\":\"b1\",\"state\":\"READY\",\"parent\":null,"
+                + "\"forkLsn\":\"0/0\",\"createdEpochMs\":1700000000000,\"protected\":false}}}");
+  }
+
+  @Test
+  void firstVersionKnewBranchesByTheirIdsAlone() {
+    store.put(
+        "catalog/databases/shop",
+        ("{\"formatVersion\":1,\"id\":\"db1\",\"name\":\"shop\",\"owner\":\"app\","
+                + "\"state\":\"READY\",\"createdEpochMs\":17,\"branches\":{\"main\":\"b1\"}}")
+            .getBytes(StandardCharsets.UTF_8));
+
+    assertThat(catalog.find("shop").orElseThrow().branches())
+        .isEqualTo(Map.of("main", BranchRecord.first(new BranchId("b1"), 17)));
+  }
+
+  @Test
+  void concurrentChangesOfBranchesAreAllMade() throws Exception {
+    catalog.create(database("shop", ID));
+    catalog.markReady("shop", ID);
+
+    try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      List<Callable<DatabaseRecord>> changes =
+          java.util.stream.IntStream.range(0, 8)
+              .<Callable<DatabaseRecord>>mapToObj(i ->
+                  () ->
+                      catalog.changeBranches(
+                          "shop",
+                          ID,
+                          tree ->
+                              tree.add(
+                                  "b" + i,
+                                  BranchRecord.creating(
+                                      new BranchId("new" + i), new BranchId("b1"), i))))
+              .toList();
+      for (var change : threads.invokeAll(changes)) {
+        change.get();
+      }
+    }
+
+    assertThat(catalog.find("shop").orElseThrow().branches()).hasSize(10);
+  }
+
+  @Test
+  void branchesChangeInReadyDatabasesOnly() {
+    catalog.create(database("shop", ID));
+    assertThatThrownBy(() -> catalog.changeBranches("shop", ID, tree -> tree))
+        .isInstanceOf(EbbException.Conflict.class)
+        .hasMessageContaining("still being created");
+
+    catalog.markReady("shop", ID);
+    assertThatThrownBy(() -> catalog.markDropping("shop", ID, false))
+        .isInstanceOf(EbbException.Conflict.class)
+        .hasMessageContaining("protected branches (dev)");
+    catalog.markDropping("shop", ID, true);
+    assertThatThrownBy(() -> catalog.changeBranches("shop", ID, tree -> tree))
+        .isInstanceOf(EbbException.Conflict.class)
+        .hasMessageContaining("being dropped");
   }
 
   @Test
   void newerOrDamagedRecordIsNamed() {
-    store.put("catalog/databases/new", "{\"formatVersion\":2}".getBytes(StandardCharsets.UTF_8));
+    store.put("catalog/databases/new", "{\"formatVersion\":3}".getBytes(StandardCharsets.UTF_8));
     assertThatThrownBy(() -> catalog.find("new"))
         .isInstanceOf(EbbException.Unavailable.class)
-        .hasMessageContaining("catalog/databases/new has format 2");
+        .hasMessageContaining("catalog/databases/new has format 3");
 
     for (String damaged :
         List.of(

@@ -20,10 +20,13 @@ import software.amazon.awssdk.services.s3.model.PutObjectResponse;
 
 /** An S3 server for tests, in memory, on a port of its own of the loopback interface. */
 public final class S3TestServer implements AutoCloseable {
-  static final String ACCESS_KEY = "ebb-test";
-  static final String SECRET_KEY = "ebb-test-secret";
+  public static final String ACCESS_KEY = "ebb-test";
+  public static final String SECRET_KEY = "ebb-test-secret";
 
-  private final BlobStore blobs = new AtomicIfMatch(new TransientNio2BlobStore());
+  private static final S3Config.Limits LIMITS =
+      new S3Config.Limits(2_000, 5_000, 20_000, 5, S3Config.Limits.MIN_PART_BYTES);
+
+  private final BlobStore blobs;
   private final S3Proxy server;
 
   /**
@@ -58,7 +61,29 @@ public final class S3TestServer implements AutoCloseable {
     }
   }
 
+  /** A server that writes whatever the condition is, as some do. */
+  private static final class IgnoringConditions extends ForwardingBlobStore {
+    IgnoringConditions(BlobStore blobs) {
+      super(blobs);
+    }
+
+    @Override
+    public PutObjectResponse putBlob(PutObjectRequest request, InputStream payload) {
+      return super.putBlob(request.toBuilder().ifMatch(null).ifNoneMatch(null).build(), payload);
+    }
+  }
+
   public S3TestServer() {
+    this(new AtomicIfMatch(new TransientNio2BlobStore()));
+  }
+
+  /** One that ignores conditions. */
+  static S3TestServer ignoringConditions() {
+    return new S3TestServer(new IgnoringConditions(new TransientNio2BlobStore()));
+  }
+
+  private S3TestServer(BlobStore blobs) {
+    this.blobs = blobs;
     try {
       server =
           S3Proxy.builder()
@@ -89,11 +114,8 @@ public final class S3TestServer implements AutoCloseable {
         bucket,
         "some/prefix",
         "us-east-1",
-        ACCESS_KEY,
-        new Secret(secretKey),
-        2_000,
-        20_000,
-        4);
+        new S3Config.Credentials(new Secret(ACCESS_KEY), new Secret(secretKey)),
+        LIMITS);
   }
 
   @Override

@@ -9,6 +9,8 @@ import dev.ebb.walservice.record.WalSource;
 import dev.ebb.walservice.topic.LogTopics;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /** A branch's history from some position on, which goes on reading its topic when asked. */
 public final class BranchHistory implements AutoCloseable {
@@ -47,6 +49,31 @@ public final class BranchHistory implements AutoCloseable {
    */
   synchronized byte[] read(
       LogTopics topics, BranchId branch, Lsn from, Lsn to, int maxBytes, Duration timeout) {
+    catchUp(topics, branch, timeout);
+    WalSource source = fold.source();
+    if (fold.isEmpty() || from.isBefore(source.first()) || !from.isBefore(source.end())) {
+      return new byte[0];
+    }
+    Lsn stop = to.isBefore(source.end()) ? to : source.end();
+    var bytes = new byte[Math.clamp(stop.minus(from), 0, maxBytes)];
+    source.read(from, bytes, 0, bytes.length);
+    return bytes;
+  }
+
+  /**
+   * Hands the history, as the topic has it now, to {@code action}; null where it is empty. It must
+   * not be kept.
+   */
+  public synchronized <T> T use(
+      LogTopics topics,
+      BranchId branch,
+      Duration timeout,
+      Function<@Nullable WalSource, T> action) {
+    catchUp(topics, branch, timeout);
+    return action.apply(fold.isEmpty() ? null : fold.source());
+  }
+
+  private void catchUp(LogTopics topics, BranchId branch, Duration timeout) {
     long end = topics.endOffset(branch, timeout);
     long next = Math.max(fold.lastOffset() + 1, firstOffset);
     if (next < end) {
@@ -62,14 +89,6 @@ public final class BranchHistory implements AutoCloseable {
           timeout);
       broken = false;
     }
-    WalSource source = fold.source();
-    if (fold.isEmpty() || from.isBefore(source.first()) || !from.isBefore(source.end())) {
-      return new byte[0];
-    }
-    Lsn stop = to.isBefore(source.end()) ? to : source.end();
-    var bytes = new byte[Math.clamp(stop.minus(from), 0, maxBytes)];
-    source.read(from, bytes, 0, bytes.length);
-    return bytes;
   }
 
   @Override

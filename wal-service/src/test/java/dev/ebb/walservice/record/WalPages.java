@@ -55,15 +55,38 @@ public final class WalPages {
     return start;
   }
 
+  /** Adds the commit of a transaction, or another record of its kind, at a time. */
+  public Lsn addTransactionEnd(int info, long epochMicros, int moreBytes) {
+    int data = Long.BYTES + moreBytes;
+    ByteBuffer content = ByteBuffer.allocate(data + 16).order(ByteOrder.LITTLE_ENDIAN);
+    if (data > 255) {
+      content.put((byte) 254).putInt(data);
+    } else {
+      content.put((byte) 255).put((byte) data);
+    }
+    content.putLong(epochMicros - 946_684_800_000_000L);
+    for (int i = 0; i < moreBytes; i++) {
+      content.put((byte) i);
+    }
+    return add(java.util.Arrays.copyOf(content.array(), content.position()), 1, info);
+  }
+
   private Lsn add(int length, int manager, int info) {
+    var content = new byte[length - 24];
+    for (int i = 0; i < content.length; i++) {
+      content[i] = (byte) ((i + 24) * 31 + length);
+    }
+    return add(content, manager, info);
+  }
+
+  private Lsn add(byte[] content, int manager, int info) {
+    int length = content.length + 24;
     header(0);
     Lsn start = end();
     ByteBuffer record = ByteBuffer.allocate(length).order(ByteOrder.LITTLE_ENDIAN);
     record.putInt(length).putInt(7).putLong(previous.value());
     record.put((byte) info).put((byte) manager);
-    for (int i = 24; i < length; i++) {
-      record.put(i, (byte) (i * 31 + length));
-    }
+    record.put(24, content);
     var crc = new CRC32C();
     crc.update(record.array(), 24, length - 24);
     crc.update(record.array(), 0, 20);

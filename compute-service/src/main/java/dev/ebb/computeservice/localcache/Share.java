@@ -1,0 +1,115 @@
+package dev.ebb.computeservice.localcache;
+
+import dev.ebb.computeservice.blockmap.BlockEviction;
+import dev.ebb.computeservice.blockmap.LocalFiles;
+import dev.ebb.shared.page.FileKey;
+import java.io.IOException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.ReentrantLock;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** One compute's part of the host's {@link LocalCache}. */
+public final class Share implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Share.class);
+
+  private final LocalCache cache;
+  private final LocalFiles files;
+  private final BlockEviction eviction;
+  private final ReentrantLock lock = new ReentrantLock();
+  private final AtomicBoolean captureAsked = new AtomicBoolean();
+
+  /** Changes under the lock; once set, the block map is not touched any more. */
+  private volatile boolean closed;
+
+  /** Bytes that were there when all words were looked at, and the blocks added up to then. */
+  private volatile Counted counted = new Counted(0, 0);
+
+  private volatile boolean failed;
+
+  private record Counted(long bytes, long added) {}
+
+  Share(LocalCache cache, LocalFiles files) {
+    this.cache = cache;
+    this.files = files;
+    this.eviction = new BlockEviction(files);
+  }
+
+  /**
+   * Bytes of blocks on the disk: as counted last, and what has come since. What PostgreSQL has cut
+   * off or dropped since counts until the next count.
+   */
+  public long usedBytes() {
+    if (closed) {
+      return 0;
+    }
+    Counted last = counted;
+    try {
+      return last.bytes() + (files.blocksAdded() - last.added()) * FileKey.BLOCK_BYTES;
+    } catch (IllegalStateException e) {
+      return 0; // closed just now
+    }
+  }
+
+  /** Call before blocks are fetched: waits, bounded, until there is room for them. */
+  public void awaitRoom(int blocks) {
+    cache.awaitRoom((long) blocks * FileKey.BLOCK_BYTES);
+  }
+
+  /** How many blocks may be fetched ahead for one reader. */
+  public int aheadBlocks() {
+    return (int) Math.min(Integer.MAX_VALUE, cache.aheadBytes() / FileKey.BLOCK_BYTES);
+  }
+
+  /** Whether the limit needs a capture since this was asked last: dirty blocks are in the way. */
+  public boolean takeCaptureAsked() {
+    return captureAsked.getAndSet(false);
+  }
+
+  void askForCapture() {
+    captureAsked.set(true);
+  }
+
+  void count() {
+    lock.lock();
+    try {
+      if (!closed) {
+        long added = files.blocksAdded();
+        counted = new Counted(eviction.presentBytes(), added);
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  long evict(long bytes, boolean catalog) {
+    lock.lock();
+    try {
+      if (closed || failed) {
+        return 0;
+      }
+      long freed = eviction.evict(bytes, catalog);
+      Counted last = counted;
+      counted = new Counted(last.bytes() - freed, last.added());
+      return freed;
+    } catch (IOException e) {
+      failed = true;
+      log.error("a compute's blocks cannot be evicted any more: {}", e.getMessage());
+      return 0;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Lets the compute go; nothing touches its block map behind this. */
+  @Override
+  public void close() {
+    cache.remove(this);
+    lock.lock();
+    try {
+      closed = true;
+    } finally {
+      lock.unlock();
+    }
+  }
+}

@@ -1,0 +1,53 @@
+package dev.ebb.computeservice.provision;
+
+import dev.ebb.computeservice.lifecycle.Host;
+import dev.ebb.computeservice.placement.Placement;
+import dev.ebb.shared.bus.Addresses;
+import dev.ebb.shared.bus.BlockingBus;
+import dev.ebb.shared.bus.ComputeMessage;
+import dev.ebb.shared.bus.PageMessage;
+import dev.ebb.shared.bus.WalMessage;
+import dev.ebb.shared.catalog.BranchHeads;
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.HostId;
+
+/** Takes away what a branch consists of. Every step may be repeated. */
+final class BranchRemoval {
+  private static final long TIMEOUT_MS = 30_000;
+
+  private final BlockingBus bus;
+  private final BranchHeads heads;
+  private final Host host;
+  private final Placement placement;
+
+  BranchRemoval(BlockingBus bus, BranchHeads heads, Host host, Placement placement) {
+    this.bus = bus;
+    this.heads = heads;
+    this.host = host;
+    this.placement = placement;
+  }
+
+  /**
+   * Ends the branch for good.
+   *
+   * @param objectsInUse whether other branches may refer to its objects: they stay then, for the
+   *     garbage collection to find
+   */
+  void remove(BranchId branch, boolean objectsInUse) {
+    // The tombstone first: from here on nothing can start or commit.
+    heads.drop(branch);
+    discard(branch);
+    bus.call(Addresses.WAL, new WalMessage.DeleteLog(branch), TIMEOUT_MS);
+    if (!objectsInUse) {
+      bus.call(Addresses.PAGE, new PageMessage.DeleteBranchObjects(branch), TIMEOUT_MS);
+    }
+  }
+
+  private void discard(BranchId branch) {
+    host.discard(branch);
+    HostId owner = placement.owner(branch).orElse(host.id());
+    if (!owner.equals(host.id())) {
+      bus.call(Addresses.host(owner), new ComputeMessage.DiscardBranch(branch), TIMEOUT_MS);
+    }
+  }
+}

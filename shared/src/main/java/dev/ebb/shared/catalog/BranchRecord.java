@@ -1,0 +1,55 @@
+package dev.ebb.shared.catalog;
+
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.Lsn;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A branch in the catalog.
+ *
+ * @param state CREATING until it can be started; DROPPING once a drop began
+ * @param parent the branch that it left; null for a database's first one
+ * @param forkLsn where it left its parent, a position of both; {@code Lsn.INVALID} while it is
+ *     being created and for a first branch
+ * @param isProtected whether it may be dropped or reset only after its protection is taken off
+ */
+public record BranchRecord(
+    BranchId id,
+    State state,
+    @Nullable BranchId parent,
+    Lsn forkLsn,
+    long createdEpochMs,
+    boolean isProtected) {
+  /** Where a branch stands in its life. */
+  public enum State {
+    CREATING,
+    READY,
+    DROPPING
+  }
+
+  /** The first branch of a database. */
+  public static BranchRecord first(BranchId id, long createdEpochMs) {
+    return new BranchRecord(id, State.READY, null, Lsn.INVALID, createdEpochMs, false);
+  }
+
+  /** A child that is not usable yet. */
+  public static BranchRecord creating(BranchId id, BranchId parent, long createdEpochMs) {
+    return new BranchRecord(id, State.CREATING, parent, Lsn.INVALID, createdEpochMs, false);
+  }
+
+  BranchRecord ready(Lsn fork) {
+    return new BranchRecord(id, State.READY, parent, fork, createdEpochMs, isProtected);
+  }
+
+  BranchRecord dropping() {
+    return new BranchRecord(id, State.DROPPING, parent, forkLsn, createdEpochMs, false);
+  }
+
+  BranchRecord protectedAs(boolean now) {
+    return new BranchRecord(id, state, parent, forkLsn, createdEpochMs, now);
+  }
+
+  BranchRecord adoptedBy(@Nullable BranchId newParent, Lsn fork) {
+    return new BranchRecord(id, state, newParent, fork, createdEpochMs, isProtected);
+  }
+}

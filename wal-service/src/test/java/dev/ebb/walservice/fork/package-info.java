@@ -1,0 +1,4 @@
+@NullMarked
+package dev.ebb.walservice.fork;
+
+import org.jspecify.annotations.NullMarked;
