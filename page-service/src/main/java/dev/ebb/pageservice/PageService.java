@@ -7,6 +7,13 @@ import dev.ebb.pageservice.cache.ObjectCache;
 import dev.ebb.pageservice.cache.SharedCache;
 import dev.ebb.pageservice.capture.CaptureLimits;
 import dev.ebb.pageservice.capture.Captures;
+import dev.ebb.pageservice.check.Checks;
+import dev.ebb.pageservice.gc.Collector;
+import dev.ebb.pageservice.gc.Compactor;
+import dev.ebb.pageservice.gc.GcLimits;
+import dev.ebb.pageservice.gc.GcMeters;
+import dev.ebb.pageservice.gc.Maintenance;
+import dev.ebb.pageservice.index.IndexWalk;
 import dev.ebb.pageservice.pack.FileId;
 import dev.ebb.pageservice.pack.PageCodec;
 import dev.ebb.pageservice.snapshot.SnapshotReader;
@@ -38,11 +45,17 @@ import org.jspecify.annotations.Nullable;
 public final class PageService extends VerticleBase {
   private static final long IDLE_CHECK_MS = 30_000;
 
+  /** Of one branch at a time; the rest follows with the next run. */
+  private static final long MAX_COMPACTION_BYTES = 1L << 30;
+
   private final ExecutorService threads;
   private final PageCodec codec;
   private final SnapshotReader reader;
   private final Captures captures;
-  private final BranchObjects branchObjects;
+  private final Collector collector;
+  private final Maintenance maintenance;
+  private final Checks checks;
+  private final long gcIntervalMs;
   private final Timer reads;
   private final String ownAddress = Addresses.PAGE + "." + HostId.random();
   private final List<MessageConsumer<?>> consumers = new ArrayList<>();
@@ -80,7 +93,18 @@ public final class PageService extends VerticleBase {
             config.gcGraceMs() / 2,
             config.pitrWindowMs());
     this.captures = new Captures(store, reader, codec, threads, limits, clock, meters);
-    this.branchObjects = new BranchObjects(store, threads);
+    var gcMeters = new GcMeters(meters);
+    var gcLimits =
+        new GcLimits(
+            config.gcGraceMs(), config.pitrWindowMs(), config.packBytes(), MAX_COMPACTION_BYTES);
+    var walk = new IndexWalk(chunks);
+    this.collector = new Collector(store, walk, threads, gcLimits, clock, gcMeters);
+    var compactor = new Compactor(store, reader, walk, codec, gcLimits, clock, gcMeters);
+    this.maintenance = new Maintenance(store, collector, compactor, gcMeters, ownAddress);
+    this.checks =
+        new Checks(
+            store, reader, walk, codec, threads, clock, config.pitrWindowMs(), config.gcGraceMs());
+    this.gcIntervalMs = config.gcIntervalMs();
     this.reads =
         Timer.builder("ebb.page.reads")
             .description("Time to answer a read of pages")
@@ -94,6 +118,10 @@ public final class PageService extends VerticleBase {
     consumers.add(bus.answer(Addresses.PAGE, this::answer));
     consumers.add(bus.answer(ownAddress, this::answer));
     vertx.setPeriodic(IDLE_CHECK_MS, id -> threads.execute(captures::abortIdle));
+    if (gcIntervalMs > 0) {
+      vertx.setPeriodic(
+          gcIntervalMs, id -> threads.execute(() -> maintenance.runPeriodically(gcIntervalMs)));
+    }
     return Future.all(consumers.stream().map(MessageConsumer::completion).toList());
   }
 
@@ -105,6 +133,7 @@ public final class PageService extends VerticleBase {
 
   private BusMessage release() {
     captures.abortAll();
+    checks.closeAll();
     codec.close();
     return new Ok();
   }
@@ -158,9 +187,23 @@ public final class PageService extends VerticleBase {
         yield new Ok();
       }
       case PageMessage.DeleteBranchObjects delete -> {
-        branchObjects.requireDropped(delete.branch());
         captures.abortAll(delete.branch());
-        branchObjects.deleteAll(delete.branch());
+        collector.deleteDropped(delete.branch());
+        yield new Ok();
+      }
+      case PageMessage.CollectGarbage collect -> {
+        Maintenance.Report report = maintenance.run();
+        yield new PageMessage.GarbageCollected(
+            report.collected().deleted(),
+            report.collected().deletedBytes(),
+            report.collected().damaged(),
+            report.compacted());
+      }
+      case PageMessage.OpenCheck open ->
+          new PageMessage.CheckOpened(checks.open(open.branches()), ownAddress);
+      case PageMessage.StepCheck step -> checks.step(step.check());
+      case PageMessage.CloseCheck close -> {
+        checks.close(close.check());
         yield new Ok();
       }
       case PageMessage.ManifestBytes answer -> throw notUnderstood(answer);
@@ -168,6 +211,9 @@ public final class PageService extends VerticleBase {
       case PageMessage.BootPages answer -> throw notUnderstood(answer);
       case PageMessage.CaptureOpened answer -> throw notUnderstood(answer);
       case PageMessage.CaptureCommitted answer -> throw notUnderstood(answer);
+      case PageMessage.GarbageCollected answer -> throw notUnderstood(answer);
+      case PageMessage.CheckOpened answer -> throw notUnderstood(answer);
+      case PageMessage.CheckProgress answer -> throw notUnderstood(answer);
     };
   }
 

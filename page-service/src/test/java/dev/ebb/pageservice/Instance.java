@@ -5,6 +5,13 @@ import dev.ebb.pageservice.cache.ObjectCache;
 import dev.ebb.pageservice.cache.SharedCache;
 import dev.ebb.pageservice.capture.CaptureLimits;
 import dev.ebb.pageservice.capture.Captures;
+import dev.ebb.pageservice.check.Checks;
+import dev.ebb.pageservice.gc.Collector;
+import dev.ebb.pageservice.gc.Compactor;
+import dev.ebb.pageservice.gc.GcLimits;
+import dev.ebb.pageservice.gc.GcMeters;
+import dev.ebb.pageservice.gc.Maintenance;
+import dev.ebb.pageservice.index.IndexWalk;
 import dev.ebb.pageservice.pack.FileId;
 import dev.ebb.pageservice.pack.PageCodec;
 import dev.ebb.pageservice.snapshot.SnapshotReader;
@@ -36,11 +43,17 @@ import java.util.concurrent.Executors;
 /** A page service without its verticle, over a store, with empty caches; for tests. */
 public final class Instance implements AutoCloseable {
   public static final BranchId BRANCH = new BranchId("branch1");
+  public static final long GRACE_MS = 3_600_000;
+  public static final long WINDOW_MS = 7 * 24 * GRACE_MS;
 
   public final SimpleMeterRegistry meters = new SimpleMeterRegistry();
-  public final Ticks clock = new Ticks();
+  public final Ticks clock;
   public final SnapshotReader reader;
   public final Captures captures;
+  public final Collector collector;
+  public final Maintenance maintenance;
+  public final IndexWalk walk;
+  public final Checks checks;
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
 
   /** A clock that a test moves. */
@@ -73,6 +86,16 @@ public final class Instance implements AutoCloseable {
   }
 
   public Instance(ObjectStore store, SharedCache shared, int packBytes) {
+    this(store, shared, packBytes, new Ticks());
+  }
+
+  /** With a clock that others use, too. */
+  public Instance(ObjectStore store, Ticks clock) {
+    this(store, SharedCache.NONE, 64 << 10, clock);
+  }
+
+  private Instance(ObjectStore store, SharedCache shared, int packBytes, Ticks clock) {
+    this.clock = clock;
     var codec = new PageCodec(1);
     var chunks = new ChunkCache(store, shared, threads, 16 << 20, meters);
     reader = new SnapshotReader(store, new ObjectCache(16 << 20), chunks, codec);
@@ -82,9 +105,16 @@ public final class Instance implements AutoCloseable {
             reader,
             codec,
             threads,
-            new CaptureLimits(packBytes, 8 << 20, 600_000, 1_800_000, 604_800_000),
+            new CaptureLimits(packBytes, 8 << 20, 600_000, GRACE_MS / 2, WINDOW_MS),
             clock,
             meters);
+    walk = new IndexWalk(chunks);
+    var gcLimits = new GcLimits(GRACE_MS, WINDOW_MS, packBytes, 1 << 30);
+    var gcMeters = new GcMeters(meters);
+    collector = new Collector(store, walk, threads, gcLimits, clock, gcMeters);
+    var compactor = new Compactor(store, reader, walk, codec, gcLimits, clock, gcMeters);
+    checks = new Checks(store, reader, walk, codec, threads, clock, WINDOW_MS, GRACE_MS);
+    maintenance = new Maintenance(store, collector, compactor, gcMeters, "test");
   }
 
   public static BranchHead head(long generation, String manifestKey) {

@@ -36,6 +36,7 @@ final class ApiRouter {
   private final Vertx vertx;
   private final Databases databases;
   private final Branches branches;
+  private final StorageChecks checks;
   private final FleetView fleet;
   private final ApiConfig config;
   private final PrometheusMeterRegistry meters;
@@ -44,12 +45,14 @@ final class ApiRouter {
       Vertx vertx,
       Databases databases,
       Branches branches,
+      StorageChecks checks,
       FleetView fleet,
       ApiConfig config,
       PrometheusMeterRegistry meters) {
     this.vertx = vertx;
     this.databases = databases;
     this.branches = branches;
+    this.checks = checks;
     this.fleet = fleet;
     this.config = config;
     this.meters = meters;
@@ -84,6 +87,9 @@ final class ApiRouter {
         request -> databases.wake(path(request, "name"), path(request, "branch")).map(Json::awake));
     bindBranches(contract);
     bind(contract, "listComputes", request -> computes());
+    bind(contract, "openCheck", this::openCheck);
+    bind(contract, "stepCheck", request -> checks.step(path(request, "check")));
+    bind(contract, "closeCheck", this::closeCheck);
 
     var health = new Health(vertx, config.readiness());
     Router router = Router.router(vertx);
@@ -239,6 +245,25 @@ final class ApiRouter {
         .map(database -> {
           request.response().setStatusCode(201).putHeader("Location", "/v1/databases/" + name);
           return Json.database(database, fleet);
+        });
+  }
+
+  private Future<JsonObject> openCheck(RoutingContext request) {
+    JsonObject body = Objects.requireNonNull(request.body().asJsonObject(), "body");
+    return checks
+        .open(body.getString("database"))
+        .map(opened -> {
+          request.response().setStatusCode(201);
+          return opened;
+        });
+  }
+
+  private Future<JsonObject> closeCheck(RoutingContext request) {
+    return checks
+        .close(path(request, "check"))
+        .map(closed -> {
+          request.response().setStatusCode(204);
+          return new JsonObject();
         });
   }
 

@@ -57,8 +57,9 @@ public final class ApiService extends VerticleBase {
     var threads = new OffLoop(vertx);
     offLoop = threads;
     var databases = new Databases(new Catalog(store), bus, threads);
+    var checks = new StorageChecks(databases, bus);
     return new ApiRouter(
-            vertx, databases, new Branches(bus, Clock.systemUTC()), fleet, config, meters)
+            vertx, databases, new Branches(bus, Clock.systemUTC()), checks, fleet, config, meters)
         .create()
         .compose(router ->
             vertx

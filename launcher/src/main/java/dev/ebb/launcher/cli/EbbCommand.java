@@ -54,6 +54,7 @@ public final class EbbCommand implements Runnable {
     commands.put("wake", WakeCommand::new);
     commands.put("ps", PsCommand::new);
     commands.put("psql", PsqlCommand::new);
+    commands.put("fsck", FsckCommand::new);
     commands.put("config", ConfigCommand::new);
     return commands;
   }

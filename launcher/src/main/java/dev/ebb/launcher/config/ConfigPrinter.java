@@ -80,7 +80,9 @@ public final class ConfigPrinter {
         "page",
         section(
             "l1", Quantities.formatBytes(config.page().l1Bytes()),
-            "l2", Quantities.formatBytes(config.page().l2Bytes())));
+            "l2", Quantities.formatBytes(config.page().l2Bytes()),
+            "pitrWindow", Quantities.format(config.page().pitrWindow()),
+            "gcInterval", Quantities.format(config.page().gcInterval())));
     root.put("scaler", section("idleTimeout", Quantities.format(config.scaler().idleTimeout())));
     root.put(
         "service",

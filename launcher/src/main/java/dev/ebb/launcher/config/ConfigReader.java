@@ -278,7 +278,10 @@ public final class ConfigReader {
 
   private static EbbConfig.Page page(Section section) {
     return new EbbConfig.Page(
-        section.bytes("l1", 64 * MEGABYTE, MEGABYTE), section.bytes("l2", 64 * MEGABYTE, 0));
+        section.bytes("l1", 64 * MEGABYTE, MEGABYTE),
+        section.bytes("l2", 64 * MEGABYTE, 0),
+        section.duration("pitrWindow", Duration.ofDays(7)),
+        section.duration("gcInterval", Duration.ofHours(1)));
   }
 
   private static EbbConfig.Scaler scaler(Section section) {

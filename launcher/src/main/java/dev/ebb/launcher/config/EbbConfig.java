@@ -157,12 +157,15 @@ public record EbbConfig(
       long localCacheBytes) {}
 
   /**
-   * The caches of the page service.
+   * The page service.
    *
-   * @param l1Bytes in the process
-   * @param l2Bytes in Hazelcast, for each member
+   * @param l1Bytes of its cache in the process
+   * @param l2Bytes of its cache in Hazelcast, for each member
+   * @param pitrWindow how far back a point-in-time branch reaches
+   * @param gcInterval how often what nothing reaches is deleted and packs are compacted; zero:
+   *     never
    */
-  public record Page(long l1Bytes, long l2Bytes) {}
+  public record Page(long l1Bytes, long l2Bytes, Duration pitrWindow, Duration gcInterval) {}
 
   /**
    * When computes are put to sleep.

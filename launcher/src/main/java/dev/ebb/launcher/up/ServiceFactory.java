@@ -50,8 +50,8 @@ final class ServiceFactory {
             defaults.captureBufferBytes(),
             defaults.captureIdleMs(),
             defaults.compressionLevel(),
-            defaults.pitrWindowMs(),
-            defaults.gcIntervalMs(),
+            config.page().pitrWindow().toMillis(),
+            config.page().gcInterval().toMillis(),
             defaults.gcGraceMs()),
         foundation.meters());
   }

@@ -283,6 +283,51 @@ final class CommandsIT {
     }
   }
 
+  private static final String STEP =
+      "{\"finished\":true,\"bytesDone\":2048,\"bytesTotal\":2048,\"objects\":3,\"pages\":7,"
+          + "\"damaged\":[%s],\"missing\":[],\"orphans\":[{\"object\":\"branches/b/packs/x-0\","
+          + "\"bytes\":5,\"problem\":\"nothing refers to it\"}]}";
+
+  @Test
+  void fsckOfASoundDatabaseListsOrphansAndEndsTheCheck() {
+    api.answer("POST /v1/checks", 201, "{\"id\":\"h1.c1\"}");
+    api.answer("POST /v1/checks/h1.c1/step", 200, STEP.formatted(""));
+    api.answer("DELETE /v1/checks/h1.c1", 204, "");
+
+    Outcome outcome = run("fsck", "shop");
+
+    assertThat(outcome.code()).isZero();
+    assertThat(outcome.out())
+        .isEqualTo(
+            """
+            orphan branches/b/packs/x-0: nothing refers to it
+            checked 3 objects of 2.0 kB and 7 pages: 0 damaged, 0 missing, 1 orphans
+            """);
+    assertThat(api.requests())
+        .containsExactly(
+            "POST /v1/checks {\"database\":\"shop\"}",
+            "POST /v1/checks/h1.c1/step",
+            "DELETE /v1/checks/h1.c1");
+  }
+
+  @Test
+  void fsckFailsWhereSomethingIsDamaged() {
+    api.answer("POST /v1/checks", 201, "{\"id\":\"h1.c1\"}");
+    api.answer(
+        "POST /v1/checks/h1.c1/step",
+        200,
+        STEP.formatted("{\"object\":\"branches/b/packs/y-0\",\"bytes\":1,\"problem\":\"bad\"}"));
+
+    Outcome outcome = run("fsck");
+    assertThat(outcome.code()).isEqualTo(1);
+    assertThat(outcome.out()).contains("damaged branches/b/packs/y-0: bad");
+    assertThat(outcome.err()).contains("1 thing is damaged or missing").hasLineCount(1);
+
+    Outcome json = run("fsck", "--json");
+    assertThat(json.code()).isEqualTo(1);
+    assertThat(json.out()).startsWith("{\"objects\":3,\"pages\":7,\"bytes\":2048,\"damaged\":[{");
+  }
+
   @Test
   void everyCommandHasHelpWithAnExample() {
     for (String command :
@@ -297,6 +342,7 @@ final class CommandsIT {
             "wake",
             "ps",
             "psql",
+            "fsck",
             "config",
             "config show")) {
       String[] words = (command + " --help").split(" ", -1);
@@ -310,7 +356,15 @@ final class CommandsIT {
   void helpListsEveryCommand() {
     assertThat(runBare("--help").out())
         .contains(
-            "  up ", "  run ", "  db ", "  suspend ", "  wake ", "  ps ", "  psql ", "  config ")
+            "  up ",
+            "  run ",
+            "  db ",
+            "  suspend ",
+            "  wake ",
+            "  ps ",
+            "  psql ",
+            "  fsck ",
+            "  config ")
         .contains("Exit codes");
     assertThat(runBare("--version").out()).matches("ebb \\d.*\n");
   }

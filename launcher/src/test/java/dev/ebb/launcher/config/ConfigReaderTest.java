@@ -113,6 +113,8 @@ final class ConfigReaderTest {
         page:
           l1: 64MB
           l2: 0
+          pitrWindow: 3d
+          gcInterval: 30m
         scaler:
           idleTimeout: 90s
         service:

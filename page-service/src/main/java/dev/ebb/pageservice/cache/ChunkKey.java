@@ -10,7 +10,7 @@ public record ChunkKey(String object, long offset, int length) {
     return object + "@" + offset + "+" + length;
   }
 
-  long end() {
+  public long end() {
     return offset + length;
   }
 }

@@ -29,7 +29,7 @@ public final class PackIndex implements Weighed {
   static final int VERSION = 1;
 
   private static final int INDEX_MAGIC = 0x45424249;
-  private static final int TRAILER_BYTES = 17;
+  public static final int TRAILER_BYTES = 17;
   private static final int MAX_BODY_BYTES = 64 << 20;
   private static final int LEVEL = 3;
 
@@ -151,16 +151,52 @@ public final class PackIndex implements Weighed {
 
   /** How a reader refers to a pack that it has whole. */
   public static PackRef refOfWhole(String key, byte[] pack) {
-    String what = "pack " + key;
     if (pack.length < RECORDS_START + TRAILER_BYTES) {
-      throw new EbbException.Corrupt(what + " has " + pack.length + " bytes");
+      throw new EbbException.Corrupt("pack " + key + " has " + pack.length + " bytes");
     }
-    int trailer = pack.length - TRAILER_BYTES;
-    int compressedBytes = new BinaryReader(what, pack, trailer, pack.length).takeInt();
-    if (compressedBytes < 0 || compressedBytes > trailer - RECORDS_START) {
-      throw new EbbException.Corrupt(what + " has an index of " + compressedBytes + " bytes");
+    requireHeader(key, pack);
+    byte[] end = Arrays.copyOfRange(pack, pack.length - TRAILER_BYTES, pack.length);
+    return refOfEnd(key, pack.length, end);
+  }
+
+  /**
+   * How a reader refers to a pack of which it has the end.
+   *
+   * @param bytes the pack's size
+   * @param end its last {@link #TRAILER_BYTES}
+   */
+  public static PackRef refOfEnd(String key, long bytes, byte[] end) {
+    int compressedBytes = new BinaryReader("pack " + key, end, 0, end.length).takeInt();
+    if (compressedBytes < 0 || compressedBytes > bytes - TRAILER_BYTES - RECORDS_START) {
+      throw new EbbException.Corrupt(
+          "pack " + key + " has an index of " + compressedBytes + " bytes");
     }
-    return new PackRef(key, pack.length, compressedBytes + TRAILER_BYTES);
+    return new PackRef(key, bytes, compressedBytes + TRAILER_BYTES);
+  }
+
+  /** Checks a pack's first bytes: {@code Unavailable} for a format of a newer Ebb. */
+  public static void requireHeader(String key, byte[] pack) {
+    var in = new BinaryReader("pack " + key, pack, 0, Math.min(pack.length, RECORDS_START));
+    if (in.takeInt() != PACK_MAGIC) {
+      throw in.corrupt("it is no pack");
+    }
+    int version = in.takeByte();
+    if (version > VERSION) {
+      throw newer("pack " + key, version);
+    }
+    if (version != VERSION) {
+      throw in.corrupt("format " + version);
+    }
+  }
+
+  private static EbbException.Unavailable newer(String what, int version) {
+    return new EbbException.Unavailable(
+        what
+            + " has format "
+            + version
+            + "; this Ebb knows format "
+            + VERSION
+            + ": run the newer Ebb that wrote it");
   }
 
   /**
@@ -181,11 +217,11 @@ public final class PackIndex implements Weighed {
     if (magic != INDEX_MAGIC || trailer.takeInt() != crc(stored, stored.length - 4)) {
       throw trailer.corrupt("its checksum is wrong");
     }
-    if (version != VERSION) {
-      throw new EbbException.Unavailable(
-          what + " has format " + version + ": run the newer Ebb that wrote it");
+    if (version > VERSION) {
+      throw newer(what, version);
     }
-    if (compressedBytes != stored.length - TRAILER_BYTES
+    if (version != VERSION
+        || compressedBytes != stored.length - TRAILER_BYTES
         || bodyBytes < 0
         || bodyBytes > MAX_BODY_BYTES
         || Zstd.getFrameContentSize(stored, 0, compressedBytes) != bodyBytes) {

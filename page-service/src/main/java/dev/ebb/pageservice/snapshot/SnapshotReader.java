@@ -75,6 +75,11 @@ public final class SnapshotReader {
     }
   }
 
+  /** Keeps a revision of a snapshot. */
+  public void keep(SnapshotView view) {
+    objects.put(view.key(), view);
+  }
+
   /** The pages of the boot pack; none where the snapshot has none. */
   public List<Run> bootPages(String manifestKey) {
     String key = view(manifestKey).manifest().bootPack();
@@ -235,17 +240,37 @@ public final class SnapshotReader {
       byte[] out,
       int at) {
     List<ChunkKey> keys = chunksOf(location);
-    byte[] bytes = chunk(records, keys.getFirst());
-    int from = (int) (location.offset() - keys.getFirst().offset());
-    if (keys.size() > 1) {
-      var joined = new byte[location.length()];
-      int copied = bytes.length - from;
-      System.arraycopy(bytes, from, joined, 0, copied);
-      System.arraycopy(chunk(records, keys.getLast()), 0, joined, copied, joined.length - copied);
-      bytes = joined;
-      from = 0;
+    if (keys.size() == 1) {
+      int from = (int) (location.offset() - keys.getFirst().offset());
+      codec.decode(file, block, chunk(records, keys.getFirst()), from, location.length(), out, at);
+    } else {
+      codec.decode(file, block, record(location, records), 0, location.length(), out, at);
     }
-    codec.decode(file, block, bytes, from, location.length(), out, at);
+  }
+
+  /** Records as they are stored, past all caches. */
+  public List<byte[]> records(List<PageLocation> locations) {
+    Set<ChunkKey> wanted = new LinkedHashSet<>();
+    locations.forEach(location -> wanted.addAll(chunksOf(location)));
+    Map<ChunkKey, byte[]> chunks = this.chunks.readPast(wanted);
+    List<byte[]> records = new ArrayList<>(locations.size());
+    locations.forEach(location -> records.add(record(location, chunks)));
+    return records;
+  }
+
+  private static byte[] record(PageLocation location, Map<ChunkKey, byte[]> chunks) {
+    var record = new byte[location.length()];
+    for (ChunkKey key : chunksOf(location)) {
+      long from = Math.max(location.offset(), key.offset());
+      long to = Math.min((long) location.offset() + location.length(), key.end());
+      System.arraycopy(
+          chunk(chunks, key),
+          (int) (from - key.offset()),
+          record,
+          (int) (from - location.offset()),
+          (int) (to - from));
+    }
+    return record;
   }
 
   private static byte[] chunk(Map<ChunkKey, byte[]> records, ChunkKey key) {

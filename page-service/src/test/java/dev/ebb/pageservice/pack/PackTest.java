@@ -7,10 +7,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.ebb.pageservice.Pages;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.page.FileKey;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Random;
+import java.util.zip.CRC32C;
 import org.junit.jupiter.api.Test;
 
 final class PackTest {
@@ -163,6 +165,31 @@ final class PackTest {
             PackIndex.decode(new PackRef(ref.key(), ref.bytes() - 1, ref.indexBytes()), stored))
         .isInstanceOf(EbbException.Corrupt.class)
         .hasMessageContaining(ref.key());
+  }
+
+  @Test
+  void newerPackIndexAndRecordAreNamed() {
+    PackBuilder.Built pack = sample();
+    byte[] newer = pack.content().clone();
+    newer[4] = 2;
+    assertThatThrownBy(() -> PackIndex.refOfWhole("k", newer))
+        .isInstanceOf(EbbException.Unavailable.class)
+        .hasMessageContaining("format 2");
+
+    byte[] content = pack.content();
+    int indexBytes = pack.ref().indexBytes();
+    byte[] index = Arrays.copyOfRange(content, content.length - indexBytes, content.length);
+    index[index.length - 9] = 3;
+    sign(index, 0, index.length - 4, index.length - 4);
+    assertThatThrownBy(() -> PackIndex.decode(pack.ref(), index))
+        .isInstanceOf(EbbException.Unavailable.class)
+        .hasMessageContaining("format 3");
+  }
+
+  private static void sign(byte[] bytes, int from, int length, int at) {
+    var crc = new CRC32C();
+    crc.update(bytes, from, length);
+    ByteBuffer.wrap(bytes).putInt(at, (int) crc.getValue());
   }
 
   /** Formats are for ever: what this holds must stay readable. */

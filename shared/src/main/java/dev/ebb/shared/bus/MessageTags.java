@@ -29,6 +29,13 @@ final class MessageTags {
     register(26, PageMessage.CaptureCommitted.class);
     register(27, PageMessage.AbortCapture.class);
     register(28, PageMessage.DeleteBranchObjects.class);
+    register(29, PageMessage.CollectGarbage.class);
+    register(30, PageMessage.GarbageCollected.class);
+    register(31, PageMessage.OpenCheck.class);
+    register(32, PageMessage.CheckOpened.class);
+    register(33, PageMessage.StepCheck.class);
+    register(34, PageMessage.CheckProgress.class);
+    register(35, PageMessage.CloseCheck.class);
 
     register(48, WalMessage.CreateLog.class);
     register(49, WalMessage.OpenLog.class);

@@ -83,8 +83,75 @@ public sealed interface PageMessage extends BusMessage {
   /** Gives a capture up; unknown captures are no error. */
   record AbortCapture(SnapshotId snapshot) implements PageMessage, Request<Ok> {}
 
-  /** Deletes every object of a dropped branch. */
+  /**
+   * Deletes every object of a dropped branch, but those that other branches of its database use:
+   * they are collected when these are gone.
+   */
   record DeleteBranchObjects(BranchId branch) implements PageMessage, Request<Ok> {}
+
+  /** Collects what nothing reaches and compacts packs now, besides doing so from time to time. */
+  record CollectGarbage() implements PageMessage, Request<GarbageCollected> {}
+
+  /**
+   * What a collection did.
+   *
+   * @param damaged databases that were left alone, since something of them is missing or damaged
+   * @param compacted branches whose packs were rewritten
+   */
+  record GarbageCollected(int deleted, long deletedBytes, int damaged, int compacted)
+      implements PageMessage {}
+
+  /**
+   * Begins to check what is stored: every checksum of everything that the branches reach.
+   *
+   * @param branches all of one database; empty for all that is stored
+   */
+  record OpenCheck(List<BranchId> branches) implements PageMessage, Request<CheckOpened> {}
+
+  /**
+   * A check runs now.
+   *
+   * @param address where its other messages go: the instance that runs it
+   */
+  record CheckOpened(String check, String address) implements PageMessage {}
+
+  /** Asks how far a check is; answered within a second or two. One that nobody asks ends. */
+  record StepCheck(String check) implements PageMessage, Request<CheckProgress> {}
+
+  /**
+   * How far a check is.
+   *
+   * @param finished whether these are the last findings
+   * @param bytesDone of what is stored; grows
+   * @param bytesTotal what there is, as far as it is known: may grow, too
+   * @param objects that were checked
+   * @param pages whose checksums were checked
+   * @param findings since the last time
+   */
+  record CheckProgress(
+      boolean finished,
+      long bytesDone,
+      long bytesTotal,
+      long objects,
+      long pages,
+      List<Finding> findings)
+      implements PageMessage {
+    /** What a check may find. */
+    public enum Kind {
+      /** Not what was written: what it holds is lost, unless the object is restored. */
+      DAMAGED,
+      /** Referred to, and not there. */
+      MISSING,
+      /** There, and not referred to: it is going to be collected. */
+      ORPHAN
+    }
+
+    /** One thing that was found, and of how many bytes, where that is known. */
+    public record Finding(Kind kind, String object, long bytes, String problem) {}
+  }
+
+  /** Ends a check; unknown ones are no error. */
+  record CloseCheck(String check) implements PageMessage, Request<Ok> {}
 
   /** 1 MiB of pages. */
   int MAX_PAGES_PER_MESSAGE = 128;

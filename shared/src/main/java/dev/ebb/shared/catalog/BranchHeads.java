@@ -147,6 +147,30 @@ public final class BranchHeads {
   }
 
   /**
+   * Puts another manifest of the same snapshot in the place of one, whoever writes the branch now.
+   *
+   * @return false where the branch has another manifest by now, or was dropped
+   */
+  public boolean revise(BranchId branch, String expectedManifestKey, String manifestKey) {
+    for (int race = 0; race < MAX_RACES; race++) {
+      Optional<Versioned> now =
+          read(branch)
+              .filter(v -> !v.head().dropped())
+              .filter(v -> v.head().manifestKey().equals(expectedManifestKey));
+      if (now.isEmpty()) {
+        return false;
+      }
+      BranchHead head = now.get().head();
+      BranchHead after =
+          with(head, head.generation(), manifestKey, head.closed(), head.closedLsn());
+      if (write(after, now.get().version())) {
+        return true;
+      }
+    }
+    throw tooManyRaces(branch);
+  }
+
+  /**
    * The branch has a topic now; comes before anything is acknowledged there. {@code Fenced} where
    * the head has another generation.
    */

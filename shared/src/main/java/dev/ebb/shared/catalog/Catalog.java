@@ -86,11 +86,18 @@ public final class Catalog {
     return read(name).map(Versioned::database);
   }
 
+  /** The names of all databases. */
+  public List<String> names() {
+    return store.list(PREFIX).stream()
+        .map(object -> object.key().substring(PREFIX.length()))
+        .toList();
+  }
+
   /** Every database in whatever state, by name. */
   public List<DatabaseRecord> list() {
     var databases = new ArrayList<DatabaseRecord>();
-    for (ObjectStore.Listed object : store.list(PREFIX)) {
-      find(object.key().substring(PREFIX.length())).ifPresent(databases::add);
+    for (String name : names()) {
+      find(name).ifPresent(databases::add);
     }
     return List.copyOf(databases);
   }

@@ -1,0 +1,242 @@
+package dev.ebb.pageservice.check;
+
+import dev.ebb.pageservice.capture.History;
+import dev.ebb.pageservice.index.IndexWalk;
+import dev.ebb.pageservice.index.NodeRef;
+import dev.ebb.pageservice.index.PageTable;
+import dev.ebb.pageservice.pack.PageCodec;
+import dev.ebb.pageservice.snapshot.SnapshotReader;
+import dev.ebb.pageservice.snapshot.SnapshotView;
+import dev.ebb.shared.bus.PageMessage.CheckProgress.Kind;
+import dev.ebb.shared.catalog.BranchHead;
+import dev.ebb.shared.catalog.BranchHeads;
+import dev.ebb.shared.catalog.BranchKeys;
+import dev.ebb.shared.catalog.BranchRecord;
+import dev.ebb.shared.catalog.Catalog;
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.page.Manifest.Ancestor;
+import dev.ebb.shared.store.ObjectStore;
+import java.nio.charset.StandardCharsets;
+import java.time.Clock;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Supplier;
+
+/**
+ * One check: first heads, manifests and the nodes of their indexes, then every record of every pack
+ * that these name, once each; last what is stored and was not come across. What is damaged is told
+ * and gone past. In memory it has the names of objects and nodes. Blocking; for one thread.
+ */
+final class Check {
+  private static final String PREFIX = "branches/";
+
+  private final ObjectStore store;
+  private final BranchHeads heads;
+  private final IndexWalk walk;
+  private final Clock clock;
+  private final long windowMs;
+  private final long graceMs;
+  private final List<BranchId> branches;
+  private final Findings findings;
+  private final PackCheck packCheck;
+
+  private final Map<String, ObjectStore.Listed> stored = new TreeMap<>();
+  private final Set<String> reached = new HashSet<>();
+  private final Set<NodeRef> nodes = new HashSet<>();
+
+  /** Packs by key, with the size that the index has. */
+  private final Map<String, Long> packs = new LinkedHashMap<>();
+
+  Check(
+      ObjectStore store,
+      SnapshotReader reader,
+      IndexWalk walk,
+      PageCodec codec,
+      Clock clock,
+      long windowMs,
+      long graceMs,
+      List<BranchId> branches,
+      Findings findings) {
+    this.store = store;
+    this.heads = new BranchHeads(store);
+    this.walk = walk;
+    this.clock = clock;
+    this.windowMs = windowMs;
+    this.graceMs = graceMs;
+    this.branches = List.copyOf(branches);
+    this.findings = findings;
+    this.packCheck = new PackCheck(store, reader, codec, findings);
+  }
+
+  void run() {
+    list();
+    for (BranchId branch : branches.isEmpty() ? allBranches() : branches) {
+      branch(branch);
+    }
+    if (branches.isEmpty()) {
+      templates();
+    }
+    packs.forEach((key, bytes) -> {
+      reached.add(key);
+      packCheck.verify(key, bytes);
+    });
+    orphans();
+  }
+
+  /** The check itself cannot go on. */
+  void failed(RuntimeException error) {
+    findings.add(Kind.DAMAGED, PREFIX, 0, "the check was not finished: " + error.getMessage());
+  }
+
+  private void list() {
+    List<String> prefixes =
+        branches.isEmpty() ? List.of(PREFIX) : branches.stream().map(BranchKeys::prefix).toList();
+    for (String prefix : prefixes) {
+      for (ObjectStore.Listed object : store.list(prefix)) {
+        stored.put(object.key(), object);
+        findings.total(object.bytes());
+      }
+    }
+  }
+
+  private Set<BranchId> allBranches() {
+    Set<BranchId> all = new LinkedHashSet<>();
+    var catalog = new Catalog(store);
+    for (String name : catalog.names()) {
+      tolerant("catalog/databases/" + name, () -> catalog.find(name))
+          .ifPresent(database ->
+              database.branches().values().stream()
+                  .filter(branch -> branch.state() == BranchRecord.State.READY)
+                  .forEach(branch -> all.add(branch.id())));
+    }
+    for (String key : stored.keySet()) {
+      String branch = key.substring(PREFIX.length(), key.indexOf('/', PREFIX.length()));
+      if (key.equals(BranchKeys.head(new BranchId(branch)))) {
+        all.add(new BranchId(branch));
+      }
+    }
+    return all;
+  }
+
+  private void branch(BranchId branch) {
+    String key = BranchKeys.head(branch);
+    Optional<BranchHead> head =
+        tolerant(key, () -> heads.read(branch).map(BranchHeads.Versioned::head));
+    reached.add(key);
+    findings.checked(1, 0, bytesOf(key));
+    if (head.isEmpty()) {
+      if (!stored.containsKey(key)) {
+        findings.add(Kind.MISSING, key, 0, "the branch has no head");
+      }
+      return;
+    }
+    if (head.get().dropped() || head.get().manifestKey().isEmpty()) {
+      return;
+    }
+    manifest(head.get().manifestKey(), key)
+        .ifPresent(view -> {
+          for (Ancestor ancestor : History.unexpired(view.manifest(), clock.millis(), windowMs)) {
+            var ignored = manifest(ancestor.manifestKey(), view.key());
+          }
+        });
+  }
+
+  private void templates() {
+    for (ObjectStore.Listed pointer : store.list("templates/")) {
+      store
+          .get(pointer.key())
+          .map(content -> new String(content.content(), StandardCharsets.UTF_8))
+          .ifPresent(key -> {
+            var ignored = manifest(key, pointer.key());
+          });
+    }
+  }
+
+  /** Reads a manifest and walks its index, unless that was done before. */
+  private Optional<SnapshotView> manifest(String key, String referrer) {
+    if (!reached.add(key)) {
+      return Optional.empty();
+    }
+    Optional<ObjectStore.Stored> object = store.get(key);
+    if (object.isEmpty()) {
+      findings.add(Kind.MISSING, key, 0, referrer + " refers to it");
+      return Optional.empty();
+    }
+    byte[] content = object.get().content();
+    Optional<SnapshotView> view =
+        tolerant(key, () -> Optional.of(SnapshotView.decode(key, content)));
+    findings.checked(1, 0, content.length);
+    view.ifPresent(this::index);
+    return view;
+  }
+
+  private void index(SnapshotView view) {
+    String boot = view.manifest().bootPack();
+    if (!boot.isEmpty()) {
+      packs.putIfAbsent(boot, PackCheck.UNKNOWN_SIZE);
+    }
+    walk.walk(
+        view.index(),
+        new IndexWalk.Visitor() {
+          @Override
+          public boolean enter(NodeRef ref, int level) {
+            if (reached.add(ref.object())) {
+              findings.checked(1, 0, bytesOf(ref.object()));
+            }
+            return nodes.add(ref);
+          }
+
+          @Override
+          public void pages(PageTable table, List<NodeRef> path) {
+            table.dictionary().forEach(pack -> packs.putIfAbsent(pack.key(), pack.bytes()));
+            packCheck.compare(table, path.isEmpty() ? view.key() : path.getLast().object());
+          }
+
+          @Override
+          public void damaged(NodeRef ref, EbbException.Corrupt error) {
+            boolean there = stored.containsKey(ref.object()) || isThere(ref);
+            findings.add(
+                there ? Kind.DAMAGED : Kind.MISSING,
+                ref.object(),
+                ref.length(),
+                there ? String.valueOf(error.getMessage()) : view.key() + " refers to it");
+          }
+        });
+  }
+
+  private boolean isThere(NodeRef ref) {
+    return store.list(ref.object()).stream().anyMatch(o -> o.key().equals(ref.object()));
+  }
+
+  private long bytesOf(String key) {
+    ObjectStore.Listed object = stored.get(key);
+    return object == null ? 0 : object.bytes();
+  }
+
+  private void orphans() {
+    long now = clock.millis();
+    stored.forEach((key, object) -> {
+      if (!reached.contains(key) && object.modifiedEpochMs() <= now - graceMs) {
+        findings.add(
+            Kind.ORPHAN, key, object.bytes(), "nothing refers to it: it is going to be collected");
+      }
+    });
+  }
+
+  /** What is damaged is told, and empty; what is of a newer version fails the check. */
+  private <T> Optional<T> tolerant(String key, Supplier<Optional<T>> reading) {
+    try {
+      return reading.get();
+    } catch (EbbException.Corrupt e) {
+      findings.add(Kind.DAMAGED, key, bytesOf(key), String.valueOf(e.getMessage()));
+      return Optional.empty();
+    }
+  }
+}

@@ -1,0 +1,279 @@
+package dev.ebb.pageservice.gc;
+
+import dev.ebb.pageservice.cache.Futures;
+import dev.ebb.pageservice.index.IndexWalk;
+import dev.ebb.pageservice.snapshot.SnapshotView;
+import dev.ebb.shared.catalog.BranchHead;
+import dev.ebb.shared.catalog.BranchHeads;
+import dev.ebb.shared.catalog.BranchKeys;
+import dev.ebb.shared.catalog.Catalog;
+import dev.ebb.shared.catalog.DatabaseRecord;
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.DatabaseId;
+import dev.ebb.shared.store.ObjectStore;
+import java.time.Clock;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Semaphore;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Deletes what nothing reaches. Its order is what makes it right: first what is stored is listed,
+ * then the roots are read, and only what was listed, is old enough and unreachable goes. Whatever
+ * is committed meanwhile refers to what its base referred to, and to objects that are too young.
+ * Two at once, or one that stops anywhere, do no harm. Blocking.
+ */
+public final class Collector {
+  private static final Logger log = LoggerFactory.getLogger(Collector.class);
+  private static final int DELETES_AT_ONCE = 16;
+
+  /** A head that no catalog names for so many graces is what a creation left that crashed. */
+  private static final int NAMELESS_GRACES = 24;
+
+  private final ObjectStore store;
+  private final BranchHeads heads;
+  private final IndexWalk walk;
+  private final ExecutorService threads;
+  private final GcLimits limits;
+  private final Clock clock;
+  private final GcMeters meters;
+
+  public Collector(
+      ObjectStore store,
+      IndexWalk walk,
+      ExecutorService threads,
+      GcLimits limits,
+      Clock clock,
+      GcMeters meters) {
+    this.store = store;
+    this.heads = new BranchHeads(store);
+    this.walk = walk;
+    this.threads = threads;
+    this.limits = limits;
+    this.clock = clock;
+    this.meters = meters;
+  }
+
+  /**
+   * What a collection found and did.
+   *
+   * @param deleted objects
+   * @param damaged databases of which nothing was deleted, since something of them is missing or
+   *     damaged
+   */
+  public record Report(int deleted, long deletedBytes, int damaged) {}
+
+  /** What a run learnt, for a compaction. */
+  record Found(Report report, Roots roots, Survey survey, Map<String, Long> sizes) {}
+
+  /** Collects once. */
+  public Report collect() {
+    return run().report();
+  }
+
+  Found run() {
+    return meters.runs().record(this::timed);
+  }
+
+  private Found timed() {
+    long storeNowMs = new Lease(store).storeNowMs();
+    List<ObjectStore.Listed> listed = store.list(Roots.PREFIX);
+    Roots roots = Roots.read(store);
+    var survey = new Survey(store, walk, clock.millis(), limits.windowMs());
+    Set<DatabaseId> damaged = survey(roots, survey);
+    List<ObjectStore.Listed> garbage = new ArrayList<>();
+    Set<String> keptPrefixes = prefixesOf(damaged, roots);
+    for (ObjectStore.Listed object : listed) {
+      boolean old = object.modifiedEpochMs() <= storeNowMs - limits.graceMs();
+      if (old
+          && !Roots.isHead(object.key())
+          && !survey.reachable().contains(object.key())
+          && !keptPrefixes.contains(BranchKeys.prefix(Roots.branchOf(object.key())))) {
+        garbage.add(object);
+      }
+    }
+    long bytes = delete(garbage);
+    clearTombstones(roots, listed, garbage, storeNowMs);
+    dropNameless(roots, listed, storeNowMs);
+    var sizes = HashMap.<String, Long>newHashMap(listed.size());
+    listed.forEach(object -> sizes.put(object.key(), object.bytes()));
+    return new Found(new Report(garbage.size(), bytes, damaged.size()), roots, survey, sizes);
+  }
+
+  /** Sees everything reachable; returns the databases of which it could not. */
+  private Set<DatabaseId> survey(Roots roots, Survey survey) {
+    roots.templates().forEach(survey::fixed); // one that is damaged fails the run
+    Set<DatabaseId> damaged = new HashSet<>();
+    for (BranchHead head : roots.heads()) {
+      guarded(head, damaged, () -> survey.history(survey.manifest(head.manifestKey())));
+    }
+    for (BranchHead head : roots.heads()) {
+      guarded(head, damaged, () -> survey.head(head, survey.manifest(head.manifestKey())));
+    }
+    return damaged;
+  }
+
+  private void guarded(BranchHead head, Set<DatabaseId> damaged, Runnable seeing) {
+    if (head.manifestKey().isEmpty()) {
+      return;
+    }
+    try {
+      seeing.run();
+    } catch (EbbException.Corrupt e) {
+      if (damaged.add(head.database())) {
+        meters.damaged();
+        log.error(
+            "nothing of the database of branch {} is collected: {}", head.branch(), e.getMessage());
+      }
+    }
+  }
+
+  /** Of a damaged database nobody knows what is in use, of its dropped branches neither. */
+  private static Set<String> prefixesOf(Set<DatabaseId> databases, Roots roots) {
+    Set<String> prefixes = new HashSet<>();
+    for (List<BranchHead> some : List.of(roots.heads(), roots.tombstones())) {
+      for (BranchHead head : some) {
+        if (databases.contains(head.database())) {
+          prefixes.add(BranchKeys.prefix(head.branch()));
+        }
+      }
+    }
+    return prefixes;
+  }
+
+  private long delete(List<ObjectStore.Listed> garbage) {
+    // what refers goes before what it refers to
+    List<ObjectStore.Listed> ordered = new ArrayList<>(garbage);
+    ordered.sort(Comparator.comparingInt(object -> rank(object.key())));
+    var room = new Semaphore(DELETES_AT_ONCE);
+    long bytes = 0;
+    for (int rank = 0; rank < 3; rank++) {
+      List<CompletableFuture<Void>> deletes = new ArrayList<>();
+      for (ObjectStore.Listed object : ordered) {
+        if (rank(object.key()) == rank) {
+          room.acquireUninterruptibly();
+          bytes += object.bytes();
+          deletes.add(CompletableFuture.runAsync(() -> delete(object, room), threads));
+        }
+      }
+      deletes.forEach(Futures::await);
+    }
+    return bytes;
+  }
+
+  private static int rank(String key) {
+    return key.contains("/manifests/") ? 0 : key.contains("/index/") ? 1 : 2;
+  }
+
+  private void delete(ObjectStore.Listed object, Semaphore room) {
+    try {
+      store.delete(object.key());
+      meters.deleted(object.bytes());
+    } finally {
+      room.release();
+    }
+  }
+
+  /** A tombstone goes when nothing else of its branch is left. */
+  private void clearTombstones(
+      Roots roots,
+      List<ObjectStore.Listed> listed,
+      List<ObjectStore.Listed> garbage,
+      long storeNowMs) {
+    Set<String> gone = new HashSet<>();
+    garbage.forEach(object -> gone.add(object.key()));
+    Set<BranchId> kept = new HashSet<>();
+    for (ObjectStore.Listed object : listed) {
+      boolean young = object.modifiedEpochMs() > storeNowMs - limits.graceMs();
+      if (Roots.isHead(object.key()) ? young : !gone.contains(object.key())) {
+        kept.add(Roots.branchOf(object.key()));
+      }
+    }
+    for (BranchHead tombstone : roots.tombstones()) {
+      if (!kept.contains(tombstone.branch())) {
+        store.delete(BranchKeys.head(tombstone.branch()));
+      }
+    }
+  }
+
+  private void dropNameless(Roots roots, List<ObjectStore.Listed> listed, long storeNowMs) {
+    Map<String, Long> modified = new HashMap<>();
+    listed.forEach(object -> modified.put(object.key(), object.modifiedEpochMs()));
+    for (BranchHead head : roots.heads()) {
+      Long at = modified.get(BranchKeys.head(head.branch()));
+      if (at != null
+          && !roots.named().contains(head.branch())
+          && at <= storeNowMs - NAMELESS_GRACES * limits.graceMs()) {
+        log.warn("branch {} is in no catalog: dropping it", head.branch());
+        heads.drop(head.branch());
+      }
+    }
+  }
+
+  /**
+   * Deletes at once what only a dropped branch reaches; what its children use stays for as long as
+   * they do, and so does the tombstone. {@code Conflict} for a branch that is not dropped.
+   */
+  public void deleteDropped(BranchId branch) {
+    BranchHead tombstone = heads.read(branch).map(BranchHeads.Versioned::head).orElse(null);
+    if (tombstone == null) {
+      return; // what there may be, a collection finds
+    }
+    if (!tombstone.dropped()) {
+      throw new EbbException.Conflict("branch " + branch + " is not dropped: drop it first");
+    }
+    List<ObjectStore.Listed> own = store.list(BranchKeys.prefix(branch));
+    var survey = new Survey(store, walk, clock.millis(), limits.windowMs());
+    for (BranchHead head : relatives(tombstone)) {
+      if (!head.manifestKey().isEmpty()) {
+        SnapshotView view = survey.manifest(head.manifestKey());
+        survey.history(view);
+        survey.head(head, view);
+      }
+    }
+    List<ObjectStore.Listed> garbage =
+        own.stream()
+            .filter(object -> !Roots.isHead(object.key()))
+            .filter(object -> !survey.reachable().contains(object.key()))
+            .toList();
+    delete(garbage);
+    if (garbage.size() + 1 >= own.size()) {
+      store.delete(BranchKeys.head(branch));
+    }
+  }
+
+  /** The other branches of the database: only they can use what the branch has. */
+  private List<BranchHead> relatives(BranchHead tombstone) {
+    var catalog = new Catalog(store);
+    List<CompletableFuture<Optional<DatabaseRecord>>> reads =
+        catalog.names().stream()
+            .map(name -> CompletableFuture.supplyAsync(() -> catalog.find(name), threads))
+            .toList();
+    List<DatabaseRecord> own =
+        reads.stream()
+            .flatMap(read -> Futures.await(read).stream())
+            .filter(database -> database.id().equals(tombstone.database()))
+            .toList();
+    if (own.isEmpty()) {
+      return Roots.read(store).heads().stream()
+          .filter(head -> head.database().equals(tombstone.database()))
+          .toList();
+    }
+    return own.stream()
+        .flatMap(database -> database.addresses().keySet().stream())
+        .flatMap(branch -> heads.read(branch).stream())
+        .map(BranchHeads.Versioned::head)
+        .filter(head -> !head.dropped())
+        .toList();
+  }
+}

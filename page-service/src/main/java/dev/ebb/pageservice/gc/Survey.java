@@ -1,0 +1,167 @@
+package dev.ebb.pageservice.gc;
+
+import dev.ebb.pageservice.capture.History;
+import dev.ebb.pageservice.index.IndexWalk;
+import dev.ebb.pageservice.index.NodeRef;
+import dev.ebb.pageservice.index.PageLocation;
+import dev.ebb.pageservice.index.PageTable;
+import dev.ebb.pageservice.pack.FileId;
+import dev.ebb.pageservice.snapshot.SnapshotView;
+import dev.ebb.shared.catalog.BranchHead;
+import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.page.Manifest.Ancestor;
+import dev.ebb.shared.store.ObjectStore;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What is reachable, and how much of it is used. Snapshots that cannot be rewritten (histories,
+ * templates) are to be seen before heads. In memory it has the names of objects and of the index's
+ * nodes, of a 1 TB database some 20 MB. Blocking; for one thread.
+ */
+final class Survey {
+  private final ObjectStore store;
+  private final IndexWalk walk;
+  private final long nowMs;
+  private final long windowMs;
+  private final Set<String> reachable = new HashSet<>();
+
+  /** Nodes that a fixed snapshot has: all that is below them is fixed, too. */
+  private final Set<NodeRef> fixedNodes = new HashSet<>();
+
+  private final Map<String, Usage> packs = new HashMap<>();
+  private final Map<String, Usage> indexes = new HashMap<>();
+
+  /** How much of an object is in use, by heads alone or not. */
+  static final class Usage {
+    private long bytes;
+    private int heads;
+    private boolean fixed;
+    private @Nullable BranchId lastHead;
+
+    /** In use by this head, and by nothing else: neither another nor what cannot be rewritten. */
+    boolean isOnly(BranchId head) {
+      return heads == 1 && !fixed && head.equals(lastHead);
+    }
+
+    private void used(@Nullable BranchId head, long more) {
+      if (head == null) {
+        fixed = true;
+      } else if (!head.equals(lastHead)) {
+        lastHead = head;
+        heads++;
+      }
+      bytes += more;
+    }
+  }
+
+  /**
+   * @param windowMs how far back a point-in-time branch reaches
+   */
+  Survey(ObjectStore store, IndexWalk walk, long nowMs, long windowMs) {
+    this.store = store;
+    this.walk = walk;
+    this.nowMs = nowMs;
+    this.windowMs = windowMs;
+  }
+
+  /** The keys of everything reachable that was seen so far. */
+  Set<String> reachable() {
+    return reachable;
+  }
+
+  Map<String, Usage> packs() {
+    return packs;
+  }
+
+  Map<String, Usage> indexes() {
+    return indexes;
+  }
+
+  /** The objects that only this head uses, and less than half of each. */
+  Set<String> mostlyDead(Map<String, Usage> objects, BranchId head, Map<String, Long> sizes) {
+    Set<String> dead = new HashSet<>();
+    objects.forEach((key, usage) -> {
+      Long size = sizes.get(key);
+      if (size != null && usage.isOnly(head) && usage.bytes < size / 2) {
+        dead.add(key);
+      }
+    });
+    return dead;
+  }
+
+  /** The manifest under a key; {@code Corrupt} where it is missing or damaged. */
+  SnapshotView manifest(String key) {
+    byte[] encoded =
+        store
+            .get(key)
+            .orElseThrow(() -> new EbbException.Corrupt("manifest " + key + " is missing"))
+            .content();
+    return SnapshotView.decode(key, encoded);
+  }
+
+  /** Everything that a snapshot reaches, as something that stays as it is. */
+  void fixed(String manifestKey) {
+    if (!reachable.contains(manifestKey)) {
+      SnapshotView view = manifest(manifestKey);
+      add(view, null);
+    }
+  }
+
+  /** The earlier snapshots that a head's manifest keeps. */
+  void history(SnapshotView head) {
+    for (Ancestor ancestor : History.unexpired(head.manifest(), nowMs, windowMs)) {
+      fixed(ancestor.manifestKey());
+    }
+  }
+
+  /** Everything that a head reaches. */
+  void head(BranchHead head, SnapshotView view) {
+    add(view, head.branch());
+  }
+
+  private void add(SnapshotView view, @Nullable BranchId head) {
+    var seen = new HashSet<NodeRef>();
+    walk.walk(
+        view.index(),
+        new IndexWalk.Visitor() {
+          @Override
+          public boolean enter(NodeRef ref, int level) {
+            reachable.add(ref.object());
+            if (fixedNodes.contains(ref) || !seen.add(ref)) {
+              return false;
+            }
+            usage(indexes, ref.object()).used(head, ref.length());
+            return true;
+          }
+
+          @Override
+          public void pages(PageTable table, List<NodeRef> path) {
+            table.dictionary().forEach(pack -> reachable.add(pack.key()));
+            table.forEach((FileId file, int block, @Nullable PageLocation location) -> {
+              if (location != null) {
+                usage(packs, location.pack().key()).used(head, location.length());
+              }
+            });
+          }
+        });
+    if (head == null) {
+      fixedNodes.addAll(seen);
+    }
+    // last: a snapshot counts as seen once all of it was
+    String boot = view.manifest().bootPack();
+    if (!boot.isEmpty()) {
+      reachable.add(boot);
+    }
+    reachable.add(view.key());
+  }
+
+  private static Usage usage(Map<String, Usage> of, String key) {
+    return of.computeIfAbsent(key, k -> new Usage());
+  }
+}

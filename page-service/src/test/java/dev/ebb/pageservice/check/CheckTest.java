@@ -1,0 +1,137 @@
+package dev.ebb.pageservice.check;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.ebb.pageservice.gc.World;
+import dev.ebb.shared.bus.PageMessage.CheckProgress;
+import dev.ebb.shared.bus.PageMessage.CheckProgress.Finding;
+import dev.ebb.shared.bus.PageMessage.CheckProgress.Kind;
+import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.store.ObjectStore;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+
+final class CheckTest {
+  private static final String LOST = "branches/main1/packs/lost-0";
+
+  private record Result(List<Finding> findings, CheckProgress last) {
+    List<Finding> damage() {
+      return findings.stream().filter(f -> f.kind() != Kind.ORPHAN).toList();
+    }
+  }
+
+  private static Result check(World world, BranchId... branches) {
+    String check = world.instance.checks.open(List.of(branches));
+    List<Finding> findings = new ArrayList<>();
+    while (true) {
+      CheckProgress progress = world.instance.checks.step(check);
+      findings.addAll(progress.findings());
+      if (progress.finished()) {
+        world.instance.checks.close(check);
+        return new Result(findings, progress);
+      }
+    }
+  }
+
+  /** With nodes of the index in the store, as a compaction leaves them, and something lost. */
+  private static World world() {
+    World world = World.grown(21);
+    world.clock.advanceMs(TimeUnit.DAYS.toMillis(8));
+    world.instance.maintenance.run();
+    world.commitSome(World.MAIN, 2);
+    assertThat(world.objects.list("branches/main1/index/")).isNotEmpty();
+    world.clocked.put(LOST, new byte[] {1});
+    world.clock.advanceMs(TimeUnit.HOURS.toMillis(2));
+    return world;
+  }
+
+  @Test
+  void soundStoreHasNoDamageAndItsOrphansAreListed() {
+    try (World world = world()) {
+      Result result = check(world);
+
+      assertThat(result.damage()).isEmpty();
+      assertThat(result.findings()).extracting(Finding::object).contains(LOST);
+      assertThat(result.last().pages()).isPositive();
+      assertThat(result.last().bytesDone()).isPositive();
+      assertThat(result.last().bytesTotal()).isGreaterThanOrEqualTo(result.last().bytesDone());
+    }
+  }
+
+  @Test
+  void youngObjectsAreNoOrphans() {
+    try (World world = world()) {
+      world.clocked.put("branches/main1/packs/young-0", new byte[] {1});
+
+      assertThat(check(world).findings())
+          .extracting(Finding::object)
+          .doesNotContain("branches/main1/packs/young-0");
+    }
+  }
+
+  @Test
+  void oneDatabaseIsCheckedByItself() {
+    try (World world = world()) {
+      Result result = check(world, World.MAIN, World.DEV);
+
+      assertThat(result.damage()).isEmpty();
+      assertThat(result.last().pages()).isPositive();
+    }
+  }
+
+  @Test
+  void flippedBitOfAnyReachableObjectIsFound() {
+    try (World world = world()) {
+      List<String> orphans = check(world).findings().stream().map(Finding::object).toList();
+      for (ObjectStore.Listed object : world.objects.list("branches/")) {
+        if (orphans.contains(object.key()) || object.key().endsWith("/head")) {
+          continue;
+        }
+        byte[] good = world.objects.get(object.key()).orElseThrow().content();
+        for (int at : new int[] {0, 7, good.length / 3, good.length / 2, good.length - 1}) {
+          byte[] damaged = good.clone();
+          damaged[at] ^= 0x20;
+          world.objects.put(object.key(), damaged);
+          boolean unusedByte = object.key().contains("/index/") && at < 5;
+          if (!unusedByte) {
+            assertThat(check(world).damage())
+                .as("byte %d of %s", at, object.key())
+                .extracting(Finding::object)
+                .contains(object.key());
+          }
+        }
+        world.objects.put(object.key(), good);
+      }
+      assertThat(check(world).damage()).isEmpty();
+    }
+  }
+
+  @Test
+  void missingObjectsAreFound() {
+    try (World world = world()) {
+      List<String> orphans = check(world).findings().stream().map(Finding::object).toList();
+      for (ObjectStore.Listed object : world.objects.list("branches/")) {
+        if (orphans.contains(object.key())) {
+          continue;
+        }
+        byte[] good = world.objects.get(object.key()).orElseThrow().content();
+        world.objects.delete(object.key());
+        assertThat(check(world).findings())
+            .as(object.key())
+            .anyMatch(f -> f.kind() == Kind.MISSING && f.object().equals(object.key()));
+        world.objects.put(object.key(), good);
+      }
+    }
+  }
+
+  @Test
+  void damagedHeadIsFound() {
+    try (World world = world()) {
+      world.objects.put("branches/dev1/head", new byte[] {'{'});
+
+      assertThat(check(world).damage()).extracting(Finding::object).contains("branches/dev1/head");
+    }
+  }
+}
