@@ -42,6 +42,10 @@ final class HostMeters {
     Gauge.builder("ebb.compute.misses", host, Host::misses)
         .description("Reads that had to wait for pages, of the computes that run now")
         .register(meters);
+    Gauge.builder("ebb.compute.prewarmed", host, Host::prewarmedBytes)
+        .description("Relation data fetched because the wake before used it")
+        .baseUnit(BaseUnits.BYTES)
+        .register(meters);
     sum(
         meters,
         host,

@@ -52,6 +52,7 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
   private final Semaphore hints = new Semaphore(MAX_HINTS);
   private final List<SkeletonCheck.EagerBlock> eager = new ArrayList<>();
   private final LongAdder hydratedBytes = new LongAdder();
+  private final LongAdder prewarmedBytes = new LongAdder();
   private final LongAdder bootBytes = new LongAdder();
   private final LongAdder misses = new LongAdder();
   private final AtomicInteger answering = new AtomicInteger();
@@ -96,7 +97,7 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
           incarnation,
           firstBlock,
           count,
-          (file, of, first, run) -> fetched(file, of, first, run, process),
+          (file, of, first, run) -> fetched(file, of, first, run, process, hydratedBytes),
           FILL_TIMEOUT_MS);
     } finally {
       answering.decrementAndGet();
@@ -125,7 +126,8 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
               map.incarnation(entry.getAsInt()),
               run.firstBlock(),
               count,
-              LocalFiles.Piece.BLOCK);
+              LocalFiles.Piece.BLOCK,
+              prewarmedBytes);
     } catch (IOException e) {
       // Whoever reads it asks for it, and hears why it cannot be had.
       log.debug("prefetch of {}: {}", run, e.toString());
@@ -166,7 +168,9 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
         .name("hint")
         .start(() -> {
           try {
-            var _ = fetchSoon(entry, incarnation, firstBlock, count, LocalFiles.Piece.BLOCK);
+            var _ =
+                fetchSoon(
+                    entry, incarnation, firstBlock, count, LocalFiles.Piece.BLOCK, hydratedBytes);
           } catch (IOException | RuntimeException e) {
             // Whoever reads it asks for it, and hears why it cannot be had.
             log.debug("hint of entry {} at {}: {}", entry, firstBlock, e.toString());
@@ -178,12 +182,17 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
 
   private int fetchScanned(int entry, int incarnation, int firstBlock, int count)
       throws IOException {
-    return fetchSoon(entry, incarnation, firstBlock, count, LocalFiles.Piece.RUN);
+    return fetchSoon(entry, incarnation, firstBlock, count, LocalFiles.Piece.RUN, hydratedBytes);
   }
 
   /** Nobody waits for these blocks yet. */
   private int fetchSoon(
-      int entry, int incarnation, int firstBlock, int count, LocalFiles.Piece piece)
+      int entry,
+      int incarnation,
+      int firstBlock,
+      int count,
+      LocalFiles.Piece piece,
+      LongAdder bytes)
       throws IOException {
     share.awaitRoom(count);
     files.materialise(entry);
@@ -192,7 +201,7 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
         incarnation,
         firstBlock,
         count,
-        (file, of, first, run) -> fetched(file, of, first, run, 0),
+        (file, of, first, run) -> fetched(file, of, first, run, 0, bytes),
         piece,
         FILL_TIMEOUT_MS);
   }
@@ -201,12 +210,14 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
    * Claimed blocks' content.
    *
    * @param process who waits for it; 0 for nobody yet
+   * @param bytes counts it
    */
-  private byte[] fetched(FileKey file, int incarnation, int first, int count, int process)
+  private byte[] fetched(
+      FileKey file, int incarnation, int first, int count, int process, LongAdder bytes)
       throws IOException {
     try {
       byte[] fetched = orOneByOne(file, incarnation, first, count, process);
-      hydratedBytes.add(fetched.length);
+      bytes.add(fetched.length);
       return fetched;
     } catch (EbbException e) {
       throw new IOException(e.getMessage(), e);
@@ -343,6 +354,11 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
   /** The damaged pages that PostgreSQL asked for. */
   public DamageLog damages() {
     return damages;
+  }
+
+  /** Bytes fetched behind the wake because the one before used them. */
+  public long prewarmedBytes() {
+    return prewarmedBytes.sum();
   }
 
   /** Bytes fetched because PostgreSQL asked, read-ahead included. */

@@ -34,7 +34,7 @@ final class ReadAhead implements AutoCloseable {
   /** One request's. */
   static final int BATCH_BLOCKS = LocalFiles.RUN_BLOCKS;
 
-  private static final int FIRST_WINDOW = 32;
+  private static final int FIRST_WINDOW = 4;
   private static final int MAX_WINDOW = 2_048;
   private static final int MAX_IN_FLIGHT = 24;
 
@@ -42,7 +42,7 @@ final class ReadAhead implements AutoCloseable {
   private static final int REACH = 512;
 
   /** Before the second miss in a row. */
-  private static final int FIRST_REACH = 32;
+  private static final int FIRST_REACH = 4;
 
   private static final int MAX_SCANS = 64;
   private static final long TICK_NANOS = TimeUnit.MICROSECONDS.toNanos(300);

@@ -23,6 +23,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -316,12 +317,21 @@ public final class Host {
 
   /** How often the computes that run now had to wait for pages. */
   public long misses() {
-    long misses = 0;
+    return sum(Primary::misses);
+  }
+
+  /** What the computes that run now fetched because the wake before used it, in bytes. */
+  public long prewarmedBytes() {
+    return sum(Primary::prewarmedBytes);
+  }
+
+  private long sum(ToLongFunction<Primary> of) {
+    long sum = 0;
     for (Slot slot : slots.values()) {
       Primary primary = slot.running();
-      misses += primary == null ? 0 : primary.misses();
+      sum += primary == null ? 0 : of.applyAsLong(primary);
     }
-    return misses;
+    return sum;
   }
 
   /** A role of the branch, from the compute where one runs here, else from the snapshot. */

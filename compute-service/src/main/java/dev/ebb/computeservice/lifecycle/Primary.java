@@ -372,6 +372,10 @@ public final class Primary {
     return instance.hydrator().misses();
   }
 
+  long prewarmedBytes() {
+    return instance.hydrator().prewarmedBytes();
+  }
+
   /** For how long nothing has used it. */
   long idleMs() {
     return gate.idleMs();

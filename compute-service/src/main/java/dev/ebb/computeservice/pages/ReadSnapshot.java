@@ -4,6 +4,7 @@ import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.catalog.BranchHeads;
 import dev.ebb.shared.error.EbbException;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -15,7 +16,7 @@ import java.util.function.Supplier;
  */
 public final class ReadSnapshot {
   private final Supplier<Optional<String>> newest;
-  private volatile String manifestKey;
+  private final AtomicReference<String> manifestKey;
 
   /**
    * Begins with a snapshot.
@@ -23,7 +24,7 @@ public final class ReadSnapshot {
    * @param newest looks for the newest one; empty where there is none that this compute may use
    */
   public ReadSnapshot(String manifestKey, Supplier<Optional<String>> newest) {
-    this.manifestKey = manifestKey;
+    this.manifestKey = new AtomicReference<>(manifestKey);
     this.newest = newest;
   }
 
@@ -44,27 +45,29 @@ public final class ReadSnapshot {
 
   /** The manifest's key. */
   public String key() {
-    return manifestKey;
+    return manifestKey.get();
   }
 
   /** A capture was committed. */
   public void advance(String committed) {
-    manifestKey = committed;
+    manifestKey.set(committed);
   }
 
   /** Looks what the newest snapshot is by now: of a capture that failed it is not known. */
   public void refresh() {
-    newest.get().ifPresent(this::advance);
+    String before = manifestKey.get();
+    // Where a capture was committed meanwhile, that is newer than what was looked up.
+    newest.get().ifPresent(now -> manifestKey.compareAndSet(before, now));
   }
 
   /** Reads from the snapshot; where something of it is gone, once more from the newest. */
   public <T> T read(Function<String, T> reading) {
-    String key = manifestKey;
+    String key = manifestKey.get();
     try {
       return reading.apply(key);
     } catch (EbbException.NotFound | EbbException.Corrupt gone) {
       refresh();
-      String now = manifestKey;
+      String now = manifestKey.get();
       if (now.equals(key)) {
         throw gone;
       }

@@ -70,7 +70,7 @@ final class PrewarmIT {
         "the prewarming ends",
         Duration.ofSeconds(20),
         () -> {
-          double now = server.metric("ebb_compute_hydrated_bytes");
+          double now = server.metric("ebb_compute_prewarmed_bytes");
           boolean quiet = now > 1 << 20 && now == last[0];
           last[0] = now;
           java.util.concurrent.locks.LockSupport.parkNanos(200_000_000);
