@@ -1,5 +1,6 @@
 package dev.ebb.gateway.api;
 
+import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.fleet.FleetView;
 import dev.ebb.shared.model.Secret;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
@@ -20,6 +21,7 @@ import io.vertx.openapi.contract.OpenAPIContract;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -29,6 +31,7 @@ final class ApiRouter {
   static final String CONTRACT = "dev/ebb/gateway/api/openapi.yaml";
   private static final Logger log = LoggerFactory.getLogger(ApiRouter.class);
   private static final int MAX_BODY_BYTES = 64 << 10;
+  private static final Pattern DOTS = Pattern.compile("[/\\\\](?:\\.|%2[eE]){1,2}(?:[/\\\\]|$)");
 
   private final Vertx vertx;
   private final Databases databases;
@@ -84,6 +87,7 @@ final class ApiRouter {
 
     var health = new Health(vertx, config.readiness());
     Router router = Router.router(vertx);
+    router.route().handler(ApiRouter::refuseDots);
     router.get("/healthz/live").handler(health::live);
     router.get("/healthz/ready").handler(health::ready);
     router.get("/metrics").handler(this::metrics);
@@ -96,6 +100,20 @@ final class ApiRouter {
       router.errorHandler(status, ApiRouter::failed);
     }
     return router;
+  }
+
+  /**
+   * Paths are matched with {@code .} and {@code ..} resolved: a branch called {@code ..} would be
+   * its database, and dropping it the end of that.
+   */
+  private static void refuseDots(RoutingContext request) {
+    String path = request.request().path();
+    if (path != null && DOTS.matcher(path).find()) {
+      request.fail(
+          new EbbException.Invalid("a part of the path is . or ..: nothing here is called so"));
+    } else {
+      request.next();
+    }
   }
 
   private void bindBranches(RouterBuilder contract) {

@@ -412,6 +412,14 @@ class ApiServiceIT {
     return send(to(path).header("Authorization", "Bearer " + TOKEN).DELETE());
   }
 
+  /** A branch called {@code ..} would be its database, and dropping it the database's end. */
+  @ParameterizedTest
+  @ValueSource(strings = {"..", "%2e%2e", ".%2E", "../../shop", ".", "dev/.."})
+  void branchOfDotsIsNotItsDatabase(String name) throws Exception {
+    problem(delete("/v1/databases/shop/branches/" + name), 400);
+    assertThat(asked).isEmpty();
+  }
+
   @Test
   void dropIs204() throws Exception {
     addToCatalog("shop", "app");

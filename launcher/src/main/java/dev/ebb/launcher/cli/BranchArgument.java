@@ -19,7 +19,10 @@ record BranchArgument(String database, String branch) {
         at < 0
             ? new BranchArgument(text, MAIN)
             : new BranchArgument(text.substring(0, at), text.substring(at + 1));
-    if (argument.database.isBlank() || argument.branch.isBlank()) {
+    // "..", an element of a path, would mean the database.
+    if (argument.database.isBlank()
+        || argument.branch.isBlank()
+        || argument.branch.matches("[.]+")) {
       throw new TypeConversionException(
           "\"" + text + "\" names no branch: expected NAME or NAME@BRANCH");
     }

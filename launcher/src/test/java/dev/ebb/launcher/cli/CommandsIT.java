@@ -268,7 +268,14 @@ final class CommandsIT {
   void wrongUsageIsCodeTwoAndOneLine() {
     for (String[] words :
         new String[][] {
-          {}, {"db"}, {"nonsense"}, {"suspend"}, {"ps", "--nonsense"}, {"wake", "a@"}, {"run", "x"}
+          {},
+          {"db"},
+          {"nonsense"},
+          {"suspend"},
+          {"ps", "--nonsense"},
+          {"wake", "a@"},
+          {"branch", "drop", "a@.."},
+          {"run", "x"}
         }) {
       Outcome outcome = runBare(words);
       assertThat(outcome.code()).as(String.join(" ", words)).isEqualTo(2);
