@@ -92,6 +92,7 @@ public final class BlockEviction {
       freed += sweep(handEntry, wanted - freed, catalog);
       if (freed < wanted) {
         at++;
+        handBlock = 0;
       }
     }
     return (long) freed * FileKey.BLOCK_BYTES;

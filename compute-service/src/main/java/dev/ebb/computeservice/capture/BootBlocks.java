@@ -10,14 +10,21 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * Which blocks go into the next snapshot's boot pack: those of the last one, and the catalog's that
- * this compute had to ask for. A bounded number, since a start reads them all.
+ * this compute had to ask for. A bounded number, since a start reads them all: where there are
+ * more, those of the last one go first that nobody has used since the start, so that the pack
+ * follows what a branch's clients do now.
  */
 public final class BootBlocks {
   /** 1.5 MiB before compression: a wake with one lookup must stay below 2 MB. */
@@ -40,7 +47,7 @@ public final class BootBlocks {
    * Makes the chooser.
    *
    * @param known those of the snapshot that the compute started from
-   * @param demanded what it had to ask for
+   * @param demanded what it had to ask for, in that order
    */
   public BootBlocks(List<BlockRun> known, Supplier<List<BlockRun>> demanded, LocalFiles files) {
     this.known = known;
@@ -56,7 +63,7 @@ public final class BootBlocks {
       byKey.put(file.key(), file);
     }
     var kept = new ArrayList<BlockRun>();
-    for (BlockRun run : choose(required, known, demanded.get())) {
+    for (BlockRun run : choose(required, known, this::isUsed, demanded.get())) {
       Manifest.BlockFile file = byKey.get(run.file());
       if (file == null || run.firstBlock() + run.count() > file.blocks()) {
         continue;
@@ -70,27 +77,42 @@ public final class BootBlocks {
     return List.copyOf(kept);
   }
 
+  private boolean isUsed(BlockRun block) {
+    OptionalInt entry = files.map().find(block.file());
+    return entry.isPresent()
+        && block.firstBlock() < files.map().sizeBlocks(entry.getAsInt())
+        && files.map().isAccessed(entry.getAsInt(), block.firstBlock());
+  }
+
   /**
-   * What every start needs outside the relations; then relations' blocks up to the bound, the known
-   * ones first, then demanded ones of the catalog. Sorted, merged.
+   * What every start needs outside the relations; then relations' blocks up to the bound: known
+   * ones that were used again, demanded ones of the catalog in the order in which they were
+   * demanded (what a session begins with comes first), the other known ones. Sorted, merged.
+   *
+   * @param isUsed whether a known block, a run of one, has been used since the start
    */
   public static List<BlockRun> choose(
-      List<BlockRun> required, List<BlockRun> known, List<BlockRun> demanded) {
-    var chosen = new ArrayList<BlockRun>(required);
-    int blocks = 0;
-    for (BlockRun run : known) {
-      if (isRelation(run.file()) && blocks + run.count() <= MAX_BLOCKS) {
-        chosen.add(run);
-        blocks += run.count();
-      }
-    }
-    for (BlockRun run : demanded.stream().sorted(ORDER).toList()) {
-      if (isCatalog(run.file()) && blocks + run.count() <= MAX_BLOCKS) {
-        chosen.add(run);
-        blocks += run.count();
-      }
-    }
-    return merge(chosen);
+      List<BlockRun> required,
+      List<BlockRun> known,
+      Predicate<BlockRun> isUsed,
+      List<BlockRun> demanded) {
+    List<BlockRun> before =
+        known.stream().filter(run -> isRelation(run.file())).flatMap(BootBlocks::blocks).toList();
+    var chosen = new LinkedHashSet<BlockRun>();
+    before.stream().filter(isUsed).forEach(chosen::add);
+    demanded.stream()
+        .filter(run -> isCatalog(run.file()))
+        .flatMap(BootBlocks::blocks)
+        .forEach(chosen::add);
+    chosen.addAll(before);
+    var all = new ArrayList<BlockRun>(required);
+    chosen.stream().limit(MAX_BLOCKS).forEach(all::add);
+    return merge(all);
+  }
+
+  private static Stream<BlockRun> blocks(BlockRun run) {
+    return IntStream.range(run.firstBlock(), run.firstBlock() + run.count())
+        .mapToObj(block -> new BlockRun(run.file(), block, 1));
   }
 
   private static boolean isCatalog(FileKey file) {

@@ -18,10 +18,12 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalInt;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -54,9 +56,12 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
   private final LongAdder hydratedBytes = new LongAdder();
   private final LongAdder prewarmedBytes = new LongAdder();
   private final LongAdder bootBytes = new LongAdder();
-  private final LongAdder misses = new LongAdder();
+  private final AtomicLong misses = new AtomicLong();
   private final AtomicInteger answering = new AtomicInteger();
-  private final ConcurrentHashMap<Manifest.BlockRun, Boolean> demanded = new ConcurrentHashMap<>();
+
+  /** With the number of the miss that was the first to ask. */
+  private final ConcurrentHashMap<Manifest.BlockRun, Long> demanded = new ConcurrentHashMap<>();
+
   private final String startKey;
 
   /** Waits until everything flushed locally by now is durable, or throws. */
@@ -84,10 +89,10 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
   @Override
   public void hydrate(int entry, int incarnation, int firstBlock, int count, int process)
       throws IOException {
+    long miss = misses.incrementAndGet();
     if (demanded.size() < MAX_REMEMBERED) {
-      demanded.put(new Manifest.BlockRun(map.key(entry), firstBlock, count), true);
+      demanded.putIfAbsent(new Manifest.BlockRun(map.key(entry), firstBlock, count), miss);
     }
-    misses.increment();
     answering.incrementAndGet();
     try {
       share.awaitRoom(count);
@@ -341,14 +346,17 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
         FILL_TIMEOUT_MS);
   }
 
-  /** Blocks that were missed so far, as they were asked for; a bounded number. */
+  /** Blocks that were missed so far, as and in the order they were asked for; a bounded number. */
   public List<Manifest.BlockRun> demanded() {
-    return new ArrayList<>(demanded.keySet());
+    return demanded.entrySet().stream()
+        .sorted(Map.Entry.comparingByValue())
+        .map(Map.Entry::getKey)
+        .toList();
   }
 
   /** How often PostgreSQL had to wait for blocks. */
   public long misses() {
-    return misses.sum();
+    return misses.get();
   }
 
   /** The damaged pages that PostgreSQL asked for. */

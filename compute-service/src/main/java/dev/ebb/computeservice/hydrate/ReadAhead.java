@@ -41,7 +41,10 @@ final class ReadAhead implements AutoCloseable {
   /** How far from the place where it is expected a miss still belongs to a scan. */
   private static final int REACH = 512;
 
-  /** Before the second miss in a row. */
+  /**
+   * Before the second miss in a row, and for one of several blocks only: a descent of a small index
+   * reads its first block and then, as a rule, its fourth.
+   */
   private static final int FIRST_REACH = 4;
 
   private static final int MAX_SCANS = 64;
@@ -105,7 +108,7 @@ final class ReadAhead implements AutoCloseable {
 
     boolean expects(int first, int count) {
       return window == 0
-          ? first >= position && first <= position + FIRST_REACH
+          ? first >= position && first <= position + (count > 1 ? FIRST_REACH : 0)
           : first + count > position - REACH && first <= frontier + REACH;
     }
 

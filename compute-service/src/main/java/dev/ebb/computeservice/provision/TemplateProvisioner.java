@@ -109,6 +109,7 @@ public final class TemplateProvisioner {
           BootBlocks.choose(
               SkeletonCheck.requiredBlocks(cluster.control(), cluster.files()),
               List.of(),
+              _ -> true,
               demandsOfAStart(plain.manifestKey()));
       return snapshot(branch, cluster, plain.manifestKey(), boot).manifestKey();
     } catch (IOException e) {

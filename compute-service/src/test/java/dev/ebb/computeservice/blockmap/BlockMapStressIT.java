@@ -46,6 +46,7 @@ final class BlockMapStressIT {
 
   private final Map<Page, byte[]> snapshot = new ConcurrentHashMap<>();
   private final AtomicInteger evictions = new AtomicInteger();
+  private final AtomicInteger holes = new AtomicInteger();
   private final AtomicInteger captured = new AtomicInteger();
 
   @Test
@@ -68,6 +69,7 @@ final class BlockMapStressIT {
     try (BlockMap map = BlockMap.create(arena, 1, 2, List.of(new BlockFile(FILE, 1, BLOCKS)), 64)) {
       LocalFiles files = new LocalFiles(map, data, null);
       BlockEviction eviction = new BlockEviction(files);
+      Random random = new Random(seed);
       HydrationHandler handler =
           new HydrationHandler() {
             @Override
@@ -106,8 +108,7 @@ final class BlockMapStressIT {
         }
         List<Future<?>> work =
             List.of(
-                agents.submit(
-                    whileRunning(processes, () -> evict(eviction, map, data, new Random(seed)))),
+                agents.submit(whileRunning(processes, () -> evict(eviction, map, data, random))),
                 agents.submit(whileRunning(processes, () -> prefetch(map, files, handler))),
                 agents.submit(whileRunning(processes, () -> capture(files))));
         for (Process process : processes) {
@@ -123,6 +124,7 @@ final class BlockMapStressIT {
         }
       }
       assertThat(evictions.get()).isGreaterThan(100);
+      assertThat(holes.get()).isGreaterThan(100);
       assertThat(captured.get()).isGreaterThan(100);
       assertThat(map.statistics().errors()).isZero();
       assertThat(map.statistics().absentReads()).isGreaterThan(100);
@@ -165,7 +167,7 @@ final class BlockMapStressIT {
       throws IOException {
     if (random.nextBoolean()) {
       // Holes, in runs, of what was not used since the last time.
-      evictions.addAndGet((int) (eviction.evict(BLOCKS / 3 * 8192L, true) / 8192));
+      holes.addAndGet((int) (eviction.evict(BLOCKS / 3 * 8192L, true) / 8192));
       LockSupport.parkNanos(1_000_000);
       return true;
     }
