@@ -13,7 +13,9 @@ import org.slf4j.LoggerFactory;
 /** The damaged pages that one compute met last, each once. Safe for use by many threads. */
 public final class DamageLog {
   private static final Logger log = LoggerFactory.getLogger(DamageLog.class);
-  private static final int KEPT = 64;
+
+  /** A damaged node of an index takes some thousand pages along, of which many are read at once. */
+  private static final int KEPT = 1_024;
 
   private final Clock clock;
   private final Map<Place, Damage> latest = new LinkedHashMap<>();

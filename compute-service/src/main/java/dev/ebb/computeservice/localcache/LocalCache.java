@@ -167,8 +167,9 @@ public final class LocalCache implements AutoCloseable {
       boolean enough = false;
       try {
         enough = usedBytes() <= limitBytes - marginBytes || round();
-      } catch (RuntimeException e) {
-        log.warn("the local cache could not be looked at: {}", e.toString());
+      } catch (RuntimeException | Error e) {
+        // Without this thread there is no limit any more: the next round may go well.
+        log.warn("the local cache could not be looked at", e);
       }
       lock.lock();
       try {

@@ -4,6 +4,7 @@ import dev.ebb.computeservice.blockmap.BlockEviction;
 import dev.ebb.computeservice.blockmap.LocalFiles;
 import dev.ebb.shared.page.FileKey;
 import java.io.IOException;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
@@ -25,7 +26,14 @@ public final class Share implements AutoCloseable {
   /** Bytes that were there when all words were looked at, and the blocks added up to then. */
   private volatile Counted counted = new Counted(0, 0);
 
-  private volatile boolean failed;
+  /** A file system that refuses, for want of memory, say, is asked again after so long. */
+  private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+  /** Under the lock: when eviction failed last. */
+  private long failedAtNanos;
+
+  /** Under the lock. */
+  private boolean failed;
 
   private record Counted(long bytes, long added) {}
 
@@ -85,16 +93,18 @@ public final class Share implements AutoCloseable {
   long evict(long bytes, boolean catalog) {
     lock.lock();
     try {
-      if (closed || failed) {
+      if (closed || (failed && System.nanoTime() - failedAtNanos < RETRY_NANOS)) {
         return 0;
       }
       long freed = eviction.evict(bytes, catalog);
+      failed = false;
       Counted last = counted;
       counted = new Counted(last.bytes() - freed, last.added());
       return freed;
     } catch (IOException e) {
       failed = true;
-      log.error("a compute's blocks cannot be evicted any more: {}", e.getMessage());
+      failedAtNanos = System.nanoTime();
+      log.error("a compute's blocks cannot be evicted just now: {}", e.getMessage());
       return 0;
     } finally {
       lock.unlock();

@@ -32,6 +32,13 @@ public record ErrorResponse(Map<Character, String> fields) implements BackendMes
     return fields.getOrDefault('M', "");
   }
 
+  /** With a text added to its DETAIL, on a line of its own. */
+  public ErrorResponse withDetail(String added) {
+    var more = new LinkedHashMap<>(fields);
+    more.merge('D', added, (detail, text) -> detail + "\n" + text);
+    return new ErrorResponse(more);
+  }
+
   /** The whole message. */
   public Buffer encode() {
     Buffer out = Buffer.buffer().appendByte(TYPE).appendInt(0);

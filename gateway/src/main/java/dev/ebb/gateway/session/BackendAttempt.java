@@ -1,6 +1,7 @@
 package dev.ebb.gateway.session;
 
 import dev.ebb.gateway.auth.BackendScram;
+import dev.ebb.gateway.protocol.ErrorFrame;
 import dev.ebb.gateway.relay.Closing;
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
 import dev.ebb.shared.error.EbbException;
@@ -110,9 +111,28 @@ final class BackendAttempt {
           return new BackendLogin(socket, login, scram, context.promise())
               .start()
               .timeout(Math.max(1, leftMs()), TimeUnit.MILLISECONDS)
-              .recover(error -> Future.failedFuture(new ConnectFailed(error)));
+              .recover(error ->
+                  explained(error, compute)
+                      .compose(cause -> Future.failedFuture(new ConnectFailed(cause))));
         })
         .map(ready -> new Connected(ready, compute, started, wakeNanos));
+  }
+
+  /** A session's start reads the catalog, and may meet a damaged page there. */
+  private Future<Throwable> explained(Throwable error, ComputeReady compute) {
+    if (!(error instanceof Refusal refusal)) {
+      return Future.succeededFuture(error);
+    }
+    var frame = new ErrorFrame(refusal.error().encode().getBytes());
+    var details = new DamageDetails(services.computes(), compute.branch());
+    if (!details.concerns(frame)) {
+      return Future.succeededFuture(error);
+    }
+    return details
+        .about(frame)
+        .<Throwable>map(
+            text -> text.isEmpty() ? refusal : new Refusal(refusal.error().withDetail(text)))
+        .otherwise(refusal);
   }
 
   /** Something failed behind the wake: another try is worth it unless the cause is final. */
