@@ -81,6 +81,28 @@ final class BenchServer {
     api.send("DELETE", branchPath(branch), null);
   }
 
+  /**
+   * How large a branch is, as of its newest snapshot.
+   *
+   * @param logicalBytes its data
+   * @param ownBytes what is stored for it alone
+   */
+  record Stored(long logicalBytes, long ownBytes) {}
+
+  Stored stored(Target target) throws ApiException {
+    BranchAddress branch = BranchAddress.parse(target.database());
+    List<Map<?, ?>> branches = new ArrayList<>();
+    collect(api.send("GET", "/v1/databases/" + branch.database() + "/branches", null), branches);
+    for (Map<?, ?> one : branches) {
+      if (branch.branch().equals(one.get("name"))
+          && one.get("logicalBytes") instanceof Number logical
+          && one.get("ownBytes") instanceof Number own) {
+        return new Stored(logical.longValue(), own.longValue());
+      }
+    }
+    throw new BenchFailure("the server does not say how large " + target.database() + " is");
+  }
+
   /** The answer to a wake of a branch that is awake: it tells what its start spent time on. */
   @Nullable Object wake(Target target) throws ApiException {
     return api.send("POST", branchPath(target) + "/wake", null);

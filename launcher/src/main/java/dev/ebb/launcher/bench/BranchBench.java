@@ -103,6 +103,8 @@ final class BranchBench implements Callable<Integer> {
       throws ApiException {
     Target parent = server.createDatabase(cleanup);
     fill(parent, bytes);
+    server.suspend(parent);
+    BenchServer.Stored stored = server.stored(parent);
     var wake = new Samples();
     var suspended = new BranchReport.Times();
     var busy = new BranchReport.Times();
@@ -126,7 +128,7 @@ final class BranchBench implements Callable<Integer> {
       }
       written = load.transactionsPerSecond();
     }
-    return new BranchReport.Size(label, wake.summary(), suspended, busy, written);
+    return new BranchReport.Size(label, stored, wake.summary(), suspended, busy, written);
   }
 
   private void branch(BenchServer server, Target parent, BranchReport.Times into)

@@ -24,11 +24,17 @@ record BranchReport(int rounds, int warmup, int clients, List<Size> sizes) {
   /**
    * Of a parent of one size.
    *
+   * @param stored what the store holds of it before the first branch
    * @param wake connection to first row of the suspended parent itself
    * @param transactionsPerSecond what was written to the busy parent meanwhile
    */
   record Size(
-      String label, Summary wake, Times suspended, Times busy, long transactionsPerSecond) {}
+      String label,
+      BenchServer.Stored stored,
+      Summary wake,
+      Times suspended,
+      Times busy,
+      long transactionsPerSecond) {}
 
   String text() {
     var table = new Table("ms", "min", "p50", "p99", "max", "p50 to wake");
@@ -52,8 +58,11 @@ record BranchReport(int rounds, int warmup, int clients, List<Size> sizes) {
       text.append(
           String.format(
               Locale.ROOT,
-              "%n%s: %d transactions a second while its branches were made",
+              "%n%s: %d MB of data, %d MB in the store; %d transactions a second while its branches"
+                  + " were made",
               size.label(),
+              size.stored().logicalBytes() >> 20,
+              size.stored().ownBytes() >> 20,
               size.transactionsPerSecond()));
     }
     return text.toString();
@@ -86,6 +95,8 @@ record BranchReport(int rounds, int warmup, int clients, List<Size> sizes) {
   private static Map<String, Object> json(Size size) {
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("size", size.label());
+    json.put("logicalBytes", size.stored().logicalBytes());
+    json.put("storedBytes", size.stored().ownBytes());
     json.put("wake", size.wake().json());
     json.put("suspendedCreated", size.suspended().created().summary().json());
     json.put("suspendedFirstRow", size.suspended().answered().summary().json());
