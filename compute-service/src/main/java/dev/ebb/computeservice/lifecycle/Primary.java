@@ -146,13 +146,18 @@ public final class Primary {
   /**
    * Hands the template's database to its owner. Sets the password of Ebb's own role first, without
    * waiting for the WAL service, which cannot connect before.
+   *
+   * @return a durable position behind all of that
    */
-  public void hand(String owner, Secret verifier, String database) {
+  public Lsn hand(String owner, Secret verifier, String database) {
     AdminConnection sql = sql();
     Secret password = context.passwords().of(head.database());
     await(sql.setAdminPassword(ScramVerifier.of(password).stored()));
     attach();
     await(sql.createOwner(owner, verifier, database));
+    Lsn behind = await(sql.flushLsn());
+    wal.awaitDurable(behind, SQL_TIMEOUT_MS);
+    return behind;
   }
 
   /** Starts the WAL receiver; until it runs, commits wait. */

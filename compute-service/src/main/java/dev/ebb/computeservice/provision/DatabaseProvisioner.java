@@ -15,12 +15,14 @@ import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.model.Generation;
+import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.Names;
 import dev.ebb.shared.page.Manifest;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -88,10 +90,13 @@ public final class DatabaseProvisioner {
               manifest.endLsn(),
               false));
       bus.call(Addresses.WAL, new WalMessage.CreateLog(branch), TIMEOUT_MS);
+      var begins = new AtomicReference<>(Lsn.INVALID);
       host.firstStart(
           branch,
-          primary -> primary.hand(request.owner(), request.ownerVerifier(), request.name()));
-      catalog.markReady(request.name(), database);
+          primary ->
+              begins.set(primary.hand(request.owner(), request.ownerVerifier(), request.name())));
+      // Its PostgreSQL ran on this host, by this clock; whose millisecond is behind all of it then.
+      catalog.markReady(request.name(), database, begins.get(), clock.millis() + 1);
       return new DatabaseCreated(database, branch);
     } catch (RuntimeException e) {
       log.warn("database {} was not made: {}", request.name(), e.getMessage());
