@@ -129,7 +129,7 @@ public final class Compactor {
       return false;
     }
     store.put(key, after.encoded());
-    if (!heads.revise(head.branch(), head.manifestKey(), key)) {
+    if (!heads.revise(head.branch(), head.manifestKey(), key, before -> {})) {
       meters.lostRace();
       return false; // the objects are collected when they are old enough
     }

@@ -2,6 +2,7 @@ package dev.ebb.shared.catalog;
 
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.store.ObjectStore;
@@ -21,6 +22,13 @@ import java.util.function.UnaryOperator;
  * {@link #commitSnapshot} with the same manifest finds out.
  */
 public final class BranchHeads {
+  /** Asked before each compare-and-set of a commit. */
+  @FunctionalInterface
+  public interface Guard {
+    /** Throws where what is to be committed may not take the place of this head any more. */
+    void require(BranchHead before);
+  }
+
   /** Each lost race means that somebody else made progress; so many in a row mean a defect. */
   private static final int MAX_RACES = 100;
 
@@ -120,11 +128,7 @@ public final class BranchHeads {
   public BranchHead commitSnapshot(
       BranchId branch, Generation generation, String manifestKey, boolean closed, Lsn closedLsn) {
     return commit(
-        branch,
-        generation,
-        manifestKey,
-        head -> head,
-        h -> close(h, manifestKey, closed, closedLsn));
+        branch, generation, manifestKey, head -> {}, h -> close(h, manifestKey, closed, closedLsn));
   }
 
   /**
@@ -138,20 +142,43 @@ public final class BranchHeads {
       String manifestKey,
       boolean closed,
       Lsn closedLsn) {
+    return commitSnapshot(
+        branch, generation, expectedManifestKey, manifestKey, closed, closedLsn, head -> {});
+  }
+
+  /**
+   * The same; what {@code guard} throws is passed on, and then nothing was changed.
+   *
+   * @param guard is asked with the head as it was read for each compare-and-set, not where the
+   *     commit turns out to have taken place
+   */
+  public BranchHead commitSnapshot(
+      BranchId branch,
+      Generation generation,
+      String expectedManifestKey,
+      String manifestKey,
+      boolean closed,
+      Lsn closedLsn,
+      Guard guard) {
     return commit(
         branch,
         generation,
         manifestKey,
-        head -> requireManifest(head, expectedManifestKey),
+        head -> {
+          requireManifest(head, expectedManifestKey);
+          guard.require(head);
+        },
         head -> close(head, manifestKey, closed, closedLsn));
   }
 
   /**
    * Puts another manifest of the same snapshot in the place of one, whoever writes the branch now.
    *
+   * @param guard as with a commit
    * @return false where the branch has another manifest by now, or was dropped
    */
-  public boolean revise(BranchId branch, String expectedManifestKey, String manifestKey) {
+  public boolean revise(
+      BranchId branch, String expectedManifestKey, String manifestKey, Guard guard) {
     for (int race = 0; race < MAX_RACES; race++) {
       Optional<Versioned> now =
           read(branch)
@@ -161,8 +188,48 @@ public final class BranchHeads {
         return false;
       }
       BranchHead head = now.get().head();
+      guard.require(head);
       BranchHead after =
           with(head, head.generation(), manifestKey, head.closed(), head.closedLsn());
+      if (write(after, now.get().version())) {
+        return true;
+      }
+    }
+    throw tooManyRaces(branch);
+  }
+
+  /**
+   * Comes before a collection deletes anything that a commit on this head could refer to: what was
+   * begun earlier finds a head that has changed ({@link BranchHead#collectedBefore}).
+   *
+   * @param expectedManifestKey what the collection knows to be in use
+   * @param collectedBefore nothing younger is deleted
+   * @return false where the branch has another manifest by now, or was dropped: look again
+   */
+  public boolean fence(BranchId branch, String expectedManifestKey, long collectedBefore) {
+    for (int race = 0; race < MAX_RACES; race++) {
+      Optional<Versioned> now =
+          read(branch)
+              .filter(v -> !v.head().dropped())
+              .filter(v -> v.head().manifestKey().equals(expectedManifestKey));
+      if (now.isEmpty()) {
+        return false;
+      }
+      BranchHead head = now.get().head();
+      var after =
+          new BranchHead(
+              head.formatVersion(),
+              head.branch(),
+              head.database(),
+              head.systemIdentifier(),
+              head.generation(),
+              head.manifestKey(),
+              head.closed(),
+              head.closedLsn(),
+              head.dropped(),
+              head.logMade(),
+              // Always another value, whatever the store's clock did: it counts collections, too.
+              Math.max(collectedBefore, head.collectedBefore() + 1));
       if (write(after, now.get().version())) {
         return true;
       }
@@ -196,12 +263,37 @@ public final class BranchHeads {
               head.closed(),
               head.closedLsn(),
               head.dropped(),
-              true);
+              true,
+              head.collectedBefore());
       if (write(after, now.version())) {
         return;
       }
     }
     throw tooManyRaces(branch);
+  }
+
+  /**
+   * Leaves a tombstone where there is no head, so that none is made any more; else drops what is
+   * there.
+   *
+   * @param database as far as it is known
+   */
+  public void bury(BranchId branch, DatabaseId database) {
+    var tombstone =
+        new BranchHead(
+            CatalogJson.HEAD_VERSION,
+            branch,
+            database,
+            0,
+            Generation.NONE,
+            "",
+            false,
+            Lsn.INVALID,
+            true,
+            false);
+    if (store.putIfAbsent(BranchKeys.head(branch), CatalogJson.encode(tombstone)).isEmpty()) {
+      drop(branch);
+    }
   }
 
   /** Leaves a tombstone: nothing can be started or committed any more. No head, no error. */
@@ -223,7 +315,8 @@ public final class BranchHeads {
               head.closed(),
               head.closedLsn(),
               true,
-              head.logMade());
+              head.logMade(),
+              head.collectedBefore());
       if (write(tombstone, now.get().version())) {
         return;
       }
@@ -235,7 +328,7 @@ public final class BranchHeads {
       BranchId branch,
       Generation generation,
       String manifestKey,
-      UnaryOperator<BranchHead> check,
+      Guard check,
       UnaryOperator<BranchHead> change) {
     for (int race = 0; race < MAX_RACES; race++) {
       Versioned now =
@@ -257,7 +350,8 @@ public final class BranchHeads {
       if (head.manifestKey().equals(manifestKey)) {
         return head;
       }
-      BranchHead after = change.apply(check.apply(head));
+      check.require(head);
+      BranchHead after = change.apply(head);
       if (write(after, now.version())) {
         return after;
       }
@@ -265,7 +359,7 @@ public final class BranchHeads {
     throw tooManyRaces(branch);
   }
 
-  private static BranchHead requireManifest(BranchHead head, String expected) {
+  private static void requireManifest(BranchHead head, String expected) {
     if (!head.manifestKey().equals(expected)) {
       throw new EbbException.Conflict(
           "branch "
@@ -276,7 +370,6 @@ public final class BranchHeads {
               + head.manifestKey()
               + ": capture again");
     }
-    return head;
   }
 
   private static BranchHead close(
@@ -296,7 +389,8 @@ public final class BranchHeads {
         closed,
         closedLsn,
         head.dropped(),
-        head.logMade());
+        head.logMade(),
+        head.collectedBefore());
   }
 
   private Versioned require(BranchId branch) {

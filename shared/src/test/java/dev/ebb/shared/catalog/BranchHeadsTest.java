@@ -190,7 +190,89 @@ final class BranchHeadsTest {
             "{\"formatVersion\":1,\"branch\":\"branch1\",\"database\":\"db1\","
                 + "\"systemIdentifier\":\"18446744073709551614\",\"generation\":1,"
                 + "\"manifestKey\":\"branches/branch1/manifests/s1\",\"closed\":true,"
-                + "\"closedLsn\":\"0/16B3748\",\"dropped\":false,\"logMade\":true}");
+                + "\"closedLsn\":\"0/16B3748\",\"dropped\":false,\"logMade\":true,"
+                + "\"collectedBefore\":0}");
+
+    heads.fence(BRANCH, "branches/branch1/manifests/s1", 1_763_800_000_000L);
+    stored = store.get("branches/branch1/head").orElseThrow().content();
+    assertThat(new String(stored, StandardCharsets.UTF_8))
+        .endsWith("\"logMade\":true,\"collectedBefore\":1763800000000}");
+  }
+
+  /** As it was stored before heads had these fields. */
+  @Test
+  void headWithoutTheLaterFieldsIsRead() {
+    store.put(
+        "branches/branch1/head",
+        ("{\"formatVersion\":1,\"branch\":\"branch1\",\"database\":\"db1\","
+                + "\"systemIdentifier\":\"77\",\"generation\":1,\"manifestKey\":\"m1\","
+                + "\"closed\":false,\"closedLsn\":\"0/0\",\"dropped\":false}")
+            .getBytes(StandardCharsets.UTF_8));
+
+    assertThat(now().logMade()).isTrue();
+    assertThat(now().collectedBefore()).isZero();
+  }
+
+  @Test
+  void fenceStaysWhateverElseChangesAndAlwaysRises() {
+    heads.create(head());
+    assertThat(heads.fence(BRANCH, "other", 100)).isFalse();
+    assertThat(heads.fence(BRANCH, "template", 100)).isTrue();
+    assertThat(now().collectedBefore()).isEqualTo(100);
+
+    heads.openGeneration(BRANCH);
+    heads.commitSnapshot(BRANCH, generation(1), "m1", false, Lsn.INVALID);
+    heads.revise(BRANCH, "m1", "m2", before -> {});
+    heads.markLogMade(BRANCH, generation(1));
+    assertThat(now().collectedBefore()).isEqualTo(100);
+
+    assertThat(heads.fence(BRANCH, "m2", 50)).isTrue(); // a store whose clock went back
+    assertThat(now().collectedBefore()).isEqualTo(101);
+    heads.drop(BRANCH);
+    assertThat(now().collectedBefore()).isEqualTo(101);
+    assertThat(heads.fence(BRANCH, "m2", 200)).isFalse();
+  }
+
+  /** The guard sees the very head that the write takes the place of. */
+  @Test
+  void fenceBetweenGuardAndWriteHasTheGuardAskedAgain() {
+    heads.create(head());
+    heads.openGeneration(BRANCH);
+    List<Long> asked = new ArrayList<>();
+    BranchHeads.Guard guard =
+        before -> {
+          asked.add(before.collectedBefore());
+          if (asked.size() == 1) {
+            new BranchHeads(store).fence(BRANCH, "template", 100);
+          }
+          if (before.collectedBefore() > 0) {
+            throw new EbbException.Unavailable("late");
+          }
+        };
+
+    assertThatThrownBy(() ->
+            heads.commitSnapshot(
+                BRANCH, generation(1), "template", "m1", false, Lsn.INVALID, guard))
+        .hasMessage("late");
+    assertThatThrownBy(() -> heads.revise(BRANCH, "template", "m1", guard)).hasMessage("late");
+    assertThat(asked).containsExactly(0L, 100L, 100L);
+    assertThat(now().manifestKey()).isEqualTo("template");
+  }
+
+  @Test
+  void buriedBranchGetsNoHead() {
+    heads.bury(BRANCH, new DatabaseId("db1"));
+
+    assertThat(now().dropped()).isTrue();
+    assertThatThrownBy(() -> heads.create(head())).isInstanceOf(EbbException.Conflict.class);
+    var other = new BranchId("branch2");
+    heads.bury(other, new DatabaseId("db1"));
+    heads.bury(other, new DatabaseId("db1"));
+    store.delete("branches/branch1/head");
+    heads.create(head());
+    heads.bury(BRANCH, new DatabaseId("db2"));
+    assertThat(now().dropped()).isTrue();
+    assertThat(now().database()).isEqualTo(new DatabaseId("db1"));
   }
 
   @Test
