@@ -22,6 +22,8 @@ import dev.ebb.shared.model.Lsn;
  *     head could refer to. Objects that were last changed at or before it, in ms since the epoch by
  *     the store's clock, may be gone: nothing that was begun before the head had this value is
  *     committed on it, unless all that it wrote is younger. 0 for never
+ * @param inherits whether transactions that its parent had prepared may be in it still: its first
+ *     primary rolls them back before anybody is told of it
  */
 public record BranchHead(
     int formatVersion,
@@ -34,7 +36,8 @@ public record BranchHead(
     Lsn closedLsn,
     boolean dropped,
     boolean logMade,
-    long collectedBefore) {
+    long collectedBefore,
+    boolean inherits) {
 
   /** A head whose branch has a topic. */
   public BranchHead(
@@ -83,6 +86,7 @@ public record BranchHead(
         closedLsn,
         dropped,
         logMade,
-        0);
+        0,
+        false);
   }
 }

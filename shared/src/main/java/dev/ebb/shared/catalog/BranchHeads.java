@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The heads of branches: who may write, and which snapshot is the newest. Every change is a
@@ -229,7 +230,8 @@ public final class BranchHeads {
               head.dropped(),
               head.logMade(),
               // Always another value, whatever the store's clock did: it counts collections, too.
-              Math.max(collectedBefore, head.collectedBefore() + 1));
+              Math.max(collectedBefore, head.collectedBefore() + 1),
+              head.inherits());
       if (write(after, now.get().version())) {
         return true;
       }
@@ -242,15 +244,28 @@ public final class BranchHeads {
    * the head has another generation.
    */
   public void markLogMade(BranchId branch, Generation generation) {
+    mark(branch, generation, true, null);
+  }
+
+  /**
+   * Nothing of what the parent had prepared is left in the branch, durably. {@code Fenced} where
+   * the head has another generation.
+   */
+  public void markDisinherited(BranchId branch, Generation generation) {
+    mark(branch, generation, null, false);
+  }
+
+  private void mark(
+      BranchId branch,
+      Generation generation,
+      @Nullable Boolean logMade,
+      @Nullable Boolean inherits) {
     for (int race = 0; race < MAX_RACES; race++) {
       Versioned now = require(branch);
       BranchHead head = now.head();
       if (!head.generation().equals(generation)) {
         throw new EbbException.Fenced(
             "branch " + branch + " is at generation " + head.generation() + ", not " + generation);
-      }
-      if (head.logMade()) {
-        return;
       }
       var after =
           new BranchHead(
@@ -263,9 +278,10 @@ public final class BranchHeads {
               head.closed(),
               head.closedLsn(),
               head.dropped(),
-              true,
-              head.collectedBefore());
-      if (write(after, now.version())) {
+              logMade == null ? head.logMade() : logMade,
+              head.collectedBefore(),
+              inherits == null ? head.inherits() : inherits);
+      if (after.equals(head) || write(after, now.version())) {
         return;
       }
     }
@@ -316,7 +332,8 @@ public final class BranchHeads {
               head.closedLsn(),
               true,
               head.logMade(),
-              head.collectedBefore());
+              head.collectedBefore(),
+              head.inherits());
       if (write(tombstone, now.get().version())) {
         return;
       }
@@ -390,7 +407,8 @@ public final class BranchHeads {
         closedLsn,
         head.dropped(),
         head.logMade(),
-        head.collectedBefore());
+        head.collectedBefore(),
+        head.inherits());
   }
 
   private Versioned require(BranchId branch) {

@@ -37,7 +37,8 @@ final class CatalogJson {
         .put("closedLsn", head.closedLsn().toString())
         .put("dropped", head.dropped())
         .put("logMade", head.logMade())
-        .put("collectedBefore", head.collectedBefore());
+        .put("collectedBefore", head.collectedBefore())
+        .put("inherits", head.inherits());
     return bytes(json);
   }
 
@@ -55,7 +56,8 @@ final class CatalogJson {
             Lsn.parse(in.text("closedLsn")),
             in.flag("dropped"),
             !in.has("logMade") || in.flag("logMade"),
-            in.has("collectedBefore") ? in.number("collectedBefore") : 0));
+            in.has("collectedBefore") ? in.number("collectedBefore") : 0,
+            in.has("inherits") ? in.flag("inherits") : in.number("generation") == 0));
   }
 
   static byte[] encode(DatabaseRecord database) {

@@ -191,12 +191,12 @@ final class BranchHeadsTest {
                 + "\"systemIdentifier\":\"18446744073709551614\",\"generation\":1,"
                 + "\"manifestKey\":\"branches/branch1/manifests/s1\",\"closed\":true,"
                 + "\"closedLsn\":\"0/16B3748\",\"dropped\":false,\"logMade\":true,"
-                + "\"collectedBefore\":0}");
+                + "\"collectedBefore\":0,\"inherits\":false}");
 
     heads.fence(BRANCH, "branches/branch1/manifests/s1", 1_763_800_000_000L);
     stored = store.get("branches/branch1/head").orElseThrow().content();
     assertThat(new String(stored, StandardCharsets.UTF_8))
-        .endsWith("\"logMade\":true,\"collectedBefore\":1763800000000}");
+        .endsWith("\"logMade\":true,\"collectedBefore\":1763800000000,\"inherits\":false}");
   }
 
   /** As it was stored before heads had these fields. */
@@ -211,6 +211,39 @@ final class BranchHeadsTest {
 
     assertThat(now().logMade()).isTrue();
     assertThat(now().collectedBefore()).isZero();
+    assertThat(now().inherits()).isFalse();
+  }
+
+  @Test
+  void childInheritsUntilItsFirstPrimaryHasSettledIt() {
+    heads.create(
+        new BranchHead(
+            1,
+            BRANCH,
+            new DatabaseId("db1"),
+            -2,
+            Generation.NONE,
+            "parents",
+            false,
+            Lsn.INVALID,
+            false,
+            true,
+            7,
+            true));
+    heads.openGeneration(BRANCH); // a first start that did not get there
+    heads.fence(BRANCH, "parents", 100);
+    heads.openGeneration(BRANCH);
+    assertThat(now().inherits()).isTrue();
+
+    assertThatThrownBy(() -> heads.markDisinherited(BRANCH, generation(1)))
+        .isInstanceOf(EbbException.Fenced.class);
+    heads.markDisinherited(BRANCH, generation(2));
+    heads.markDisinherited(BRANCH, generation(2));
+    heads.markLogMade(BRANCH, generation(2));
+    heads.commitSnapshot(BRANCH, generation(2), "m1", true, END);
+
+    assertThat(now().inherits()).isFalse();
+    assertThat(now().collectedBefore()).isEqualTo(100);
   }
 
   @Test
