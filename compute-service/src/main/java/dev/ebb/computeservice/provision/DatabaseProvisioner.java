@@ -136,7 +136,24 @@ public final class DatabaseProvisioner {
         database.id(), name, dropping.branches().values().stream().map(BranchRecord::id).toList());
   }
 
+  /**
+   * Clears a database away with whose creation or drop nobody goes on; {@code Conflict} where
+   * somebody did.
+   */
+  void clear(DatabaseRecord unfinished) {
+    DatabaseRecord now = catalog.abandon(unfinished.name(), unfinished.id());
+    clear(now.id(), now.name(), now.branches().values().stream().map(BranchRecord::id).toList());
+  }
+
+  /**
+   * All branches end before the first one's objects go: what is in use by others of the database
+   * has to be found out for a branch that others outlive. One that cannot be read any more would
+   * keep all of them from being cleared.
+   */
   private void clear(DatabaseId database, String name, List<BranchId> branches) {
+    for (BranchId branch : branches) {
+      heads.drop(branch);
+    }
     for (BranchId branch : branches) {
       removal.remove(branch, false);
     }

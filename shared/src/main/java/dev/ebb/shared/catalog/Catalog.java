@@ -106,6 +106,19 @@ public final class Catalog {
         });
   }
 
+  /** A drop begins, or goes on, of a database that is not ready; {@code Conflict} where it is. */
+  public DatabaseRecord abandon(String name, DatabaseId id) {
+    return change(
+        name,
+        id,
+        before -> {
+          if (before.state() == DatabaseRecord.State.READY) {
+            throw new EbbException.Conflict("database \"" + name + "\" is whole by now");
+          }
+          return with(before, DatabaseRecord.State.DROPPING, before.branches());
+        });
+  }
+
   /** The database of that name in whatever state, or nothing. */
   public Optional<DatabaseRecord> find(String name) {
     return read(name).map(Versioned::database);
