@@ -289,12 +289,12 @@ public final class BranchHeads {
   }
 
   /**
-   * Leaves a tombstone where there is no head, so that none is made any more; else drops what is
-   * there.
+   * Leaves a tombstone where there is no head, so that none is made any more.
    *
    * @param database as far as it is known
+   * @return false where there is a head, which stays as it is
    */
-  public void bury(BranchId branch, DatabaseId database) {
+  public boolean bury(BranchId branch, DatabaseId database) {
     var tombstone =
         new BranchHead(
             CatalogJson.HEAD_VERSION,
@@ -307,19 +307,24 @@ public final class BranchHeads {
             Lsn.INVALID,
             true,
             false);
-    if (store.putIfAbsent(BranchKeys.head(branch), CatalogJson.encode(tombstone)).isEmpty()) {
-      drop(branch);
-    }
+    return store.putIfAbsent(BranchKeys.head(branch), CatalogJson.encode(tombstone)).isPresent();
   }
 
-  /** Leaves a tombstone: nothing can be started or committed any more. No head, no error. */
-  public void drop(BranchId branch) {
+  /**
+   * Leaves a tombstone: nothing can be started or committed any more.
+   *
+   * @return false where there is no head
+   */
+  public boolean drop(BranchId branch) {
     for (int race = 0; race < MAX_RACES; race++) {
       Optional<Versioned> now = read(branch);
-      if (now.isEmpty() || now.get().head().dropped()) {
-        return;
+      if (now.isEmpty()) {
+        return false;
       }
       BranchHead head = now.get().head();
+      if (head.dropped()) {
+        return true;
+      }
       var tombstone =
           new BranchHead(
               head.formatVersion(),
@@ -335,7 +340,7 @@ public final class BranchHeads {
               head.collectedBefore(),
               head.inherits());
       if (write(tombstone, now.get().version())) {
-        return;
+        return true;
       }
     }
     throw tooManyRaces(branch);

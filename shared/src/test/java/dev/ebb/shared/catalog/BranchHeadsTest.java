@@ -294,18 +294,19 @@ final class BranchHeadsTest {
 
   @Test
   void buriedBranchGetsNoHead() {
-    heads.bury(BRANCH, new DatabaseId("db1"));
+    assertThat(heads.drop(BRANCH)).isFalse();
+    assertThat(heads.bury(BRANCH, new DatabaseId("db1"))).isTrue();
 
     assertThat(now().dropped()).isTrue();
     assertThatThrownBy(() -> heads.create(head())).isInstanceOf(EbbException.Conflict.class);
-    var other = new BranchId("branch2");
-    heads.bury(other, new DatabaseId("db1"));
-    heads.bury(other, new DatabaseId("db1"));
-    store.delete("branches/branch1/head");
+    assertThat(heads.drop(BRANCH)).isTrue();
+  }
+
+  @Test
+  void livingBranchIsNotBuried() {
     heads.create(head());
-    heads.bury(BRANCH, new DatabaseId("db2"));
-    assertThat(now().dropped()).isTrue();
-    assertThat(now().database()).isEqualTo(new DatabaseId("db1"));
+    assertThat(heads.bury(BRANCH, new DatabaseId("db1"))).isFalse();
+    assertThat(now()).isEqualTo(head());
   }
 
   @Test
