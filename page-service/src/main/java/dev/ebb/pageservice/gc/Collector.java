@@ -11,6 +11,7 @@ import dev.ebb.shared.catalog.Catalog;
 import dev.ebb.shared.catalog.DatabaseRecord;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.store.ObjectStore;
 import java.time.Clock;
 import java.util.ArrayList;
@@ -36,6 +37,9 @@ import org.slf4j.LoggerFactory;
 public final class Collector {
   private static final Logger log = LoggerFactory.getLogger(Collector.class);
   private static final int DELETES_AT_ONCE = 16;
+
+  /** Each but the last means that a branch was made meanwhile. */
+  private static final int MAX_LOOKS = 20;
 
   /** A head that no catalog names for so many graces is what a creation left that crashed. */
   private static final int NAMELESS_GRACES = 24;
@@ -225,32 +229,48 @@ public final class Collector {
   /**
    * The other branches of the database: only they can use what the branch has. {@code Conflict}
    * where one of them has no head yet: what it will refer to is not known.
+   *
+   * <p>Looks again until nothing has come since the look before, as {@link Roots#read} does and for
+   * the same reason.
    */
   private List<BranchHead> relatives(BranchHead tombstone) {
+    List<BranchHead> found = new ArrayList<>();
+    Set<BranchId> seen = new HashSet<>();
+    for (int look = 1; look <= MAX_LOOKS; look++) {
+      List<BranchRecord> own = branchesOf(tombstone.database());
+      if (own.isEmpty() && look == 1) {
+        return Roots.read(store).heads().stream()
+            .filter(head -> head.database().equals(tombstone.database()))
+            .toList();
+      }
+      boolean more = false;
+      for (BranchRecord branch : own) {
+        if (seen.add(branch.id())) {
+          more = true;
+          Optional<BranchHead> head = heads.read(branch.id()).map(BranchHeads.Versioned::head);
+          if (head.isEmpty() && branch.state() == BranchRecord.State.CREATING) {
+            throw new EbbException.Conflict("branch " + branch.id() + " is being made");
+          }
+          head.filter(there -> !there.dropped()).ifPresent(found::add);
+        }
+      }
+      if (!more) {
+        return found;
+      }
+    }
+    throw new EbbException.Conflict("branches were made during each of " + MAX_LOOKS + " looks");
+  }
+
+  private List<BranchRecord> branchesOf(DatabaseId id) {
     var catalog = new Catalog(store);
     List<CompletableFuture<Optional<DatabaseRecord>>> reads =
         catalog.names().stream()
             .map(name -> CompletableFuture.supplyAsync(() -> catalog.find(name), threads))
             .toList();
-    List<BranchRecord> own =
-        reads.stream()
-            .flatMap(read -> Futures.await(read).stream())
-            .filter(database -> database.id().equals(tombstone.database()))
-            .flatMap(database -> database.branches().values().stream())
-            .toList();
-    if (own.isEmpty()) {
-      return Roots.read(store).heads().stream()
-          .filter(head -> head.database().equals(tombstone.database()))
-          .toList();
-    }
-    List<BranchHead> found = new ArrayList<>();
-    for (BranchRecord branch : own) {
-      Optional<BranchHead> head = heads.read(branch.id()).map(BranchHeads.Versioned::head);
-      if (head.isEmpty() && branch.state() == BranchRecord.State.CREATING) {
-        throw new EbbException.Conflict("branch " + branch.id() + " is being made");
-      }
-      head.filter(there -> !there.dropped()).ifPresent(found::add);
-    }
-    return found;
+    return reads.stream()
+        .flatMap(read -> Futures.await(read).stream())
+        .filter(database -> database.id().equals(id))
+        .flatMap(database -> database.branches().values().stream())
+        .toList();
   }
 }
