@@ -175,14 +175,15 @@ public final class BranchProvisioner {
     return conflict;
   }
 
-  /** Whether somebody dropped a branch in the making, alone or with its database. */
+  /** Whether somebody dropped a branch in the making, or is at it, alone or with its database. */
   private boolean isGone(DatabaseRecord database, BranchId branch) {
     try {
       return catalog
           .find(database.name())
           .filter(now -> now.id().equals(database.id()))
           .filter(now -> now.state() == DatabaseRecord.State.READY)
-          .filter(now -> now.tree().nameOf(branch).isPresent())
+          .flatMap(now -> now.tree().nameOf(branch).map(now.tree()::require))
+          .filter(now -> now.state() != BranchRecord.State.DROPPING)
           .isEmpty();
     } catch (EbbException e) {
       return false; // the store does not answer: what is left stays listed, to be dropped

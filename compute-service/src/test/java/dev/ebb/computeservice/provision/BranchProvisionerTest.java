@@ -116,6 +116,28 @@ final class BranchProvisionerTest {
     assertThat(world.asked.stream().filter(new DeleteLog(child)::equals)).hasSize(2);
   }
 
+  /** Whatever the drop has taken away so far is what the creation stumbles over. */
+  @Test
+  void creationThatADropIsAtSaysSoAndNotWhatItMissed() {
+    world.head(first);
+    world.before =
+        request -> {
+          if (request instanceof ForkLog fork) {
+            world.catalog.changeBranches(
+                "shop", World.SHOP, tree -> tree.dropping("dev", fork.child(), false));
+            throw new EbbException.NotFound("there is no such topic");
+          }
+        };
+
+    assertThatThrownBy(() -> world.branches.create(CREATE))
+        .isInstanceOf(EbbException.Conflict.class)
+        .hasMessageContaining("shop@dev was dropped while it was being created");
+
+    assertThat(world.catalog.find("shop").orElseThrow().tree().require("dev").state())
+        .as("whoever drops it ends it")
+        .isEqualTo(BranchRecord.State.DROPPING);
+  }
+
   /**
    * Of a branch that cannot be read nobody knows what it shares: it must not outlive the others.
    */
