@@ -17,7 +17,9 @@ final class RelativesTest {
 
   @Test
   void siblingThatIsMadeWhileTheOthersAreLookedAtKeepsWhatItUses() {
-    try (var world = World.grown(12)) {
+    try (var world = new World(12)) {
+      world.commitSome(World.MAIN, 6);
+      world.branch(World.DEV, World.MAIN);
       var catalog = new Catalog(world.clocked);
       catalog.markReady("shop", World.DATABASE);
       world.heads.drop(World.MAIN);
