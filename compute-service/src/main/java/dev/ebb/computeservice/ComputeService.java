@@ -14,6 +14,7 @@ import dev.ebb.computeservice.placement.Placement;
 import dev.ebb.computeservice.postgres.OsUser;
 import dev.ebb.computeservice.postgres.PostgresBinaries;
 import dev.ebb.computeservice.postgres.SupervisedLauncher;
+import dev.ebb.computeservice.provision.Leftovers;
 import dev.ebb.computeservice.provision.Provision;
 import dev.ebb.computeservice.provision.TemplateProvisioner;
 import dev.ebb.shared.bus.Addresses;
@@ -47,6 +48,7 @@ import org.slf4j.LoggerFactory;
 public final class ComputeService extends VerticleBase {
   private static final Logger log = LoggerFactory.getLogger(ComputeService.class);
   private static final long ANNOUNCE_EVERY_MS = 1_000;
+  private static final long CLEAR_EVERY_MS = 300_000;
 
   /** A compute whose host has stopped to answer for it ends itself after so long. */
   private static final int LEASE_SECONDS = 20;
@@ -60,6 +62,7 @@ public final class ComputeService extends VerticleBase {
   private volatile @Nullable ArenaDirectory arenas;
   private volatile @Nullable LocalCache cache;
   private long timer = -1;
+  private long clearing = -1;
 
   /**
    * Makes the service.
@@ -155,7 +158,14 @@ public final class ComputeService extends VerticleBase {
     template.ensure();
     var provision =
         Provision.of(
-            blocking, store, pages, newHost, placement, template::ensure, Clock.systemUTC());
+            blocking,
+            store,
+            pages,
+            newHost,
+            placement,
+            template::ensure,
+            config.pitrWindowMs(),
+            Clock.systemUTC());
     newBus.subscribe(
         Addresses.HOSTS,
         message -> {
@@ -168,7 +178,17 @@ public final class ComputeService extends VerticleBase {
     HostMeters.bind(meters, newHost);
     HostMeters.bind(meters, newCache);
     timer = vertx.setPeriodic(ANNOUNCE_EVERY_MS, id -> tasks.execute(this::announce));
+    clearing =
+        vertx.setPeriodic(CLEAR_EVERY_MS, id -> tasks.execute(() -> clear(provision.leftovers())));
     announce();
+  }
+
+  private static void clear(Leftovers leftovers) {
+    try {
+      leftovers.sweep();
+    } catch (RuntimeException e) {
+      log.warn("what was begun and not ended is left: {}", e.getMessage());
+    }
   }
 
   private void announce() {
@@ -198,6 +218,7 @@ public final class ComputeService extends VerticleBase {
             })
         .eventually(() -> {
           vertx.cancelTimer(timer);
+          vertx.cancelTimer(clearing);
           return Future.succeededFuture();
         });
   }

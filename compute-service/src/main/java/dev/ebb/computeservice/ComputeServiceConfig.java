@@ -4,6 +4,7 @@ import dev.ebb.shared.model.Secret;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 
 /**
  * How a host runs its computes.
@@ -25,6 +26,7 @@ import java.util.List;
  *     free there at the start. What is in no snapshot yet goes over it where need be
  * @param startTimeoutMs the longest that a start may take, recovery included
  * @param stopTimeoutMs the longest that a clean stop may take before it is treated as a crash
+ * @param pitrWindowMs how far back a point-in-time branch reaches; as the page service has it
  */
 public record ComputeServiceConfig(
     Path cacheDir,
@@ -39,7 +41,8 @@ public record ComputeServiceConfig(
     int preparedStarts,
     long localCacheBytes,
     long startTimeoutMs,
-    long stopTimeoutMs) {
+    long stopTimeoutMs,
+    long pitrWindowMs) {
   private static final long MIN_LOCAL_CACHE_BYTES = 32L << 20;
 
   public ComputeServiceConfig {
@@ -76,6 +79,9 @@ public record ComputeServiceConfig(
     if (startTimeoutMs < 1_000 || stopTimeoutMs < 1_000) {
       violations.add("startTimeoutMs and stopTimeoutMs are at least 1 s");
     }
+    if (pitrWindowMs < 0) {
+      violations.add("pitrWindowMs is negative");
+    }
     if (!violations.isEmpty()) {
       throw new IllegalArgumentException("compute: " + String.join("; ", violations));
     }
@@ -102,7 +108,8 @@ public record ComputeServiceConfig(
         64,
         0,
         60_000,
-        30_000);
+        30_000,
+        TimeUnit.DAYS.toMillis(7));
   }
 
   /** The directories that the service makes, and clears where an earlier run left something. */

@@ -18,11 +18,14 @@ import dev.ebb.pageservice.pack.FileId;
 import dev.ebb.pageservice.pack.PageCodec;
 import dev.ebb.pageservice.snapshot.SnapshotReader;
 import dev.ebb.shared.bus.Addresses;
+import dev.ebb.shared.bus.BlockingBus;
 import dev.ebb.shared.bus.Bus;
 import dev.ebb.shared.bus.BusMessage;
 import dev.ebb.shared.bus.Ok;
 import dev.ebb.shared.bus.PageMessage;
+import dev.ebb.shared.bus.WalMessage;
 import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.HostId;
 import dev.ebb.shared.store.ObjectStore;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -44,6 +47,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class PageService extends VerticleBase {
   private static final long IDLE_CHECK_MS = 30_000;
+
+  private static final long LOG_TIMEOUT_MS = 30_000;
 
   /** Of one branch at a time; the rest follows with the next run. */
   private static final long MAX_COMPACTION_BYTES = 1L << 30;
@@ -98,12 +103,11 @@ public final class PageService extends VerticleBase {
         new GcLimits(
             config.gcGraceMs(), config.pitrWindowMs(), config.packBytes(), MAX_COMPACTION_BYTES);
     var walk = new IndexWalk(chunks);
-    this.collector = new Collector(store, walk, threads, gcLimits, clock, gcMeters);
+    this.collector =
+        new Collector(store, walk, threads, this::deleteLog, gcLimits, clock, gcMeters);
     var compactor = new Compactor(store, reader, walk, codec, gcLimits, clock, gcMeters);
     this.maintenance = new Maintenance(store, collector, compactor, gcMeters, ownAddress);
-    this.checks =
-        new Checks(
-            store, reader, walk, codec, threads, clock, config.pitrWindowMs(), config.gcGraceMs());
+    this.checks = new Checks(store, reader, walk, codec, threads, clock, gcLimits);
     this.gcIntervalMs = config.gcIntervalMs();
     this.reads =
         Timer.builder("ebb.page.reads")
@@ -129,6 +133,11 @@ public final class PageService extends VerticleBase {
   public Future<?> stop() {
     Future<?> silent = Future.join(consumers.stream().map(MessageConsumer::unregister).toList());
     return silent.transform(done -> onThread(this::release)).onComplete(done -> threads.shutdown());
+  }
+
+  private void deleteLog(BranchId branch) {
+    new BlockingBus(new Bus(vertx))
+        .call(Addresses.WAL, new WalMessage.DeleteLog(branch), LOG_TIMEOUT_MS);
   }
 
   private BusMessage release() {

@@ -14,6 +14,7 @@ public final class ClockedStore implements ObjectStore {
   private final Clock clock;
   private final Map<String, Long> modified = new ConcurrentHashMap<>();
   private volatile Consumer<String> beforeWrite = key -> {};
+  private volatile Consumer<String> beforeRead = key -> {};
 
   public ClockedStore(ObjectStore store, Clock clock) {
     this.store = store;
@@ -25,12 +26,18 @@ public final class ClockedStore implements ObjectStore {
     beforeWrite = hook;
   }
 
+  /** Runs before each whole object is read, with its key. */
+  public void beforeRead(Consumer<String> hook) {
+    beforeRead = hook;
+  }
+
   private void written(String key) {
     modified.put(key, clock.millis());
   }
 
   @Override
   public Optional<Stored> get(String key) {
+    beforeRead.accept(key);
     return store.get(key);
   }
 

@@ -20,6 +20,7 @@ import dev.ebb.shared.bus.PageMessage.CommitCapture;
 import dev.ebb.shared.bus.PageMessage.OpenCapture;
 import dev.ebb.shared.bus.PageMessage.PutPages;
 import dev.ebb.shared.catalog.BranchHead;
+import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.model.Generation;
@@ -37,6 +38,8 @@ import java.time.Instant;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CopyOnWriteArraySet;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
@@ -48,6 +51,13 @@ public final class Instance implements AutoCloseable {
 
   public final SimpleMeterRegistry meters = new SimpleMeterRegistry();
   public final Ticks clock;
+
+  /** The branches whose logs a collection had deleted. */
+  public final Set<BranchId> logsDeleted = new CopyOnWriteArraySet<>();
+
+  /** Whether logs cannot be deleted just now. */
+  public volatile boolean failLogs;
+
   public final SnapshotReader reader;
   public final Captures captures;
   public final Collector collector;
@@ -111,10 +121,17 @@ public final class Instance implements AutoCloseable {
     walk = new IndexWalk(chunks);
     var gcLimits = new GcLimits(GRACE_MS, WINDOW_MS, packBytes, 1 << 30);
     var gcMeters = new GcMeters(meters);
-    collector = new Collector(store, walk, threads, gcLimits, clock, gcMeters);
+    collector = new Collector(store, walk, threads, this::deleteLog, gcLimits, clock, gcMeters);
     var compactor = new Compactor(store, reader, walk, codec, gcLimits, clock, gcMeters);
-    checks = new Checks(store, reader, walk, codec, threads, clock, WINDOW_MS, GRACE_MS);
+    checks = new Checks(store, reader, walk, codec, threads, clock, gcLimits);
     maintenance = new Maintenance(store, collector, compactor, gcMeters, "test");
+  }
+
+  private void deleteLog(BranchId branch) {
+    if (failLogs) {
+      throw new EbbException.Unavailable("injected: no log service");
+    }
+    logsDeleted.add(branch);
   }
 
   public static BranchHead head(long generation, String manifestKey) {

@@ -61,6 +61,7 @@ final class Logs {
   private final SecureRandom random = new SecureRandom();
   private final ConcurrentHashMap<BranchId, BranchLog> logs = new ConcurrentHashMap<>();
   private final Set<BranchId> verified = ConcurrentHashMap.newKeySet();
+  private final ConcurrentHashMap<BranchId, Forking> forking = new ConcurrentHashMap<>();
   private final ReentrantLock[] locks = new ReentrantLock[LOCKS];
 
   Logs(
@@ -93,7 +94,50 @@ final class Logs {
    * Kafka shows nothing else. In a broker of this process it may be read before it is on disk.
    */
   WalMessage.LogForked fork(WalMessage.ForkLog request) throws InterruptedException {
-    return forkFrom(request, request.walOffsetHint());
+    var mine = new Forking(Thread.currentThread());
+    forking.put(request.child(), mine);
+    try {
+      return forkFrom(request, request.walOffsetHint());
+    } catch (RuntimeException | InterruptedException e) {
+      if (mine.end()) {
+        throw new EbbException.Conflict(
+            "the log of " + request.child() + " was deleted while it was being made");
+      }
+      throw e;
+    } finally {
+      mine.end();
+      forking.remove(request.child(), mine);
+    }
+  }
+
+  /**
+   * A log in the making. Nothing tells who appends to a topic that it is deleted: what he waits for
+   * never comes.
+   */
+  private static final class Forking {
+    private final Thread thread;
+    private boolean over;
+    private boolean deleted;
+
+    Forking(Thread thread) {
+      this.thread = thread;
+    }
+
+    synchronized void delete() {
+      if (!over) {
+        deleted = true;
+        thread.interrupt();
+      }
+    }
+
+    /** The thread goes on to something else; whether the log was deleted before. */
+    synchronized boolean end() {
+      over = true;
+      if (deleted) {
+        var _ = Thread.interrupted();
+      }
+      return deleted;
+    }
   }
 
   private WalMessage.LogForked forkFrom(WalMessage.ForkLog request, long hint)
@@ -409,6 +453,10 @@ final class Logs {
 
   /** Ends what is held of a branch whose topic is deleted, here or elsewhere. */
   void letGo(BranchId branch) throws InterruptedException {
+    Forking making = forking.get(branch);
+    if (making != null) {
+      making.delete();
+    }
     ReentrantLock lock = lock(branch);
     lock.lockInterruptibly();
     try {

@@ -10,7 +10,10 @@ import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.Secret;
 import dev.ebb.walservice.history.Histories;
+import dev.ebb.walservice.log.LogRecord;
+import dev.ebb.walservice.log.Term;
 import dev.ebb.walservice.receive.Sighting;
+import dev.ebb.walservice.record.WalPages;
 import dev.ebb.walservice.session.WalMetrics;
 import dev.ebb.walservice.topic.KafkaConfig;
 import dev.ebb.walservice.topic.MemoryTopics;
@@ -22,6 +25,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -243,5 +247,40 @@ final class LogsTest {
     one.startReceiver(3);
     assertThatTheReceiverGoesOn(one);
     assertThat(one.durable(3)).isEqualTo(END);
+  }
+
+  /** Nobody tells who appends that the topic is gone: a drop would leave him waiting. */
+  @Test
+  void forkWhoseLogIsDeletedMeanwhileEndsAtOnce() throws Exception {
+    var wal = new WalPages(new Lsn(0x2000000));
+    Lsn from = wal.add(100);
+    wal.add(9_000);
+    var term = new Term(new Generation(1), 1);
+    topics.create(branch, TIMEOUT);
+    topics.append(branch, LogRecord.fence(term), (offset, error) -> {});
+    topics.append(branch, LogRecord.start(term, new Lsn(0x2000000), 0), (offset, error) -> {});
+    topics.append(
+        branch,
+        LogRecord.wal(term, new Lsn(0x2000000), wal.bytes()),
+        (offset, error) -> assertThat(error).isNull());
+    var child = BranchId.random();
+    topics.mute();
+    var request = new WalMessage.ForkLog(branch, child, 7, from, from, WalPages.SEGMENT, -1, null);
+    var forked = executor.submit(() -> one.logs.fork(request));
+    Await.until("the child's topic", () -> isMade(child));
+
+    one.logs.delete(new WalMessage.DeleteLog(child));
+
+    assertThatThrownBy(() -> forked.get(TIMEOUT.toMillis(), TimeUnit.MILLISECONDS))
+        .hasCauseInstanceOf(EbbException.Conflict.class)
+        .hasMessageContaining("was deleted while it was being made");
+  }
+
+  private boolean isMade(BranchId child) {
+    try {
+      return topics.endOffset(child, TIMEOUT) > 0;
+    } catch (EbbException.NotFound e) {
+      return false;
+    }
   }
 }

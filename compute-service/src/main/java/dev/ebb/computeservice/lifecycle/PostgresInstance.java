@@ -24,11 +24,13 @@ import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import java.io.IOException;
 import java.net.ServerSocket;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -292,6 +294,19 @@ public final class PostgresInstance implements AutoCloseable {
   Future<AdminConnection> connect(Vertx vertx) {
     return AdminConnection.connect(
         vertx, settings.socketDirectory(), settings.port(), CONNECT_TIMEOUT);
+  }
+
+  /**
+   * Whether it began with prepared transactions; to be asked before any session could prepare one.
+   * Those of the snapshot have files; of those that recovery found, the checkpoint at its end makes
+   * them ({@code CheckPointTwoPhase} in {@code twophase.c}), before PostgreSQL lets anybody in.
+   */
+  boolean hasPreparedTransactions() {
+    try (Stream<Path> files = Files.list(dataDirectory.resolve("pg_twophase"))) {
+      return files.findAny().isPresent();
+    } catch (IOException e) {
+      throw new EbbException.Unavailable("pg_twophase cannot be read: " + e, e);
+    }
   }
 
   /** Rolls a prepared transaction back. */

@@ -62,9 +62,6 @@ public final class Primary {
   /** Opens it where that failed. */
   private final Supplier<Lsn> openLogAgain;
 
-  /** Whether this is the first start of a child that may have its parent's transactions. */
-  private final boolean inherits;
-
   private final Capturer capturer;
   private final WakeParts parts;
   private final long readyAtNanos = System.nanoTime();
@@ -97,7 +94,6 @@ public final class Primary {
       WalAttachment wal,
       Supplier<Lsn> logOpened,
       Supplier<Lsn> openLogAgain,
-      boolean inherits,
       Capturer capturer,
       WakeParts parts) {
     this.context = context;
@@ -107,7 +103,6 @@ public final class Primary {
     this.wal = wal;
     this.logOpened = logOpened;
     this.openLogAgain = openLogAgain;
-    this.inherits = inherits;
     this.capturer = capturer;
     this.parts = parts;
   }
@@ -146,13 +141,18 @@ public final class Primary {
   /**
    * Hands the template's database to its owner. Sets the password of Ebb's own role first, without
    * waiting for the WAL service, which cannot connect before.
+   *
+   * @return a durable position behind all of that
    */
-  public void hand(String owner, Secret verifier, String database) {
+  public Lsn hand(String owner, Secret verifier, String database) {
     AdminConnection sql = sql();
     Secret password = context.passwords().of(head.database());
     await(sql.setAdminPassword(ScramVerifier.of(password).stored()));
     attach();
     await(sql.createOwner(owner, verifier, database));
+    Lsn behind = await(sql.flushLsn());
+    wal.awaitDurable(behind, SQL_TIMEOUT_MS);
+    return behind;
   }
 
   /** Starts the WAL receiver; until it runs, commits wait. */
@@ -191,9 +191,6 @@ public final class Primary {
                     // later it is not in the way of the client that this start is for.
                     attach();
                     name.resolve();
-                    if (inherits) {
-                      rollBackInherited();
-                    }
                   }
                 } catch (EbbException.Fenced e) {
                   log.warn("branch {}: {}; stopping", head.branch(), e.getMessage());
@@ -209,16 +206,22 @@ public final class Primary {
 
   /**
    * Ends the parent's prepared transactions here: whoever prepared them is going to decide about
-   * the parent's (storage rule 33). At the first start alone: later ones are the branch's own.
+   * the parent's (storage rule 33). Comes before anybody is told of the compute: what is prepared
+   * later is the branch's own. Where it does not come to its end, the next start begins it again.
    */
-  private void rollBackInherited() {
-    for (AdminConnection.PreparedTransaction transaction : await(sql().preparedTransactions())) {
-      log.warn(
-          "branch {}: the prepared transaction {} of its parent is rolled back here",
-          head.branch(),
-          dev.ebb.shared.model.Names.printable(transaction.gid()));
-      await(instance.rollBack(context.vertx(), transaction));
+  void disinherit() {
+    if (instance.hasPreparedTransactions()) {
+      attach();
+      for (AdminConnection.PreparedTransaction transaction : await(sql().preparedTransactions())) {
+        log.warn(
+            "branch {}: the prepared transaction {} of its parent is rolled back here",
+            head.branch(),
+            dev.ebb.shared.model.Names.printable(transaction.gid()));
+        await(instance.rollBack(context.vertx(), transaction));
+      }
+      awaitFlushedDurable(SQL_TIMEOUT_MS);
     }
+    context.heads().markDisinherited(head.branch(), head.generation());
   }
 
   /** False once the primary ends. */

@@ -9,7 +9,6 @@ import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.catalog.BranchHeads;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
-import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.page.Manifest;
 import java.time.Clock;
@@ -30,6 +29,7 @@ import org.slf4j.LoggerFactory;
  *       suspend the log ends where the snapshot does, and PostgreSQL starts meanwhile; after a
  *       crash, E and the WAL up to it come first;
  *   <li>lay out the skeleton, start PostgreSQL, wait until it accepts connections;
+ *   <li>of a child that has never got this far, roll back what its parent had prepared;
  *   <li>start the WAL receiver. Commits wait for it; reads do not.
  * </ol>
  *
@@ -114,17 +114,17 @@ public final class PrimaryStarter {
           e.getMessage());
       laid = lay(head, snapshot, manifest, tail).await();
     }
+    var parts =
+        new WakeParts(
+            headMicros,
+            manifestMicros,
+            logMicros,
+            skeletonMicros,
+            watch.lapMicros(),
+            watch.totalMicros());
+    Primary primary;
     try {
-      long postgresMicros = watch.lapMicros();
-      var parts =
-          new WakeParts(
-              headMicros,
-              manifestMicros,
-              logMicros,
-              skeletonMicros,
-              postgresMicros,
-              watch.totalMicros());
-      var primary =
+      primary =
           new Primary(
               context,
               head,
@@ -132,25 +132,23 @@ public final class PrimaryStarter {
               wal,
               () -> join(logOpen),
               () -> openLog(wal, head, false),
-              inheritsTransactions(head, manifest, tail != null),
               capturer(head, snapshot, manifest, laid.instance()),
               parts);
-      laid.self().set(primary);
-      prepare.accept(primary);
-      primary.lookAfter();
-      log.info(
-          "branch {}: generation {} accepts connections after {} us (from {}{}{})",
-          branch,
-          head.generation(),
-          parts.totalMicros(),
-          laid.instance().startLsn(),
-          prepared == null ? "" : ", prepared",
-          tail == null ? "" : ", recovered from " + tail.from());
-      return primary;
     } catch (RuntimeException e) {
       laid.delete();
       throw e;
     }
+    laid.self().set(primary);
+    settle(primary, head, prepare);
+    log.info(
+        "branch {}: generation {} accepts connections after {} us (from {}{}{})",
+        branch,
+        head.generation(),
+        parts.totalMicros(),
+        laid.instance().startLsn(),
+        prepared == null ? "" : ", prepared",
+        tail == null ? "" : ", recovered from " + tail.from());
+    return primary;
   }
 
   /**
@@ -167,14 +165,18 @@ public final class PrimaryStarter {
     return end;
   }
 
-  /** Whether a branch that starts for the first time may hold its parent's transactions. */
-  private static boolean inheritsTransactions(
-      BranchHead head, Manifest manifest, boolean recovered) {
-    return head.generation().equals(Generation.NONE.next())
-        && !manifest.branch().equals(head.branch())
-        && (recovered
-            || manifest.smallFiles().stream()
-                .anyMatch(file -> file.path().startsWith("pg_twophase/")));
+  /** What comes before anybody is told of it; ends what of it has begun where it fails. */
+  private static void settle(Primary primary, BranchHead head, Consumer<Primary> prepare) {
+    try {
+      prepare.accept(primary);
+      if (head.inherits()) {
+        primary.disinherit();
+      }
+      primary.lookAfter();
+    } catch (RuntimeException e) {
+      primary.destroy();
+      throw e;
+    }
   }
 
   /** A start whose PostgreSQL is on its way. */

@@ -44,8 +44,15 @@ final class BranchForks {
    */
   private static final long MAX_TAIL_BYTES = 512 << 10;
 
-  /** How far clocks of hosts may be apart before a time counts as the future. */
-  private static final Duration CLOCK_SKEW = Duration.ofSeconds(2);
+  /** How far ahead of this host's clock a time may be before it counts as the future. */
+  private static final Duration AHEAD = Duration.ofSeconds(2);
+
+  /**
+   * How far the clocks of two hosts may be apart. The clock of the host that runs a compute stamps
+   * its commits, that of a page service its snapshots: only from a snapshot that is so much older
+   * than a time does its own stamp say that every commit in it is.
+   */
+  static final Duration MAX_SKEW = Duration.ofMinutes(1);
 
   private final BlockingBus bus;
   private final BranchHeads heads;
@@ -82,14 +89,30 @@ final class BranchForks {
   /**
    * Makes a child's log and then its head, with which it can be started.
    *
+   * <p>Nothing keeps the snapshot that it begins from before the child's head is there: from then
+   * on it is in use. Until then it was only for as long as the parent's head, or that one's
+   * history, said so; which is looked at again therefore.
+   *
    * @param address the parent's, for messages
    * @param at null for the parent's head: all that was acknowledged before the call
+   * @return empty where the parent let go of that snapshot meanwhile: what was made is of no use
    */
-  Fork fork(BranchAddress address, BranchRecord parent, BranchId child, @Nullable BranchPoint at) {
+  Optional<Fork> fork(
+      BranchAddress address, BranchRecord parent, BranchId child, @Nullable BranchPoint at) {
     BranchHead head = parentHead(parent.id());
     Fork made = at == null ? atHead(head, child) : atPoint(address, parent, head, child, at);
     heads.create(made.head());
-    return made;
+    if (keeps(parentHead(parent.id()), made.head().manifestKey())) {
+      return Optional.of(made);
+    }
+    log.info("branch {}: {} let go of {}", child, address, made.head().manifestKey());
+    return Optional.empty();
+  }
+
+  private boolean keeps(BranchHead head, String manifestKey) {
+    return head.manifestKey().equals(manifestKey)
+        || history.of(head, pages.manifest(head.manifestKey())).stream()
+            .anyMatch(candidate -> candidate.manifestKey().equals(manifestKey));
   }
 
   private BranchHead parentHead(BranchId parent) {
@@ -101,12 +124,8 @@ final class BranchForks {
   }
 
   private Fork atHead(BranchHead parent, BranchId child) {
-    if (parent.closed()) {
-      return new Fork(pointer(parent, child, parent.closedLsn()), parent.closedLsn());
-    }
-    if (!parent.logMade()) {
-      Lsn end = pages.manifest(parent.manifestKey()).endLsn();
-      return new Fork(pointer(parent, child, end), end);
+    if (parent.closed() || !parent.logMade()) {
+      return pointer(parent, child, pages.manifest(parent.manifestKey()));
     }
     BranchHead from = captureLongTail(parent);
     long identifier = identifiers.next();
@@ -148,92 +167,148 @@ final class BranchForks {
 
   private Fork atPoint(
       BranchAddress address, BranchRecord parent, BranchHead head, BranchId child, BranchPoint at) {
-    refuseOutsideLife(address, parent, at);
+    Manifest newest = pages.manifest(head.manifestKey());
+    refuseOutsideLife(address, parent, head, newest, at);
+    if (!head.logMade()) {
+      return atPointOfUnwritten(address, parent, head, newest, child, at);
+    }
     long identifier = identifiers.next();
-    List<SnapshotHistory.Candidate> candidates =
-        history.of(head, pages.manifest(head.manifestKey()));
-    for (SnapshotHistory.Candidate candidate : candidates) {
-      if (at.kind() == BranchPoint.Kind.TIME
-          && candidate.committedEpochMs() > Math.floorDiv(at.epochMicros(), 1_000)) {
-        continue;
-      }
-      if (at.kind() == BranchPoint.Kind.LSN && candidate.endLsn().isAfter(at.lsn())) {
+    EbbException.Corrupt damage = null;
+    for (SnapshotHistory.Candidate candidate : history.of(head, newest)) {
+      if (!isBefore(candidate, parent, at)) {
         continue;
       }
       Manifest base;
       try {
         base = pages.manifest(candidate.manifestKey());
       } catch (EbbException.NotFound e) {
-        break; // it, and with it all earlier ones, fell out of the window
+        // Collected: what a branch inherits of its parent's history, the parent may have thinned.
+        continue;
+      } catch (EbbException.Corrupt e) {
+        log.warn("{}: an earlier snapshot is taken in place of one: {}", address, e.getMessage());
+        damage = e;
+        continue;
       }
       LogForked forked = copy(head, child, identifier, base, at);
       switch (forked.outcome()) {
         case FORKED -> {
           return fork(head, child, identifier, candidate.manifestKey(), base, forked.cut());
         }
-        case BEHIND_END ->
-            throw new EbbException.Invalid(
-                at.lsn()
-                    + " lies ahead of all that "
-                    + address
-                    + " has made durable, which ends at "
-                    + forked.end());
-        case NOT_IN_LOG -> throw outsideWindow(address, parent, at);
+        case BEHIND_END -> throw ahead(address, at, forked.end());
+        case NOT_IN_LOG -> throw outsideWindow(address, parent, head, newest, at);
         case BEFORE_FLOOR -> log.debug("snapshot {} is newer than {}", base.snapshot(), at);
       }
     }
-    throw outsideWindow(address, parent, at);
+    if (damage != null) {
+      throw damage;
+    }
+    throw outsideWindow(address, parent, head, newest, at);
   }
 
-  private void refuseOutsideLife(BranchAddress address, BranchRecord parent, BranchPoint at) {
+  /** Whether nothing in a snapshot comes after a point, as far as can be told without its WAL. */
+  private static boolean isBefore(
+      SnapshotHistory.Candidate candidate, BranchRecord branch, BranchPoint at) {
+    return switch (at.kind()) {
+      case LSN -> !candidate.endLsn().isAfter(at.lsn());
+      case TIME ->
+          // What a branch began with is in every point of it.
+          !candidate.endLsn().isAfter(branch.forkLsn())
+              || candidate.committedEpochMs() + MAX_SKEW.toMillis() <= at.instant().toEpochMilli();
+    };
+  }
+
+  /** Of a branch that nothing was ever written to there is one point only. */
+  private Fork atPointOfUnwritten(
+      BranchAddress address,
+      BranchRecord parent,
+      BranchHead head,
+      Manifest newest,
+      BranchId child,
+      BranchPoint at) {
+    if (at.kind() == BranchPoint.Kind.LSN && at.lsn().isAfter(newest.endLsn())) {
+      throw ahead(address, at, newest.endLsn());
+    }
+    if (at.kind() == BranchPoint.Kind.LSN && at.lsn().isBefore(newest.endLsn())) {
+      throw outsideWindow(address, parent, head, newest, at);
+    }
+    return pointer(head, child, newest);
+  }
+
+  private void refuseOutsideLife(
+      BranchAddress address,
+      BranchRecord parent,
+      BranchHead head,
+      Manifest newest,
+      BranchPoint at) {
     if (at.kind() == BranchPoint.Kind.LSN) {
       if (at.lsn().isBefore(parent.forkLsn())) {
-        throw outsideWindow(address, parent, at);
+        throw outsideWindow(address, parent, head, newest, at);
       }
       return;
     }
-    if (at.instant().isAfter(clock.instant().plus(CLOCK_SKEW))) {
+    if (at.instant().isAfter(clock.instant().plus(AHEAD))) {
       throw new EbbException.Invalid(at + " lies in the future; it is " + clock.instant() + " now");
     }
     if (at.instant().toEpochMilli() < parent.createdEpochMs()) {
-      throw outsideWindow(address, parent, at);
+      throw outsideWindow(address, parent, head, newest, at);
     }
   }
 
+  private static EbbException.Invalid ahead(BranchAddress address, BranchPoint at, Lsn end) {
+    return new EbbException.Invalid(
+        at.lsn()
+            + " lies ahead of all that "
+            + address
+            + " has made durable, which ends at "
+            + end);
+  }
+
   private EbbException.Invalid outsideWindow(
-      BranchAddress address, BranchRecord parent, BranchPoint at) {
-    BranchHead head = parentHead(parent.id());
-    List<SnapshotHistory.Candidate> candidates =
-        history.of(head, pages.manifest(head.manifestKey()));
-    SnapshotHistory.Candidate oldest = candidates.getLast();
-    long from = Math.max(oldest.committedEpochMs(), parent.createdEpochMs());
-    Lsn first = Lsn.max(oldest.endLsn(), parent.forkLsn());
+      BranchAddress address,
+      BranchRecord branch,
+      BranchHead head,
+      Manifest newest,
+      BranchPoint at) {
+    SnapshotHistory.Candidate oldest = oldest(branch, history.of(head, newest));
+    boolean wholeLife = !oldest.endLsn().isAfter(branch.forkLsn());
+    long from =
+        wholeLife
+            ? branch.createdEpochMs()
+            : Math.max(oldest.committedEpochMs() + MAX_SKEW.toMillis(), branch.createdEpochMs());
     return new EbbException.Invalid(
         at
             + " lies outside of the window of "
             + address
-            + ", which is from "
+            + "; its earliest point is "
             + Instant.ofEpochMilli(from)
             + " ("
-            + first
-            + ") until now"
-            + (parent.parent() == null
+            + Lsn.max(oldest.endLsn(), branch.forkLsn())
+            + ")"
+            + (branch.parent() == null
                 ? ""
                 : "; what was before is in the branch that it was made from"));
   }
 
+  /** The oldest that a point can be reached from; all that began the branch are as good. */
+  private SnapshotHistory.Candidate oldest(
+      BranchRecord branch, List<SnapshotHistory.Candidate> newestFirst) {
+    SnapshotHistory.Candidate oldest = newestFirst.getFirst();
+    for (SnapshotHistory.Candidate candidate : newestFirst) {
+      if (!oldest.endLsn().isAfter(branch.forkLsn())) {
+        break;
+      }
+      try {
+        var _ = pages.manifest(candidate.manifestKey());
+        oldest = candidate;
+      } catch (EbbException.NotFound | EbbException.Corrupt e) {
+        log.debug("no point is reached from {}: {}", candidate, e.getMessage());
+      }
+    }
+    return oldest;
+  }
+
   private LogForked copy(
       BranchHead parent, BranchId child, long identifier, Manifest base, @Nullable BranchPoint at) {
-    if (!parent.logMade()) {
-      // Nothing was ever written to it.
-      return new LogForked(
-          at == null || !at.lsn().isAfter(base.endLsn())
-              ? LogForked.Outcome.FORKED
-              : LogForked.Outcome.BEHIND_END,
-          base.endLsn(),
-          base.endLsn(),
-          0);
-    }
     return bus.call(
         Addresses.WAL,
         new WalMessage.ForkLog(
@@ -253,18 +328,8 @@ final class BranchForks {
   }
 
   /** A child at the end of a clean snapshot: there is nothing that its log would begin with. */
-  private BranchHead pointer(BranchHead parent, BranchId child, Lsn end) {
-    return new BranchHead(
-        parent.formatVersion(),
-        child,
-        parent.database(),
-        identifiers.next(),
-        Generation.NONE,
-        parent.manifestKey(),
-        true,
-        end,
-        false,
-        false);
+  private Fork pointer(BranchHead parent, BranchId child, Manifest base) {
+    return fork(parent, child, identifiers.next(), parent.manifestKey(), base, base.endLsn(), true);
   }
 
   private static Fork fork(
@@ -276,6 +341,21 @@ final class BranchForks {
       Lsn cut) {
     // Where the cut is a clean snapshot's end the child is as after a suspend.
     boolean closed = base.clean() && base.endLsn().equals(cut);
+    return fork(parent, child, identifier, manifestKey, base, cut, closed);
+  }
+
+  private static Fork fork(
+      BranchHead parent,
+      BranchId child,
+      long identifier,
+      String manifestKey,
+      Manifest base,
+      Lsn cut,
+      boolean closed) {
+    // What recovery finds, or what the snapshot has.
+    boolean inherits =
+        !closed
+            || base.smallFiles().stream().anyMatch(file -> file.path().startsWith("pg_twophase/"));
     return new Fork(
         new BranchHead(
             parent.formatVersion(),
@@ -287,7 +367,9 @@ final class BranchForks {
             closed,
             closed ? cut : Lsn.INVALID,
             false,
-            !closed),
+            !closed,
+            0,
+            inherits),
         cut);
   }
 }

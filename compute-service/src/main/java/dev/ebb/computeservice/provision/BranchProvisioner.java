@@ -27,6 +27,7 @@ import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -47,6 +48,10 @@ public final class BranchProvisioner {
   private static final Logger log = LoggerFactory.getLogger(BranchProvisioner.class);
   private static final long SUSPEND_TIMEOUT_MS = 120_000;
   private static final int END_ATTEMPTS = 3;
+
+  /** Each lost one means that the parent was captured or compacted in a moment. */
+  private static final int BASE_ATTEMPTS = 5;
+
   private static final int MAX_NAME = 63;
 
   private static final DateTimeFormatter STAMP =
@@ -96,51 +101,89 @@ public final class BranchProvisioner {
       BranchRecord parent,
       String name,
       @Nullable BranchPoint at) {
+    for (int attempt = 1; attempt <= BASE_ATTEMPTS; attempt++) {
+      Optional<BranchCreated> made = tryCreate(database, parentName, parent, name, at);
+      if (made.isPresent()) {
+        return made.get();
+      }
+    }
+    throw new EbbException.Unavailable(
+        database.name()
+            + "@"
+            + parentName
+            + " had another snapshot behind each of "
+            + BASE_ATTEMPTS
+            + " attempts to make a branch of it: try again");
+  }
+
+  /**
+   * Makes a child with an id of its own.
+   *
+   * @return empty where what it began from was let go of; nothing is left of it then
+   */
+  private Optional<BranchCreated> tryCreate(
+      DatabaseRecord database,
+      String parentName,
+      BranchRecord parent,
+      String name,
+      @Nullable BranchPoint at) {
     var child = BranchId.random();
     var record = BranchRecord.creating(child, parent.id(), clock.millis());
     change(database, tree -> tree.add(name, record));
     try {
       var address = new BranchAddress(database.name(), parentName);
-      BranchForks.Fork fork = forks.fork(address, parent, child, at);
+      Optional<BranchForks.Fork> made = forks.fork(address, parent, child, at);
+      if (made.isEmpty()) {
+        drop(database, name, child, true);
+        return Optional.empty();
+      }
+      BranchForks.Fork fork = made.get();
       if (fork.head().closed()) {
         host.prepare(child);
       }
       change(database, tree -> tree.ready(name, child, fork.cut()));
       log.info("branch {}@{} ({}) of {} at {}", database.name(), name, child, address, fork.cut());
-      return new BranchCreated(child, fork.cut());
+      return Optional.of(new BranchCreated(child, fork.cut()));
     } catch (RuntimeException e) {
-      log.warn("branch {}@{} was not made: {}", database.name(), name, e.getMessage());
-      boolean dropped = isGone(database, child);
-      try {
-        if (dropped) {
-          // That drop may have come before there was a head or a topic: what was made behind it
-          // is in nobody's list any more.
-          removal.remove(child, false);
-        } else {
-          drop(database, name, child, true);
-        }
-      } catch (RuntimeException again) {
-        e.addSuppressed(again);
-      }
-      if (dropped) {
-        var conflict =
-            new EbbException.Conflict(
-                database.name() + "@" + name + " was dropped while it was being created");
-        conflict.addSuppressed(e);
-        throw conflict;
-      }
-      throw e;
+      throw undone(database, name, child, e);
     }
   }
 
-  /** Whether somebody dropped a branch in the making, alone or with its database. */
+  /** Clears away what was made; gives what is to be told. */
+  private RuntimeException undone(
+      DatabaseRecord database, String name, BranchId child, RuntimeException cause) {
+    log.warn("branch {}@{} was not made: {}", database.name(), name, cause.getMessage());
+    boolean dropped = isGone(database, child);
+    try {
+      if (dropped) {
+        // That drop may have come before there was a head or a topic: what was made behind it
+        // is in nobody's list any more.
+        removal.remove(child, false);
+      } else {
+        drop(database, name, child, true);
+      }
+    } catch (RuntimeException again) {
+      cause.addSuppressed(again);
+    }
+    if (!dropped) {
+      return cause;
+    }
+    var conflict =
+        new EbbException.Conflict(
+            database.name() + "@" + name + " was dropped while it was being created");
+    conflict.addSuppressed(cause);
+    return conflict;
+  }
+
+  /** Whether somebody dropped a branch in the making, or is at it, alone or with its database. */
   private boolean isGone(DatabaseRecord database, BranchId branch) {
     try {
       return catalog
           .find(database.name())
           .filter(now -> now.id().equals(database.id()))
           .filter(now -> now.state() == DatabaseRecord.State.READY)
-          .filter(now -> now.tree().nameOf(branch).isPresent())
+          .flatMap(now -> now.tree().nameOf(branch).map(now.tree()::require))
+          .filter(now -> now.state() != BranchRecord.State.DROPPING)
           .isEmpty();
     } catch (EbbException e) {
       return false; // the store does not answer: what is left stays listed, to be dropped
@@ -155,10 +198,32 @@ public final class BranchProvisioner {
   }
 
   private void drop(DatabaseRecord database, String name, BranchId branch, boolean force) {
-    DatabaseRecord now = change(database, tree -> tree.dropping(name, branch, force));
+    finishDrop(
+        database, name, branch, change(database, tree -> tree.dropping(name, branch, force)));
+  }
+
+  private void finishDrop(
+      DatabaseRecord database, String name, BranchId branch, DatabaseRecord now) {
     boolean objectsInUse = !now.tree().childrenOf(branch).isEmpty();
     removal.remove(branch, objectsInUse);
     change(database, tree -> tree.remove(name, branch));
+  }
+
+  /**
+   * Clears a branch away with whose creation or drop nobody goes on; {@code Conflict} where
+   * somebody did.
+   */
+  void clear(DatabaseRecord database, String name, BranchId branch) {
+    DatabaseRecord now =
+        change(
+            database,
+            tree -> {
+              if (tree.require(name).state() == BranchRecord.State.READY) {
+                throw new EbbException.Conflict(database.name() + "@" + name + " is whole by now");
+              }
+              return tree.dropping(name, branch, true);
+            });
+    finishDrop(database, name, branch, now);
   }
 
   /** Gives a branch another name. */

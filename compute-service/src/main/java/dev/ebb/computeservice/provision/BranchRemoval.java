@@ -9,11 +9,15 @@ import dev.ebb.shared.bus.PageMessage;
 import dev.ebb.shared.bus.WalMessage;
 import dev.ebb.shared.catalog.BranchHeads;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.model.HostId;
 
 /** Takes away what a branch consists of. Every step may be repeated. */
 final class BranchRemoval {
   private static final long TIMEOUT_MS = 30_000;
+
+  /** Nothing is stored of a branch without a head: whose it was does not matter. */
+  private static final DatabaseId UNKNOWN = new DatabaseId("unknown");
 
   private final BlockingBus bus;
   private final BranchHeads heads;
@@ -34,8 +38,12 @@ final class BranchRemoval {
    *     garbage collection to find
    */
   void remove(BranchId branch, boolean objectsInUse) {
-    // The tombstone first: from here on nothing can start or commit.
-    heads.drop(branch);
+    // The tombstone first: from here on nothing can start or commit. Where there is no head, the
+    // branch may be in the making at a host that is slow: it makes none any more. A collection
+    // deletes the topic once more before it clears the tombstone away.
+    if (!heads.drop(branch) && !heads.bury(branch, UNKNOWN)) {
+      heads.drop(branch);
+    }
     discard(branch);
     bus.call(Addresses.WAL, new WalMessage.DeleteLog(branch), TIMEOUT_MS);
     if (!objectsInUse) {

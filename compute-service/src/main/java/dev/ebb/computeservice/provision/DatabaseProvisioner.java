@@ -15,12 +15,14 @@ import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.model.Generation;
+import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.Names;
 import dev.ebb.shared.page.Manifest;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -88,10 +90,13 @@ public final class DatabaseProvisioner {
               manifest.endLsn(),
               false));
       bus.call(Addresses.WAL, new WalMessage.CreateLog(branch), TIMEOUT_MS);
+      var begins = new AtomicReference<>(Lsn.INVALID);
       host.firstStart(
           branch,
-          primary -> primary.hand(request.owner(), request.ownerVerifier(), request.name()));
-      catalog.markReady(request.name(), database);
+          primary ->
+              begins.set(primary.hand(request.owner(), request.ownerVerifier(), request.name())));
+      // Its PostgreSQL ran on this host, by this clock; whose millisecond is behind all of it then.
+      catalog.markReady(request.name(), database, begins.get(), clock.millis() + 1);
       return new DatabaseCreated(database, branch);
     } catch (RuntimeException e) {
       log.warn("database {} was not made: {}", request.name(), e.getMessage());
@@ -131,7 +136,24 @@ public final class DatabaseProvisioner {
         database.id(), name, dropping.branches().values().stream().map(BranchRecord::id).toList());
   }
 
+  /**
+   * Clears a database away with whose creation or drop nobody goes on; {@code Conflict} where
+   * somebody did.
+   */
+  void clear(DatabaseRecord unfinished) {
+    DatabaseRecord now = catalog.abandon(unfinished.name(), unfinished.id());
+    clear(now.id(), now.name(), now.branches().values().stream().map(BranchRecord::id).toList());
+  }
+
+  /**
+   * All branches end before the first one's objects go: what is in use by others of the database
+   * has to be found out for a branch that others outlive. One that cannot be read any more would
+   * keep all of them from being cleared.
+   */
   private void clear(DatabaseId database, String name, List<BranchId> branches) {
+    for (BranchId branch : branches) {
+      heads.drop(branch);
+    }
     for (BranchId branch : branches) {
       removal.remove(branch, false);
     }

@@ -5,15 +5,22 @@ import dev.ebb.computeservice.pages.PageClient;
 import dev.ebb.computeservice.placement.Placement;
 import dev.ebb.shared.bus.BlockingBus;
 import dev.ebb.shared.catalog.BranchHeads;
+import dev.ebb.shared.catalog.BranchRecord;
 import dev.ebb.shared.catalog.Catalog;
+import dev.ebb.shared.catalog.DatabaseRecord;
 import dev.ebb.shared.store.ObjectStore;
 import java.time.Clock;
 import java.util.function.Supplier;
 
-/** What makes and drops databases and their branches at a host. */
-public record Provision(DatabaseProvisioner databases, BranchProvisioner branches) {
+/** What makes and drops databases and their branches at a host, and clears up. */
+public record Provision(
+    DatabaseProvisioner databases, BranchProvisioner branches, Leftovers leftovers) {
 
-  /** Ties it together. */
+  /**
+   * Ties it together.
+   *
+   * @param pitrWindowMs how far back {@code --at} reaches
+   */
   public static Provision of(
       BlockingBus bus,
       ObjectStore store,
@@ -21,6 +28,7 @@ public record Provision(DatabaseProvisioner databases, BranchProvisioner branche
       Host host,
       Placement placement,
       Supplier<TemplateProvisioner.Template> template,
+      long pitrWindowMs,
       Clock clock) {
     var catalog = new Catalog(store);
     var heads = new BranchHeads(store);
@@ -30,12 +38,25 @@ public record Provision(DatabaseProvisioner databases, BranchProvisioner branche
             bus,
             heads,
             pages,
-            SnapshotHistory::listed,
+            SnapshotHistory.unexpired(clock, pitrWindowMs),
             placement::compute,
             new SystemIdentifiers(clock),
             clock);
-    return new Provision(
-        new DatabaseProvisioner(bus, catalog, heads, host, removal, template, clock),
-        new BranchProvisioner(bus, store, catalog, heads, pages, host, forks, removal, clock));
+    var databases = new DatabaseProvisioner(bus, catalog, heads, host, removal, template, clock);
+    var branches =
+        new BranchProvisioner(bus, store, catalog, heads, pages, host, forks, removal, clock);
+    var clearing =
+        new Leftovers.Clearing() {
+          @Override
+          public void clear(DatabaseRecord database) {
+            databases.clear(database);
+          }
+
+          @Override
+          public void clear(DatabaseRecord database, String name, BranchRecord branch) {
+            branches.clear(database, name, branch.id());
+          }
+        };
+    return new Provision(databases, branches, new Leftovers(catalog, clearing, System::nanoTime));
   }
 }

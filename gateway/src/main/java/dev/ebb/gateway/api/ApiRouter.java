@@ -33,6 +33,9 @@ final class ApiRouter {
   private static final int MAX_BODY_BYTES = 64 << 10;
   private static final Pattern DOTS = Pattern.compile("[/\\\\](?:\\.|%2[eE]){1,2}(?:[/\\\\]|$)");
 
+  /** Two slashes in a row, or one at the end of what is longer than that. */
+  private static final Pattern EMPTY = Pattern.compile("[/\\\\]{2}|.[/\\\\]$");
+
   private final Vertx vertx;
   private final Databases databases;
   private final Branches branches;
@@ -93,7 +96,7 @@ final class ApiRouter {
 
     var health = new Health(vertx, config.readiness());
     Router router = Router.router(vertx);
-    router.route().handler(ApiRouter::refuseDots);
+    router.route().handler(ApiRouter::refuseOddParts);
     router.get("/healthz/live").handler(health::live);
     router.get("/healthz/ready").handler(health::ready);
     router.get("/metrics").handler(this::metrics);
@@ -109,14 +112,18 @@ final class ApiRouter {
   }
 
   /**
-   * Paths are matched with {@code .} and {@code ..} resolved: a branch called {@code ..} would be
-   * its database, and dropping it the end of that.
+   * Paths are matched with {@code .} and {@code ..} resolved and empty parts left out: a branch
+   * called {@code ..}, or nothing at all, would be its database, and dropping it the end of that.
    */
-  private static void refuseDots(RoutingContext request) {
+  private static void refuseOddParts(RoutingContext request) {
     String path = request.request().path();
     if (path != null && DOTS.matcher(path).find()) {
       request.fail(
           new EbbException.Invalid("a part of the path is . or ..: nothing here is called so"));
+    } else if (path != null && EMPTY.matcher(path).find()) {
+      request.fail(
+          new EbbException.Invalid(
+              "a part of the path is empty: is the name of something missing?"));
     } else {
       request.next();
     }

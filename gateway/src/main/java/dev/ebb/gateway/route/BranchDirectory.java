@@ -11,8 +11,8 @@ public interface BranchDirectory {
   /**
    * Empty where there is no such database or branch, or it is being dropped.
    *
-   * @throws dev.ebb.shared.error.EbbException.Unavailable where the catalog cannot be read, or the
-   *     database is still being made
+   * @throws dev.ebb.shared.error.EbbException.Unavailable where the catalog cannot be read
+   * @throws UnfinishedException where the database or the branch is still being made
    */
   Optional<BranchId> find(BranchAddress address);
 }

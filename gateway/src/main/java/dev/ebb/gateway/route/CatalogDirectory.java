@@ -2,7 +2,6 @@ package dev.ebb.gateway.route;
 
 import dev.ebb.shared.catalog.BranchRecord;
 import dev.ebb.shared.catalog.Catalog;
-import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.store.ObjectStore;
@@ -26,8 +25,9 @@ public final class CatalogDirectory implements BranchDirectory {
                   Optional.ofNullable(database.branches().get(address.branch()))
                       .flatMap(branch -> id(address, branch));
               case CREATING ->
-                  throw new EbbException.Unavailable(
-                      "database \"" + address.database() + "\" is still being created");
+                  throw new UnfinishedException(
+                      "database \"" + address.database() + "\"",
+                      "ebb db drop " + address.database());
               case DROPPING -> Optional.empty();
             });
   }
@@ -36,7 +36,7 @@ public final class CatalogDirectory implements BranchDirectory {
     return switch (branch.state()) {
       case READY -> Optional.of(branch.id());
       case CREATING ->
-          throw new EbbException.Unavailable("\"" + address + "\" is still being created");
+          throw new UnfinishedException("\"" + address + "\"", "ebb branch drop " + address);
       case DROPPING -> Optional.empty();
     };
   }

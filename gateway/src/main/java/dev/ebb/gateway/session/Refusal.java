@@ -3,6 +3,7 @@ package dev.ebb.gateway.session;
 import dev.ebb.gateway.protocol.ErrorResponse;
 import dev.ebb.gateway.protocol.ProtocolViolation;
 import dev.ebb.gateway.protocol.SqlState;
+import dev.ebb.gateway.route.UnfinishedException;
 import dev.ebb.shared.error.EbbException;
 import java.util.HexFormat;
 import java.util.concurrent.ThreadLocalRandom;
@@ -38,6 +39,8 @@ final class Refusal extends RuntimeException {
       case Refusal refusal -> refusal;
       case ProtocolViolation violation ->
           new Refusal(SqlState.PROTOCOL_VIOLATION, String.valueOf(violation.getMessage()));
+      case UnfinishedException unfinished ->
+          new Refusal(SqlState.CANNOT_CONNECT_NOW, String.valueOf(unfinished.getMessage()));
       default -> {
         String reference = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextInt());
         tell(doing, error, reference);

@@ -420,6 +420,17 @@ class ApiServiceIT {
     assertThat(asked).isEmpty();
   }
 
+  /**
+   * A name that is nothing, as that of a variable that is not set, must not mean what is around.
+   */
+  @ParameterizedTest
+  @ValueSource(strings = {"shop//", "shop/", "shop/branches/", "shop//branches/dev", "/shop"})
+  void pathWithAnEmptyPartIsRefused(String path) throws Exception {
+    addToCatalog("shop", "app");
+    problem(delete("/v1/databases/" + path), 400);
+    assertThat(asked).isEmpty();
+  }
+
   @Test
   void dropIs204() throws Exception {
     addToCatalog("shop", "app");

@@ -4,6 +4,7 @@ import dev.ebb.launcher.client.ApiClient;
 import dev.ebb.launcher.client.ApiException;
 import dev.ebb.launcher.client.Json;
 import java.io.PrintWriter;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -24,9 +25,16 @@ abstract class ApiCommand implements Callable<Integer> {
 
   @Override
   public final Integer call() throws Exception {
-    ask(options.client());
+    ask(options.client(this::tellWaiting));
     out().flush();
     return ExitCodes.OK;
+  }
+
+  /** Beside the answer: it may go into a file, or be JSON. */
+  private void tellWaiting(Duration waited) {
+    PrintWriter err = spec.commandLine().getErr();
+    err.println("the server is still at work, for " + waited.toSeconds() + " s by now");
+    err.flush();
   }
 
   final ApiOptions options() {

@@ -6,6 +6,8 @@ import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -45,8 +47,13 @@ final class ApiOptions {
     return json;
   }
 
-  ApiClient client() {
-    return new ApiClient(url(), token());
+  /**
+   * A client.
+   *
+   * @param waiting told now and then for how long the server has been at work
+   */
+  ApiClient client(Consumer<Duration> waiting) {
+    return new ApiClient(url(), token(), waiting);
   }
 
   Gateway gateway() {

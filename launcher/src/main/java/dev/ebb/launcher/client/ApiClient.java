@@ -11,7 +11,9 @@ import java.net.URI;
 import java.net.URLEncoder;
 import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,19 +23,50 @@ import org.jspecify.annotations.Nullable;
 public final class ApiClient {
   private static final int CONNECT_TIMEOUT_MS = 3_000;
 
-  /** Longer than a wake or a drop may take on the server. */
-  private static final int READ_TIMEOUT_MS = 120_000;
+  /** What only looks is answered at once, or by a server whose services are slow. */
+  private static final int LOOK_TIMEOUT_MS = 150_000;
+
+  /**
+   * Longer than the server itself waits for what it is asked to do: it gives up on copying WAL for
+   * a branch, the longest of all, after 600 s, and says so.
+   */
+  private static final int CHANGE_TIMEOUT_MS = 630_000;
+
+  private static final Duration TELL_EVERY = Duration.ofSeconds(10);
 
   private final String url;
   private final @Nullable String token;
+  private final Consumer<Duration> waiting;
+  private final Duration tellEvery;
 
   /**
    * @param url of the server, without a path
    * @param token sent as bearer token; null: none
    */
   public ApiClient(String url, @Nullable String token) {
+    this(url, token, waited -> {}, TELL_EVERY);
+  }
+
+  /**
+   * @param waiting told now and then for how long the server has been at work on a change; on a
+   *     thread of its own
+   */
+  public ApiClient(String url, @Nullable String token, Consumer<Duration> waiting) {
+    this(url, token, waiting, TELL_EVERY);
+  }
+
+  /** The same, told as often as said. */
+  public ApiClient(
+      String url, @Nullable String token, Consumer<Duration> waiting, Duration tellEvery) {
     this.url = url.endsWith("/") ? url.substring(0, url.length() - 1) : url;
     this.token = token;
+    this.waiting = waiting;
+    this.tellEvery = tellEvery;
+  }
+
+  /** For how long an answer is waited for, in ms. */
+  public static int timeoutMs(String method) {
+    return method.equals("GET") ? LOOK_TIMEOUT_MS : CHANGE_TIMEOUT_MS;
   }
 
   /** The text as one element of a path. */
@@ -48,6 +81,33 @@ public final class ApiClient {
    * @return the answer's body; null where it has none
    */
   public @Nullable Object send(String method, String path, @Nullable Map<String, ?> body)
+      throws ApiException {
+    if (method.equals("GET")) {
+      return exchange(method, path, body);
+    }
+    Thread teller = new Thread(this::tell, "waiting");
+    teller.setDaemon(true);
+    teller.start();
+    try {
+      return exchange(method, path, body);
+    } finally {
+      teller.interrupt();
+    }
+  }
+
+  private void tell() {
+    long begin = System.nanoTime();
+    try {
+      while (true) {
+        Thread.sleep(tellEvery);
+        waiting.accept(Duration.ofNanos(System.nanoTime() - begin));
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt(); // the answer is there
+    }
+  }
+
+  private @Nullable Object exchange(String method, String path, @Nullable Map<String, ?> body)
       throws ApiException {
     try {
       HttpURLConnection connection = open(method, path);
@@ -70,7 +130,9 @@ public final class ApiClient {
           "no server answers at " + url + ": start one with \"./ebb up\", or name it with --url");
     } catch (SocketTimeoutException e) {
       throw new ApiException.Unreachable(
-          "the server at " + url + " does not answer: look into its log (log/ebb.log)");
+          "the server at "
+              + url
+              + " does not answer: it may still be at work; look into its log (log/ebb.log)");
     } catch (IOException e) {
       throw new ApiException.Unreachable(
           "what answers at " + url + " is not an Ebb server (" + e.getMessage() + "): check --url");
@@ -82,7 +144,7 @@ public final class ApiClient {
       if (URI.create(url + path).toURL().openConnection() instanceof HttpURLConnection connection) {
         connection.setRequestMethod(method);
         connection.setConnectTimeout(CONNECT_TIMEOUT_MS);
-        connection.setReadTimeout(READ_TIMEOUT_MS);
+        connection.setReadTimeout(timeoutMs(method));
         connection.setInstanceFollowRedirects(false);
         connection.setRequestProperty("Accept", "application/json");
         if (token != null) {

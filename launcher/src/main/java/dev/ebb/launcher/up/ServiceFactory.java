@@ -102,7 +102,8 @@ final class ServiceFactory {
             compute.preparedStarts(),
             compute.localCacheBytes(),
             defaults.startTimeoutMs(),
-            defaults.stopTimeoutMs()),
+            defaults.stopTimeoutMs(),
+            config.page().pitrWindow().toMillis()),
         foundation.meters());
   }
 

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 
 /** An API with canned answers, which remembers what it was asked. */
 final class FakeApi implements AutoCloseable {
@@ -19,6 +20,9 @@ final class FakeApi implements AutoCloseable {
   private final HttpServer server;
   private final Map<String, Answer> answers = new ConcurrentHashMap<>();
   private final List<String> requests = new CopyOnWriteArrayList<>();
+
+  private final CountDownLatch patience = new CountDownLatch(1);
+  private volatile boolean slow;
 
   private record Answer(int status, String body) {}
 
@@ -42,6 +46,15 @@ final class FakeApi implements AutoCloseable {
     return this;
   }
 
+  /** Nothing is answered any more before {@link #hurry}. */
+  void dawdle() {
+    slow = true;
+  }
+
+  void hurry() {
+    patience.countDown();
+  }
+
   /** {@code METHOD /path body}. */
   List<String> requests() {
     return List.copyOf(requests);
@@ -57,6 +70,13 @@ final class FakeApi implements AutoCloseable {
     if (!("Bearer " + TOKEN).equals(exchange.getRequestHeaders().getFirst("Authorization"))) {
       answer = new Answer(401, "{}");
     }
+    if (slow) {
+      try {
+        patience.await();
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    }
     byte[] body = answer.body().getBytes(StandardCharsets.UTF_8);
     exchange.sendResponseHeaders(answer.status(), body.length == 0 ? -1 : body.length);
     if (body.length > 0) {
@@ -67,6 +87,7 @@ final class FakeApi implements AutoCloseable {
 
   @Override
   public void close() {
+    hurry();
     server.stop(0);
   }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.ebb.launcher.client.ApiException;
+import dev.ebb.shared.model.Lsn;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -13,6 +14,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -215,6 +218,25 @@ final class BranchIT {
     assertThatThrownBy(() -> branches.create(shop, "ahead", "main", "2999-01-01T00:00:00Z"))
         .hasMessageContaining("lies in the future");
     assertThat(branches.list()).doesNotContainKeys("outside", "ahead");
+  }
+
+  @Test
+  void earliestPointIsToldAndTheDatabaseAndItsOwnerAreThere() throws Exception {
+    shop.execute("CREATE TABLE entry (number int)");
+    Matcher told = Pattern.compile("its earliest point is (\\S+) \\((\\S+)\\)").matcher("");
+    assertThatThrownBy(() -> branches.create(shop, "outside", "main", "0/100000"))
+        .hasMessageContaining("lies outside of the window of " + shop.name() + "@main")
+        .satisfies(refused -> assertThat(told.reset(refused.getMessage()).find()).isTrue());
+
+    for (int i = 1; i <= 2; i++) {
+      Database first = branches.create(shop, "first" + i, "main", told.group(i));
+      assertThat(first.ask("SELECT current_user")).as(told.group(i)).isEqualTo("app");
+      assertThat(first.ask("SELECT count(*) FROM pg_class WHERE relname = 'entry'")).isEqualTo("0");
+      first.suspend();
+    }
+    String before = Lsn.parse(told.group(2)).plus(-1).toString();
+    assertThatThrownBy(() -> branches.create(shop, "outside", "main", before))
+        .hasMessageContaining("its earliest point is " + told.group(1));
   }
 
   private static int rowsOf(Database database) throws Exception {

@@ -12,18 +12,22 @@ import dev.ebb.pageservice.snapshot.SnapshotReader;
 import dev.ebb.pageservice.snapshot.SnapshotView;
 import dev.ebb.shared.bus.PageMessage.CaptureCommitted;
 import dev.ebb.shared.bus.PageMessage.PutPages;
+import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.catalog.BranchHeads;
 import dev.ebb.shared.catalog.BranchKeys;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.SnapshotId;
 import dev.ebb.shared.page.Manifest;
+import dev.ebb.shared.page.Manifest.Ancestor;
 import dev.ebb.shared.page.ManifestCodec;
 import dev.ebb.shared.store.ObjectStore;
 import java.time.Clock;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.atomic.AtomicLong;
@@ -212,15 +216,68 @@ final class Capture {
   }
 
   private void requireYoung() {
+    Optional<EbbException> old = tooOld();
+    if (old.isPresent()) {
+      throw giveUp(old.get());
+    }
+  }
+
+  private Optional<EbbException> tooOld() {
     long ageMs = clock.millis() - identity.openedMs();
-    if (ageMs > limits.maxAgeMs()) {
-      throw giveUp(
+    return ageMs <= limits.maxAgeMs()
+        ? Optional.empty()
+        : Optional.of(
+            new EbbException.Unavailable(
+                "the capture took "
+                    + ageMs
+                    + " ms, of at most "
+                    + limits.maxAgeMs()
+                    + ": what it wrote may be collected; capture again"));
+  }
+
+  /** The head must not be changed any more: what was written may be gone. */
+  private static final class Late extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    private final EbbException reason;
+
+    Late(EbbException reason) {
+      super(reason);
+      this.reason = reason;
+    }
+  }
+
+  /**
+   * Asked with the head that the write is about to take the place of. The age alone would not do:
+   * the process may stop behind the look at its clock. A collection changes the head before it
+   * deletes, so that a write behind such a stop fails, and this is asked again.
+   */
+  private void requireInTime(BranchHead before, Prepared prepared) {
+    tooOld()
+        .ifPresent(reason -> {
+          throw new Late(reason);
+        });
+    if (before.collectedBefore() == identity.collectedBefore()) {
+      return;
+    }
+    Set<String> old = new HashSet<>(index.keys());
+    packs.packs().forEach(pack -> old.add(pack.key()));
+    old.add(prepared.view().key());
+    if (prepared.bootContent().length > 0) {
+      old.add(prepared.bootPack().key());
+    }
+    String branch = BranchKeys.prefix(identity.branch());
+    for (String kind : List.of("packs/", "index/", "manifests/")) {
+      store.list(branch + kind + identity.snapshot()).stream()
+          .filter(object -> object.modifiedEpochMs() > before.collectedBefore())
+          .forEach(object -> old.remove(object.key()));
+    }
+    if (!old.isEmpty()) {
+      throw new Late(
           new EbbException.Unavailable(
-              "the capture took "
-                  + ageMs
-                  + " ms, of at most "
-                  + limits.maxAgeMs()
-                  + ": what it wrote may be collected; capture again"));
+              "a collection went by while the capture was made: "
+                  + old.size()
+                  + " objects that it wrote may be gone; capture again"));
     }
   }
 
@@ -243,7 +300,9 @@ final class Capture {
       packs.finish();
       long indexBefore = index.bytesWritten();
       byte[] pageIndex = places.compose(base.view(), manifest, blocks).encode();
-      SnapshotView plain = view(base, manifest, "", pageIndex);
+      long now = clock.millis();
+      List<Ancestor> history = base.history(identity, store, now, limits.pitrWindowMs());
+      SnapshotView plain = view(manifest, now, history, "", pageIndex);
       if (!boot.hasAll(manifest, plain)) {
         packs.await(); // the rest is read from there
       }
@@ -254,7 +313,7 @@ final class Capture {
               : BranchKeys.bootPack(identity.branch(), identity.snapshot());
       PackBuilder.Built bootPack = bootBuilder.build(bootKey);
       byte[] bootContent = bootKey.isEmpty() ? new byte[0] : bootPack.content();
-      SnapshotView view = view(base, manifest, bootKey, pageIndex);
+      SnapshotView view = view(manifest, now, history, bootKey, pageIndex);
       // nothing refers to any of them yet: in whatever order they arrive
       CompletableFuture<?> bootWritten =
           CompletableFuture.runAsync(
@@ -285,15 +344,9 @@ final class Capture {
   }
 
   /** The manifest as it will be stored: the caller's, with where the pages are. */
-  private SnapshotView view(CaptureBase base, Manifest m, String bootPack, byte[] pageIndex) {
-    long now = clock.millis();
-    SnapshotView before = base.view();
-    Manifest whole =
-        m.committed(
-            now,
-            before == null ? List.of() : History.behind(before, now, limits.pitrWindowMs()),
-            bootPack,
-            pageIndex);
+  private SnapshotView view(
+      Manifest m, long now, List<Ancestor> history, String bootPack, byte[] pageIndex) {
+    Manifest whole = m.committed(now, history, bootPack, pageIndex);
     // no key is ever used twice: a second attempt is a revision of its own
     String key =
         manifests.isEmpty()
@@ -314,7 +367,10 @@ final class Capture {
             prepared.headKey(),
             prepared.view().key(),
             prepared.closed(),
-            prepared.closed() ? manifest.endLsn() : Lsn.INVALID);
+            prepared.closed() ? manifest.endLsn() : Lsn.INVALID,
+            before -> requireInTime(before, prepared));
+      } catch (Late late) {
+        return refusedBy(late.reason, prepared);
       } catch (EbbException.Fenced | EbbException.Conflict refused) {
         return refusedBy(refused, prepared);
       } catch (EbbException.Unavailable unknown) {

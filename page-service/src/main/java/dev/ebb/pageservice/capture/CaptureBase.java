@@ -6,6 +6,12 @@ import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.catalog.BranchHeads;
 import dev.ebb.shared.catalog.BranchKeys;
 import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.page.Manifest;
+import dev.ebb.shared.page.Manifest.Ancestor;
+import dev.ebb.shared.store.ObjectStore;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -67,6 +73,32 @@ record CaptureBase(String headKey, @Nullable SnapshotView view) {
               + ": capture again");
     }
     return head;
+  }
+
+  /**
+   * The earlier snapshots that stay. A template has none: no head would keep them from collection.
+   * What a child takes over is listed as it was when the snapshot that it began with was made; its
+   * parent has given up some of it since.
+   */
+  List<Ancestor> history(CaptureIdentity identity, ObjectStore store, long nowMs, long windowMs) {
+    if (view == null || !identity.hasHead()) {
+      return List.of();
+    }
+    return History.behind(view, inherited(identity, store, view.manifest()), nowMs, windowMs);
+  }
+
+  private static List<Ancestor> inherited(
+      CaptureIdentity identity, ObjectStore store, Manifest base) {
+    if (base.branch().equals(identity.branch())) {
+      return base.history();
+    }
+    Set<String> there = new HashSet<>();
+    base.history().stream()
+        .map(Ancestor::manifestKey)
+        .map(key -> key.substring(0, key.lastIndexOf('/') + 1))
+        .distinct()
+        .forEach(prefix -> store.list(prefix).forEach(object -> there.add(object.key())));
+    return base.history().stream().filter(a -> there.contains(a.manifestKey())).toList();
   }
 
   static boolean isSameSnapshot(String manifestKey, String other) {

@@ -9,6 +9,7 @@ import dev.ebb.shared.model.SnapshotId;
  *
  * @param baseKey a manifest of the snapshot that it builds on, or empty for none
  * @param headKey the branch's newest manifest when it was opened; empty for a template
+ * @param collectedBefore of the head when it was opened
  */
 record CaptureIdentity(
     SnapshotId snapshot,
@@ -16,6 +17,7 @@ record CaptureIdentity(
     Generation generation,
     String baseKey,
     String headKey,
+    long collectedBefore,
     long openedMs) {
   /** A template has no head. */
   boolean hasHead() {

@@ -69,7 +69,8 @@ public final class Captures {
 
   /** {@code Fenced} where the branch is at another generation already. */
   public SnapshotId open(OpenCapture open) {
-    String headKey = headManifestKey(open.branch(), open.generation());
+    Optional<BranchHead> head = head(open.branch(), open.generation());
+    String headKey = head.map(BranchHead::manifestKey).orElse("");
     String baseKey = open.baseManifestKey();
     if (!headKey.isEmpty() && !baseKey.isEmpty() && !CaptureBase.isSameSnapshot(headKey, baseKey)) {
       throw new EbbException.Conflict(
@@ -84,22 +85,28 @@ public final class Captures {
     SnapshotId snapshot = SnapshotId.random();
     var identity =
         new CaptureIdentity(
-            snapshot, open.branch(), open.generation(), baseKey, headKey, clock.millis());
+            snapshot,
+            open.branch(),
+            open.generation(),
+            baseKey,
+            headKey,
+            head.map(BranchHead::collectedBefore).orElse(0L),
+            clock.millis());
     var capture =
         new Capture(identity, store, reader, codec, threads, limits, buffered, clock, counts);
     held.put(snapshot, new Held(capture, new AtomicLong(clock.millis())));
     return snapshot;
   }
 
-  /** The snapshot that a commit takes the place of; empty for a template, which has no head. */
-  private String headManifestKey(BranchId branch, Generation generation) {
+  /** The head that a commit is going to change; empty for a template, which has none. */
+  private Optional<BranchHead> head(BranchId branch, Generation generation) {
     Optional<BranchHead> head = heads.read(branch).map(BranchHeads.Versioned::head);
     if (generation.equals(Generation.NONE)) {
       if (head.isPresent()) {
         throw new EbbException.Fenced(
             "branch " + branch + " has a head: captures need its generation");
       }
-      return "";
+      return Optional.empty();
     }
     BranchHead now =
         head.filter(h -> !h.dropped())
@@ -109,7 +116,7 @@ public final class Captures {
       throw new EbbException.Fenced(
           "branch " + branch + " is at generation " + now.generation() + ", not " + generation);
     }
-    return now.manifestKey();
+    return Optional.of(now);
   }
 
   public void put(PutPages put) {

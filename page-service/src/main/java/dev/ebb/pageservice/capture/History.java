@@ -28,10 +28,15 @@ public final class History {
 
   private History() {}
 
-  /** The history of the snapshot that follows {@code base}. */
-  static List<Ancestor> behind(SnapshotView base, long nowMs, long windowMs) {
+  /**
+   * The history of the snapshot that follows {@code base}.
+   *
+   * @param before what there is of the base's own
+   */
+  static List<Ancestor> behind(
+      SnapshotView base, List<Ancestor> before, long nowMs, long windowMs) {
     Manifest m = base.manifest();
-    var all = new ArrayList<>(m.history());
+    var all = new ArrayList<>(before);
     all.add(new Ancestor(base.key(), m.snapshot(), m.redoLsn(), m.endLsn(), m.committedEpochMs()));
     return thin(all, nowMs, windowMs);
   }

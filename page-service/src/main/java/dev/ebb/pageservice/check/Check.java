@@ -1,6 +1,8 @@
 package dev.ebb.pageservice.check;
 
 import dev.ebb.pageservice.capture.History;
+import dev.ebb.pageservice.gc.GcLimits;
+import dev.ebb.pageservice.gc.StoreClock;
 import dev.ebb.pageservice.index.IndexWalk;
 import dev.ebb.pageservice.index.NodeRef;
 import dev.ebb.pageservice.index.PageTable;
@@ -18,7 +20,6 @@ import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.page.Manifest.Ancestor;
 import dev.ebb.shared.store.ObjectStore;
 import java.nio.charset.StandardCharsets;
-import java.time.Clock;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -40,9 +41,8 @@ final class Check {
   private final ObjectStore store;
   private final BranchHeads heads;
   private final IndexWalk walk;
-  private final Clock clock;
-  private final long windowMs;
-  private final long graceMs;
+  private final StoreClock clock;
+  private final GcLimits limits;
   private final List<BranchId> branches;
   private final Findings findings;
   private final PackCheck packCheck;
@@ -50,6 +50,9 @@ final class Check {
   private final Map<String, ObjectStore.Listed> stored = new TreeMap<>();
   private final Set<String> reached = new HashSet<>();
   private final Set<NodeRef> nodes = new HashSet<>();
+
+  /** By the store's clock, at the beginning. */
+  private long nowMs;
 
   /** Packs by key, with the size that the index has. */
   private final Map<String, Long> packs = new LinkedHashMap<>();
@@ -59,23 +62,21 @@ final class Check {
       SnapshotReader reader,
       IndexWalk walk,
       PageCodec codec,
-      Clock clock,
-      long windowMs,
-      long graceMs,
+      GcLimits limits,
       List<BranchId> branches,
       Findings findings) {
     this.store = store;
     this.heads = new BranchHeads(store);
     this.walk = walk;
-    this.clock = clock;
-    this.windowMs = windowMs;
-    this.graceMs = graceMs;
+    this.clock = new StoreClock(store);
+    this.limits = limits;
     this.branches = List.copyOf(branches);
     this.findings = findings;
     this.packCheck = new PackCheck(store, reader, codec, findings);
   }
 
   void run() {
+    nowMs = clock.nowMs();
     list();
     for (BranchId branch : branches.isEmpty() ? allBranches() : branches) {
       branch(branch);
@@ -127,25 +128,54 @@ final class Check {
 
   private void branch(BranchId branch) {
     String key = BranchKeys.head(branch);
-    Optional<BranchHead> head =
-        tolerant(key, () -> heads.read(branch).map(BranchHeads.Versioned::head));
+    Optional<BranchHead> head = head(branch);
     reached.add(key);
     findings.checked(1, 0, bytesOf(key));
-    if (head.isEmpty()) {
-      if (!stored.containsKey(key)) {
-        findings.add(Kind.MISSING, key, 0, "the branch has no head");
+    if (head.isEmpty() && !stored.containsKey(key)) {
+      findings.add(Kind.MISSING, key, 0, "the branch has no head");
+    }
+    while (head.isPresent() && !head.get().dropped() && !head.get().manifestKey().isEmpty()) {
+      String manifest = head.get().manifestKey();
+      Map<String, String> missing = snapshots(branch, manifest);
+      Optional<BranchHead> now = missing.isEmpty() ? head : head(branch);
+      if (now.map(BranchHead::manifestKey).equals(Optional.of(manifest))) {
+        missing.forEach(this::missing);
+        return;
       }
-      return;
+      head = now; // it has moved on since it was read: what is missing was collected
     }
-    if (head.get().dropped() || head.get().manifestKey().isEmpty()) {
-      return;
+  }
+
+  private Optional<BranchHead> head(BranchId branch) {
+    return tolerant(
+        BranchKeys.head(branch), () -> heads.read(branch).map(BranchHeads.Versioned::head));
+  }
+
+  /** A head's snapshot and the earlier ones; returns the missing, and what refers to each. */
+  private Map<String, String> snapshots(BranchId branch, String manifestKey) {
+    Map<String, String> missing = new TreeMap<>();
+    boolean known = reached.contains(manifestKey); // as something else than this head's
+    Optional<SnapshotView> view =
+        known
+            ? tolerant(manifestKey, () -> read(manifestKey))
+            : manifest(manifestKey, BranchKeys.head(branch), missing);
+    if (view.isPresent()) {
+      // What is inherited may have been given up since by the branch that it is inherited from.
+      boolean inherited = !view.get().manifest().branch().equals(branch);
+      Map<String, String> gone = inherited ? new TreeMap<>() : missing;
+      for (Ancestor ancestor : History.unexpired(view.get().manifest(), nowMs, limits.keptMs())) {
+        var ignored = manifest(ancestor.manifestKey(), manifestKey, gone);
+      }
     }
-    manifest(head.get().manifestKey(), key)
-        .ifPresent(view -> {
-          for (Ancestor ancestor : History.unexpired(view.manifest(), clock.millis(), windowMs)) {
-            var ignored = manifest(ancestor.manifestKey(), view.key());
-          }
-        });
+    return missing;
+  }
+
+  private Optional<SnapshotView> read(String manifestKey) {
+    return store.get(manifestKey).map(stored -> SnapshotView.decode(manifestKey, stored.content()));
+  }
+
+  private void missing(String key, String referrer) {
+    findings.add(Kind.MISSING, key, 0, referrer + " refers to it");
   }
 
   private void templates() {
@@ -154,21 +184,25 @@ final class Check {
           .get(pointer.key())
           .map(content -> new String(content.content(), StandardCharsets.UTF_8))
           .ifPresent(key -> {
-            var ignored = manifest(key, pointer.key());
+            Map<String, String> missing = new TreeMap<>();
+            var ignored = manifest(key, pointer.key(), missing);
+            missing.forEach(this::missing);
           });
     }
   }
 
   /** Reads a manifest and walks its index, unless that was done before. */
-  private Optional<SnapshotView> manifest(String key, String referrer) {
-    if (!reached.add(key)) {
+  private Optional<SnapshotView> manifest(
+      String key, String referrer, Map<String, String> missing) {
+    if (reached.contains(key)) {
       return Optional.empty();
     }
     Optional<ObjectStore.Stored> object = store.get(key);
     if (object.isEmpty()) {
-      findings.add(Kind.MISSING, key, 0, referrer + " refers to it");
+      missing.put(key, referrer);
       return Optional.empty();
     }
+    reached.add(key);
     byte[] content = object.get().content();
     Optional<SnapshotView> view =
         tolerant(key, () -> Optional.of(SnapshotView.decode(key, content)));
@@ -221,9 +255,8 @@ final class Check {
   }
 
   private void orphans() {
-    long now = clock.millis();
     stored.forEach((key, object) -> {
-      if (!reached.contains(key) && object.modifiedEpochMs() <= now - graceMs) {
+      if (!reached.contains(key) && object.modifiedEpochMs() <= nowMs - limits.graceMs()) {
         findings.add(
             Kind.ORPHAN, key, object.bytes(), "nothing refers to it: it is going to be collected");
       }

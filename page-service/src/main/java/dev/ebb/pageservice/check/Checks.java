@@ -1,5 +1,6 @@
 package dev.ebb.pageservice.check;
 
+import dev.ebb.pageservice.gc.GcLimits;
 import dev.ebb.pageservice.index.IndexWalk;
 import dev.ebb.pageservice.pack.PageCodec;
 import dev.ebb.pageservice.snapshot.SnapshotReader;
@@ -29,13 +30,12 @@ public final class Checks {
   private final PageCodec codec;
   private final ExecutorService threads;
   private final Clock clock;
-  private final long windowMs;
-  private final long graceMs;
+  private final GcLimits limits;
   private final Map<String, Findings> running = new ConcurrentHashMap<>();
 
   /**
-   * @param windowMs how far back histories count
-   * @param graceMs what is younger may be a capture's that goes on: no orphan
+   * @param limits what collection goes by: how far back histories count, and how young an object of
+   *     a capture that goes on may be
    */
   public Checks(
       ObjectStore store,
@@ -44,16 +44,14 @@ public final class Checks {
       PageCodec codec,
       ExecutorService threads,
       Clock clock,
-      long windowMs,
-      long graceMs) {
+      GcLimits limits) {
     this.store = store;
     this.reader = reader;
     this.walk = walk;
     this.codec = codec;
     this.threads = threads;
     this.clock = clock;
-    this.windowMs = windowMs;
-    this.graceMs = graceMs;
+    this.limits = limits;
   }
 
   /** Begins one; returns its name. */
@@ -65,7 +63,7 @@ public final class Checks {
     String name = SnapshotId.random().value();
     var findings = new Findings(clock);
     running.put(name, findings);
-    var check = new Check(store, reader, walk, codec, clock, windowMs, graceMs, branches, findings);
+    var check = new Check(store, reader, walk, codec, limits, branches, findings);
     threads.execute(() -> run(check, findings));
     return name;
   }

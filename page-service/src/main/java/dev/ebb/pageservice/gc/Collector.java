@@ -6,6 +6,7 @@ import dev.ebb.pageservice.snapshot.SnapshotView;
 import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.catalog.BranchHeads;
 import dev.ebb.shared.catalog.BranchKeys;
+import dev.ebb.shared.catalog.BranchRecord;
 import dev.ebb.shared.catalog.Catalog;
 import dev.ebb.shared.catalog.DatabaseRecord;
 import dev.ebb.shared.error.EbbException;
@@ -37,6 +38,9 @@ public final class Collector {
   private static final Logger log = LoggerFactory.getLogger(Collector.class);
   private static final int DELETES_AT_ONCE = 16;
 
+  /** Each but the last means that a branch was made meanwhile. */
+  private static final int MAX_LOOKS = 20;
+
   /** A head that no catalog names for so many graces is what a creation left that crashed. */
   private static final int NAMELESS_GRACES = 24;
 
@@ -44,6 +48,8 @@ public final class Collector {
   private final BranchHeads heads;
   private final IndexWalk walk;
   private final ExecutorService threads;
+  private final StoreClock storeClock;
+  private final BranchLogs logs;
   private final GcLimits limits;
   private final Clock clock;
   private final GcMeters meters;
@@ -52,10 +58,13 @@ public final class Collector {
       ObjectStore store,
       IndexWalk walk,
       ExecutorService threads,
+      BranchLogs logs,
       GcLimits limits,
       Clock clock,
       GcMeters meters) {
     this.store = store;
+    this.storeClock = new StoreClock(store);
+    this.logs = logs;
     this.heads = new BranchHeads(store);
     this.walk = walk;
     this.threads = threads;
@@ -74,7 +83,7 @@ public final class Collector {
   public record Report(int deleted, long deletedBytes, int damaged) {}
 
   /** What a run learnt, for a compaction. */
-  record Found(Report report, Roots roots, Survey survey, Map<String, Long> sizes) {}
+  record Found(Report report, List<BranchHead> heads, Survey survey, Map<String, Long> sizes) {}
 
   /** Collects once. */
   public Report collect() {
@@ -86,69 +95,20 @@ public final class Collector {
   }
 
   private Found timed() {
-    long storeNowMs = new Lease(store).storeNowMs();
+    long storeNowMs = storeClock.nowMs(clock);
     List<ObjectStore.Listed> listed = store.list(Roots.PREFIX);
     Roots roots = Roots.read(store);
-    var survey = new Survey(store, walk, clock.millis(), limits.windowMs());
-    Set<DatabaseId> damaged = survey(roots, survey);
-    List<ObjectStore.Listed> garbage = new ArrayList<>();
-    Set<String> keptPrefixes = prefixesOf(damaged, roots);
-    for (ObjectStore.Listed object : listed) {
-      boolean old = object.modifiedEpochMs() <= storeNowMs - limits.graceMs();
-      if (old
-          && !Roots.isHead(object.key())
-          && !survey.reachable().contains(object.key())
-          && !keptPrefixes.contains(BranchKeys.prefix(Roots.branchOf(object.key())))) {
-        garbage.add(object);
-      }
-    }
+    var run = new CollectionRun(store, walk, roots, listed, limits, storeNowMs, meters);
+    run.look();
+    run.fence(run.garbage());
+    List<ObjectStore.Listed> garbage = run.garbage(); // less of it where a head moved on
     long bytes = delete(garbage);
     clearTombstones(roots, listed, garbage, storeNowMs);
     dropNameless(roots, listed, storeNowMs);
     var sizes = HashMap.<String, Long>newHashMap(listed.size());
     listed.forEach(object -> sizes.put(object.key(), object.bytes()));
-    return new Found(new Report(garbage.size(), bytes, damaged.size()), roots, survey, sizes);
-  }
-
-  /** Sees everything reachable; returns the databases of which it could not. */
-  private Set<DatabaseId> survey(Roots roots, Survey survey) {
-    roots.templates().forEach(survey::fixed); // one that is damaged fails the run
-    Set<DatabaseId> damaged = new HashSet<>();
-    for (BranchHead head : roots.heads()) {
-      guarded(head, damaged, () -> survey.history(survey.manifest(head.manifestKey())));
-    }
-    for (BranchHead head : roots.heads()) {
-      guarded(head, damaged, () -> survey.head(head, survey.manifest(head.manifestKey())));
-    }
-    return damaged;
-  }
-
-  private void guarded(BranchHead head, Set<DatabaseId> damaged, Runnable seeing) {
-    if (head.manifestKey().isEmpty()) {
-      return;
-    }
-    try {
-      seeing.run();
-    } catch (EbbException.Corrupt e) {
-      if (damaged.add(head.database())) {
-        meters.damaged();
-        log.error(
-            "nothing of the database of branch {} is collected: {}", head.branch(), e.getMessage());
-      }
-    }
-  }
-
-  /** Of a damaged database nobody knows what is in use, of its dropped branches neither. */
-  private static Set<String> prefixesOf(Set<DatabaseId> databases, Roots roots) {
-    Set<String> prefixes = new HashSet<>();
-    for (List<BranchHead> some : List.of(roots.heads(), roots.tombstones())) {
-      for (BranchHead head : some) {
-        if (databases.contains(head.database())) {
-          prefixes.add(BranchKeys.prefix(head.branch()));
-        }
-      }
-    }
-    return prefixes;
+    return new Found(
+        new Report(garbage.size(), bytes, run.damaged()), run.heads(), run.survey(), sizes);
   }
 
   private long delete(List<ObjectStore.Listed> garbage) {
@@ -184,7 +144,10 @@ public final class Collector {
     }
   }
 
-  /** A tombstone goes when nothing else of its branch is left. */
+  /**
+   * A tombstone goes when nothing else of its branch is left, in the catalog neither: until then it
+   * keeps whoever is still making the branch from giving it a head.
+   */
   private void clearTombstones(
       Roots roots,
       List<ObjectStore.Listed> listed,
@@ -200,8 +163,16 @@ public final class Collector {
       }
     }
     for (BranchHead tombstone : roots.tombstones()) {
-      if (!kept.contains(tombstone.branch())) {
-        store.delete(BranchKeys.head(tombstone.branch()));
+      BranchId branch = tombstone.branch();
+      if (!kept.contains(branch) && !roots.named().contains(branch)) {
+        try {
+          // a fork that was under way may have made the log behind the drop that deleted it
+          logs.delete(branch);
+        } catch (EbbException e) {
+          log.warn("the log of dropped branches stays for now: {}", e.getMessage());
+          return;
+        }
+        store.delete(BranchKeys.head(branch));
       }
     }
   }
@@ -222,7 +193,9 @@ public final class Collector {
 
   /**
    * Deletes at once what only a dropped branch reaches; what its children use stays for as long as
-   * they do, and so does the tombstone. {@code Conflict} for a branch that is not dropped.
+   * they do. The tombstone stays for a collection to clear away, and so does everything while a
+   * branch of the database is in the making, or one is damaged. {@code Conflict} for a branch that
+   * is not dropped.
    */
   public void deleteDropped(BranchId branch) {
     BranchHead tombstone = heads.read(branch).map(BranchHeads.Versioned::head).orElse(null);
@@ -233,47 +206,71 @@ public final class Collector {
       throw new EbbException.Conflict("branch " + branch + " is not dropped: drop it first");
     }
     List<ObjectStore.Listed> own = store.list(BranchKeys.prefix(branch));
-    var survey = new Survey(store, walk, clock.millis(), limits.windowMs());
-    for (BranchHead head : relatives(tombstone)) {
-      if (!head.manifestKey().isEmpty()) {
-        SnapshotView view = survey.manifest(head.manifestKey());
-        survey.history(view);
-        survey.head(head, view);
+    var survey = new Survey(store, walk, clock.millis(), limits.keptMs());
+    try {
+      for (BranchHead head : relatives(tombstone)) {
+        if (!head.manifestKey().isEmpty()) {
+          SnapshotView view = survey.manifest(head.manifestKey());
+          survey.wholeHistory(head.branch(), view);
+          survey.head(head, view);
+        }
       }
+    } catch (EbbException.Corrupt | EbbException.Conflict e) {
+      log.warn("objects of branch {} are left to collection: {}", branch, e.getMessage());
+      return;
     }
-    List<ObjectStore.Listed> garbage =
+    delete(
         own.stream()
             .filter(object -> !Roots.isHead(object.key()))
             .filter(object -> !survey.reachable().contains(object.key()))
-            .toList();
-    delete(garbage);
-    if (garbage.size() + 1 >= own.size()) {
-      store.delete(BranchKeys.head(branch));
-    }
+            .toList());
   }
 
-  /** The other branches of the database: only they can use what the branch has. */
+  /**
+   * The other branches of the database: only they can use what the branch has. {@code Conflict}
+   * where one of them has no head yet: what it will refer to is not known.
+   *
+   * <p>Looks again until nothing has come since the look before, as {@link Roots#read} does and for
+   * the same reason.
+   */
   private List<BranchHead> relatives(BranchHead tombstone) {
+    List<BranchHead> found = new ArrayList<>();
+    Set<BranchId> seen = new HashSet<>();
+    for (int look = 1; look <= MAX_LOOKS; look++) {
+      List<BranchRecord> own = branchesOf(tombstone.database());
+      if (own.isEmpty() && look == 1) {
+        return Roots.read(store).heads().stream()
+            .filter(head -> head.database().equals(tombstone.database()))
+            .toList();
+      }
+      boolean more = false;
+      for (BranchRecord branch : own) {
+        if (seen.add(branch.id())) {
+          more = true;
+          Optional<BranchHead> head = heads.read(branch.id()).map(BranchHeads.Versioned::head);
+          if (head.isEmpty() && branch.state() == BranchRecord.State.CREATING) {
+            throw new EbbException.Conflict("branch " + branch.id() + " is being made");
+          }
+          head.filter(there -> !there.dropped()).ifPresent(found::add);
+        }
+      }
+      if (!more) {
+        return found;
+      }
+    }
+    throw new EbbException.Conflict("branches were made during each of " + MAX_LOOKS + " looks");
+  }
+
+  private List<BranchRecord> branchesOf(DatabaseId id) {
     var catalog = new Catalog(store);
     List<CompletableFuture<Optional<DatabaseRecord>>> reads =
         catalog.names().stream()
             .map(name -> CompletableFuture.supplyAsync(() -> catalog.find(name), threads))
             .toList();
-    List<DatabaseRecord> own =
-        reads.stream()
-            .flatMap(read -> Futures.await(read).stream())
-            .filter(database -> database.id().equals(tombstone.database()))
-            .toList();
-    if (own.isEmpty()) {
-      return Roots.read(store).heads().stream()
-          .filter(head -> head.database().equals(tombstone.database()))
-          .toList();
-    }
-    return own.stream()
-        .flatMap(database -> database.addresses().keySet().stream())
-        .flatMap(branch -> heads.read(branch).stream())
-        .map(BranchHeads.Versioned::head)
-        .filter(head -> !head.dropped())
+    return reads.stream()
+        .flatMap(read -> Futures.await(read).stream())
+        .filter(database -> database.id().equals(id))
+        .flatMap(database -> database.branches().values().stream())
         .toList();
   }
 }

@@ -77,7 +77,7 @@ public final class Compactor {
   /** Compacts every head that gains from it; returns how many were. */
   int compact(Collector.Found found) {
     int revised = 0;
-    for (BranchHead head : found.roots().heads()) {
+    for (BranchHead head : found.heads()) {
       try {
         Plan plan = plan(head.branch(), found.survey(), found.sizes());
         if (!plan.isEmpty() && rewrite(head, plan)) {
@@ -107,8 +107,36 @@ public final class Compactor {
     return new Plan(packs, survey.mostlyDead(survey.indexes(), head, sizes));
   }
 
-  private boolean rewrite(BranchHead head, Plan plan) {
+  /** What was written may have been collected. */
+  private static final class Late extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    Late() {
+      super(null, null, false, false);
+    }
+  }
+
+  /** A collection since the beginning is enough: the next run compacts again. */
+  private void requireInTime(BranchHead before, BranchHead begun, long begunMs) {
+    if (clock.millis() - begunMs > limits.graceMs() / 2
+        || before.collectedBefore() != begun.collectedBefore()) {
+      throw new Late();
+    }
+  }
+
+  private boolean rewrite(BranchHead surveyed, Plan plan) {
     long begunMs = clock.millis();
+    // as it is now: the collection that the plan is of may have changed it itself
+    BranchHead head =
+        heads
+            .read(surveyed.branch())
+            .map(BranchHeads.Versioned::head)
+            .filter(now -> !now.dropped() && now.manifestKey().equals(surveyed.manifestKey()))
+            .orElse(null);
+    if (head == null) {
+      meters.lostRace();
+      return false;
+    }
     SnapshotView view = reader.view(head.manifestKey());
     // a name that nobody wrote under before, for all that this one writes
     SnapshotId writer = SnapshotId.random();
@@ -124,14 +152,17 @@ public final class Compactor {
         m.committed(m.committedEpochMs(), m.history(), m.bootPack(), revised.encode());
     String key = BranchKeys.manifest(head.branch(), m.snapshot(), writer.value());
     var after = new SnapshotView(key, ManifestCodec.encode(manifest), manifest, revised);
-    if (clock.millis() - begunMs > limits.graceMs() / 2) {
+    store.put(key, after.encoded());
+    try {
+      BranchHeads.Guard guard = before -> requireInTime(before, head, begunMs);
+      if (!heads.revise(head.branch(), head.manifestKey(), key, guard)) {
+        meters.lostRace();
+        return false; // the objects are collected when they are old enough
+      }
+    } catch (Late late) {
+      meters.lostRace();
       log.warn("branch {}: compaction took too long, given up", head.branch());
       return false;
-    }
-    store.put(key, after.encoded());
-    if (!heads.revise(head.branch(), head.manifestKey(), key)) {
-      meters.lostRace();
-      return false; // the objects are collected when they are old enough
     }
     reader.keep(after);
     meters.revised(copy.bytesCopied());

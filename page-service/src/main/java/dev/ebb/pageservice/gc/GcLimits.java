@@ -8,4 +8,13 @@ package dev.ebb.pageservice.gc;
  * @param packBytes a new pack is written once it takes so much
  * @param maxCopyBytes how much a compaction copies for one branch at a time
  */
-public record GcLimits(long graceMs, long windowMs, int packBytes, long maxCopyBytes) {}
+public record GcLimits(long graceMs, long windowMs, int packBytes, long maxCopyBytes) {
+
+  /**
+   * How far back what a head lists is kept. Longer than the window by more than a commit may lag
+   * behind its composition: what it lists of its base's history must not have expired since.
+   */
+  public long keptMs() {
+    return windowMs + graceMs;
+  }
+}

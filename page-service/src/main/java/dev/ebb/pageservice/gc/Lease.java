@@ -1,6 +1,5 @@
 package dev.ebb.pageservice.gc;
 
-import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.store.ObjectStore;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
@@ -11,26 +10,13 @@ import java.util.Optional;
  */
 final class Lease {
   private static final String KEY = "maintenance/lease";
-  private static final String CLOCK = "maintenance/clock";
 
   private final ObjectStore store;
+  private final StoreClock clock;
 
   Lease(ObjectStore store) {
     this.store = store;
-  }
-
-  /** The time as the store has it, in ms since the epoch. */
-  long storeNowMs() {
-    store.put(CLOCK, "1\n".getBytes(StandardCharsets.US_ASCII));
-    return modified(CLOCK);
-  }
-
-  private long modified(String key) {
-    return store.list(key).stream()
-        .filter(object -> object.key().equals(key))
-        .map(ObjectStore.Listed::modifiedEpochMs)
-        .findFirst()
-        .orElseThrow(() -> new EbbException.Unavailable(key + " has gone"));
+    this.clock = new StoreClock(store);
   }
 
   /** Whether this one may work now: nobody took the lease within the last {@code ms}. */
@@ -41,7 +27,7 @@ final class Lease {
     if (present.isEmpty()) {
       return store.putIfAbsent(KEY, own).isPresent();
     }
-    if (storeNowMs() - modified(KEY) < ms) {
+    if (clock.nowMs() - clock.modifiedMs(KEY) < ms) {
       return false;
     }
     return store.putIfMatch(KEY, own, present.get().version()).isPresent();

@@ -16,6 +16,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -28,7 +29,7 @@ final class Survey {
   private final ObjectStore store;
   private final IndexWalk walk;
   private final long nowMs;
-  private final long windowMs;
+  private final long keptMs;
   private final Set<String> reachable = new HashSet<>();
 
   /** Nodes that a fixed snapshot has: all that is below them is fixed, too. */
@@ -60,14 +61,17 @@ final class Survey {
     }
   }
 
+  /** Manifests that heads list and that have expired. */
+  private final Map<BranchId, Set<String>> expired = new HashMap<>();
+
   /**
-   * @param windowMs how far back a point-in-time branch reaches
+   * @param keptMs how far back histories count
    */
-  Survey(ObjectStore store, IndexWalk walk, long nowMs, long windowMs) {
+  Survey(ObjectStore store, IndexWalk walk, long nowMs, long keptMs) {
     this.store = store;
     this.walk = walk;
     this.nowMs = nowMs;
-    this.windowMs = windowMs;
+    this.keptMs = keptMs;
   }
 
   /** The keys of everything reachable that was seen so far. */
@@ -95,28 +99,52 @@ final class Survey {
     return dead;
   }
 
+  /** The manifests that a branch's head lists and that nothing can be made of any more. */
+  Set<String> expired(BranchId branch) {
+    return expired.getOrDefault(branch, Set.of());
+  }
+
   /** The manifest under a key; {@code Corrupt} where it is missing or damaged. */
   SnapshotView manifest(String key) {
-    byte[] encoded =
-        store
-            .get(key)
-            .orElseThrow(() -> new EbbException.Corrupt("manifest " + key + " is missing"))
-            .content();
-    return SnapshotView.decode(key, encoded);
+    return find(key).orElseThrow(() -> new EbbException.Corrupt("manifest " + key + " is missing"));
+  }
+
+  private Optional<SnapshotView> find(String key) {
+    return store.get(key).map(stored -> SnapshotView.decode(key, stored.content()));
   }
 
   /** Everything that a snapshot reaches, as something that stays as it is. */
   void fixed(String manifestKey) {
     if (!reachable.contains(manifestKey)) {
-      SnapshotView view = manifest(manifestKey);
-      add(view, null);
+      add(manifest(manifestKey), null);
     }
   }
 
-  /** The earlier snapshots that a head's manifest keeps. */
-  void history(SnapshotView head) {
-    for (Ancestor ancestor : History.unexpired(head.manifest(), nowMs, windowMs)) {
-      fixed(ancestor.manifestKey());
+  /**
+   * The earlier snapshots that a branch's head keeps. Where its manifest is still another branch's,
+   * it lists what that one kept when it was written; what is gone of it was given up since.
+   */
+  void history(BranchId branch, SnapshotView head) {
+    List<Ancestor> kept = History.unexpired(head.manifest(), nowMs, keptMs);
+    List<Ancestor> all = head.manifest().history();
+    all.subList(0, all.size() - kept.size())
+        .forEach(
+            gone -> expired.computeIfAbsent(branch, b -> new HashSet<>()).add(gone.manifestKey()));
+    boolean inherited = !head.manifest().branch().equals(branch);
+    kept.forEach(ancestor -> fixed(ancestor.manifestKey(), inherited));
+  }
+
+  /** The same, with those that have expired, as far as they are still there. */
+  void wholeHistory(BranchId branch, SnapshotView head) {
+    history(branch, head);
+    expired(branch).forEach(key -> fixed(key, true));
+  }
+
+  private void fixed(String manifestKey, boolean mayBeGone) {
+    if (!mayBeGone) {
+      fixed(manifestKey);
+    } else if (!reachable.contains(manifestKey)) {
+      find(manifestKey).ifPresent(view -> add(view, null));
     }
   }
 

@@ -226,6 +226,20 @@ final class CaptureTest {
     assertThat(instance.read(template.manifestKey(), HEAP, 0, 1)).isEqualTo(Pages.page(1, HEAP, 0));
   }
 
+  /** No head would keep the first one. */
+  @Test
+  void secondSnapshotOfATemplateHasNoHistory() {
+    objects.delete(BranchKeys.head(BRANCH));
+    SnapshotId first = instance.open(0, "");
+    instance.put(first, HEAP, 0, Pages.page(1, HEAP, 0));
+    String plain = instance.commit(first, 0, heap(1)).manifestKey();
+    SnapshotId second = instance.open(0, plain);
+    String template = instance.commit(second, 0, heap(1)).manifestKey();
+
+    assertThat(instance.reader.view(template).manifest().history()).isEmpty();
+    assertThat(instance.read(template, HEAP, 0, 1)).isEqualTo(Pages.page(1, HEAP, 0));
+  }
+
   @Test
   void closedCommitMarksTheHead() {
     SnapshotId snapshot = instance.open(1, "");

@@ -2,6 +2,7 @@ package dev.ebb.pageservice.check;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.ebb.pageservice.Instance;
 import dev.ebb.pageservice.gc.World;
 import dev.ebb.shared.bus.PageMessage.CheckProgress;
 import dev.ebb.shared.bus.PageMessage.CheckProgress.Finding;
@@ -23,13 +24,17 @@ final class CheckTest {
   }
 
   private static Result check(World world, BranchId... branches) {
-    String check = world.instance.checks.open(List.of(branches));
+    return check(world.instance, branches);
+  }
+
+  private static Result check(Instance instance, BranchId... branches) {
+    String check = instance.checks.open(List.of(branches));
     List<Finding> findings = new ArrayList<>();
     while (true) {
-      CheckProgress progress = world.instance.checks.step(check);
+      CheckProgress progress = instance.checks.step(check);
       findings.addAll(progress.findings());
       if (progress.finished()) {
-        world.instance.checks.close(check);
+        instance.checks.close(check);
         return new Result(findings, progress);
       }
     }
@@ -68,6 +73,42 @@ final class CheckTest {
       assertThat(check(world).findings())
           .extracting(Finding::object)
           .doesNotContain("branches/main1/packs/young-0");
+    }
+  }
+
+  /** The age of an object is the store's to tell. */
+  @Test
+  void youngObjectsAreNoOrphansWhateverTheLocalClockSays() {
+    try (World world = world();
+        var ahead = new Instance(world.clocked, new Instance.Ticks())) {
+      ahead.clock.advanceMs(world.clock.millis() + TimeUnit.DAYS.toMillis(1));
+      world.clocked.put("branches/main1/packs/young-0", new byte[] {1});
+
+      assertThat(check(ahead).findings())
+          .extracting(Finding::object)
+          .doesNotContain("branches/main1/packs/young-0");
+    }
+  }
+
+  @Test
+  void inheritedHistoryThatTheParentGaveUpIsNoDamage() {
+    try (var world = new World(22)) {
+      world.commitSome(World.MAIN, 30);
+      world.branch(World.DEV, World.MAIN);
+      String first =
+          world
+              .instance
+              .reader
+              .view(world.head(World.DEV).manifestKey())
+              .manifest()
+              .history()
+              .getFirst()
+              .manifestKey();
+      world.objects.delete(first);
+
+      assertThat(check(world).damage()).extracting(Finding::object).containsExactly(first);
+      world.heads.drop(World.MAIN);
+      assertThat(check(world).damage()).isEmpty();
     }
   }
 

@@ -102,9 +102,26 @@ public final class World implements AutoCloseable {
     return world;
   }
 
-  private static BranchHead head(BranchId branch, String manifestKey) {
+  static BranchHead head(BranchId branch, String manifestKey) {
     return new BranchHead(
         1, branch, DATABASE, 77, new Generation(1), manifestKey, false, Lsn.INVALID, false);
+  }
+
+  /** A branch in the making. */
+  void name(String name, BranchId branch) {
+    var catalog = new Catalog(clocked);
+    catalog.markReady("shop", DATABASE);
+    catalog.changeBranches(
+        "shop",
+        DATABASE,
+        tree -> tree.add(name, BranchRecord.creating(branch, MAIN, clock.millis())));
+  }
+
+  /** From the catalog. */
+  void removeDatabase() {
+    var catalog = new Catalog(clocked);
+    catalog.markDropping("shop", DATABASE);
+    catalog.remove("shop", DATABASE);
   }
 
   public BranchHead head(BranchId branch) {
@@ -113,7 +130,12 @@ public final class World implements AutoCloseable {
 
   /** A branch at the head of another. */
   public void branch(BranchId child, BranchId parent) {
-    heads.create(head(child, head(parent).manifestKey()));
+    branch(child, parent, head(parent).manifestKey());
+  }
+
+  /** The same, of its newest snapshot, which may have been revised since. */
+  void branch(BranchId child, BranchId parent, String manifestKey) {
+    heads.create(head(child, manifestKey));
     contents.put(child, copy(contents.getOrDefault(parent, new TreeMap<>())));
   }
 
@@ -132,9 +154,13 @@ public final class World implements AutoCloseable {
 
   /** Changes a branch at random. */
   Begun begin(BranchId branch) {
+    return begin(branch, instance);
+  }
+
+  Begun begin(BranchId branch, Instance with) {
     int commit = ++commits;
     String base = head(branch).manifestKey();
-    SnapshotId snapshot = instance.captures.open(new OpenCapture(branch, new Generation(1), base));
+    SnapshotId snapshot = with.captures.open(new OpenCapture(branch, new Generation(1), base));
     var files = copy(contents.getOrDefault(branch, new TreeMap<>()));
     int what = random.nextInt(10);
     if (files.isEmpty() || what == 0) {
@@ -156,7 +182,7 @@ public final class World implements AutoCloseable {
       for (int block = from; block < from + count; block++) {
         after[block] = commit;
         byte[] page = page(file, block, commit);
-        instance.captures.put(
+        with.captures.put(
             new PutPages(snapshot, file.key(), file.incarnation(), block, false, page));
       }
       files.put(file, after);
@@ -165,6 +191,11 @@ public final class World implements AutoCloseable {
   }
 
   void commit(Begun begun) {
+    commit(begun, instance);
+  }
+
+  /** Lets another page service do it, to which the pages were put. */
+  void commit(Begun begun, Instance with) {
     List<BlockFile> files = new ArrayList<>();
     begun.files.forEach(
         (file, blocks) -> files.add(new BlockFile(file.key(), file.incarnation(), blocks.length)));
@@ -196,8 +227,7 @@ public final class World implements AutoCloseable {
             0,
             List.of(),
             new byte[0]);
-    instance.captures.commit(
-        new CommitCapture(begun.snapshot, ManifestCodec.encode(manifest), false));
+    with.captures.commit(new CommitCapture(begun.snapshot, ManifestCodec.encode(manifest), false));
     contents.put(begun.branch, begun.files);
     snapshots.put(begun.snapshot.value(), copy(begun.files));
   }
@@ -249,12 +279,13 @@ public final class World implements AutoCloseable {
 
   /** What is stored of branches and not reachable, heads aside. */
   Set<String> orphans() {
-    var survey = new Survey(clocked, instance.walk, clock.millis(), Instance.WINDOW_MS);
+    var survey =
+        new Survey(clocked, instance.walk, clock.millis(), Instance.WINDOW_MS + Instance.GRACE_MS);
     Roots roots = Roots.read(clocked);
     for (BranchHead head : roots.heads()) {
       if (!head.manifestKey().isEmpty()) {
         SnapshotView view = survey.manifest(head.manifestKey());
-        survey.history(view);
+        survey.history(head.branch(), view);
         survey.head(head, view);
       }
     }

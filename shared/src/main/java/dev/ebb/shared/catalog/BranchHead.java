@@ -18,6 +18,12 @@ import dev.ebb.shared.model.Lsn;
  * @param dropped a tombstone: nothing may be started or committed any more
  * @param logMade false for a child whose topic its first start still has to make: nothing was ever
  *     written to it. Where it is true, a topic that is missing was lost
+ * @param collectedBefore rises each time that a collection is about to delete what a commit on this
+ *     head could refer to. Objects that were last changed at or before it, in ms since the epoch by
+ *     the store's clock, may be gone: nothing that was begun before the head had this value is
+ *     committed on it, unless all that it wrote is younger. 0 for never
+ * @param inherits whether transactions that its parent had prepared may be in it still: its first
+ *     primary rolls them back before anybody is told of it
  */
 public record BranchHead(
     int formatVersion,
@@ -29,7 +35,9 @@ public record BranchHead(
     boolean closed,
     Lsn closedLsn,
     boolean dropped,
-    boolean logMade) {
+    boolean logMade,
+    long collectedBefore,
+    boolean inherits) {
 
   /** A head whose branch has a topic. */
   public BranchHead(
@@ -53,5 +61,32 @@ public record BranchHead(
         closedLsn,
         dropped,
         true);
+  }
+
+  /** A head on which nothing was collected yet. */
+  public BranchHead(
+      int formatVersion,
+      BranchId branch,
+      DatabaseId database,
+      long systemIdentifier,
+      Generation generation,
+      String manifestKey,
+      boolean closed,
+      Lsn closedLsn,
+      boolean dropped,
+      boolean logMade) {
+    this(
+        formatVersion,
+        branch,
+        database,
+        systemIdentifier,
+        generation,
+        manifestKey,
+        closed,
+        closedLsn,
+        dropped,
+        logMade,
+        0,
+        false);
   }
 }

@@ -2,6 +2,7 @@ package dev.ebb.shared.catalog;
 
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.store.ObjectStore;
@@ -11,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The heads of branches: who may write, and which snapshot is the newest. Every change is a
@@ -21,6 +23,13 @@ import java.util.function.UnaryOperator;
  * {@link #commitSnapshot} with the same manifest finds out.
  */
 public final class BranchHeads {
+  /** Asked before each compare-and-set of a commit. */
+  @FunctionalInterface
+  public interface Guard {
+    /** Throws where what is to be committed may not take the place of this head any more. */
+    void require(BranchHead before);
+  }
+
   /** Each lost race means that somebody else made progress; so many in a row mean a defect. */
   private static final int MAX_RACES = 100;
 
@@ -120,11 +129,7 @@ public final class BranchHeads {
   public BranchHead commitSnapshot(
       BranchId branch, Generation generation, String manifestKey, boolean closed, Lsn closedLsn) {
     return commit(
-        branch,
-        generation,
-        manifestKey,
-        head -> head,
-        h -> close(h, manifestKey, closed, closedLsn));
+        branch, generation, manifestKey, head -> {}, h -> close(h, manifestKey, closed, closedLsn));
   }
 
   /**
@@ -138,20 +143,43 @@ public final class BranchHeads {
       String manifestKey,
       boolean closed,
       Lsn closedLsn) {
+    return commitSnapshot(
+        branch, generation, expectedManifestKey, manifestKey, closed, closedLsn, head -> {});
+  }
+
+  /**
+   * The same; what {@code guard} throws is passed on, and then nothing was changed.
+   *
+   * @param guard is asked with the head as it was read for each compare-and-set, not where the
+   *     commit turns out to have taken place
+   */
+  public BranchHead commitSnapshot(
+      BranchId branch,
+      Generation generation,
+      String expectedManifestKey,
+      String manifestKey,
+      boolean closed,
+      Lsn closedLsn,
+      Guard guard) {
     return commit(
         branch,
         generation,
         manifestKey,
-        head -> requireManifest(head, expectedManifestKey),
+        head -> {
+          requireManifest(head, expectedManifestKey);
+          guard.require(head);
+        },
         head -> close(head, manifestKey, closed, closedLsn));
   }
 
   /**
    * Puts another manifest of the same snapshot in the place of one, whoever writes the branch now.
    *
+   * @param guard as with a commit
    * @return false where the branch has another manifest by now, or was dropped
    */
-  public boolean revise(BranchId branch, String expectedManifestKey, String manifestKey) {
+  public boolean revise(
+      BranchId branch, String expectedManifestKey, String manifestKey, Guard guard) {
     for (int race = 0; race < MAX_RACES; race++) {
       Optional<Versioned> now =
           read(branch)
@@ -161,8 +189,49 @@ public final class BranchHeads {
         return false;
       }
       BranchHead head = now.get().head();
+      guard.require(head);
       BranchHead after =
           with(head, head.generation(), manifestKey, head.closed(), head.closedLsn());
+      if (write(after, now.get().version())) {
+        return true;
+      }
+    }
+    throw tooManyRaces(branch);
+  }
+
+  /**
+   * Comes before a collection deletes anything that a commit on this head could refer to: what was
+   * begun earlier finds a head that has changed ({@link BranchHead#collectedBefore}).
+   *
+   * @param expectedManifestKey what the collection knows to be in use
+   * @param collectedBefore nothing younger is deleted
+   * @return false where the branch has another manifest by now, or was dropped: look again
+   */
+  public boolean fence(BranchId branch, String expectedManifestKey, long collectedBefore) {
+    for (int race = 0; race < MAX_RACES; race++) {
+      Optional<Versioned> now =
+          read(branch)
+              .filter(v -> !v.head().dropped())
+              .filter(v -> v.head().manifestKey().equals(expectedManifestKey));
+      if (now.isEmpty()) {
+        return false;
+      }
+      BranchHead head = now.get().head();
+      var after =
+          new BranchHead(
+              head.formatVersion(),
+              head.branch(),
+              head.database(),
+              head.systemIdentifier(),
+              head.generation(),
+              head.manifestKey(),
+              head.closed(),
+              head.closedLsn(),
+              head.dropped(),
+              head.logMade(),
+              // Always another value, whatever the store's clock did: it counts collections, too.
+              Math.max(collectedBefore, head.collectedBefore() + 1),
+              head.inherits());
       if (write(after, now.get().version())) {
         return true;
       }
@@ -175,15 +244,28 @@ public final class BranchHeads {
    * the head has another generation.
    */
   public void markLogMade(BranchId branch, Generation generation) {
+    mark(branch, generation, true, null);
+  }
+
+  /**
+   * Nothing of what the parent had prepared is left in the branch, durably. {@code Fenced} where
+   * the head has another generation.
+   */
+  public void markDisinherited(BranchId branch, Generation generation) {
+    mark(branch, generation, null, false);
+  }
+
+  private void mark(
+      BranchId branch,
+      Generation generation,
+      @Nullable Boolean logMade,
+      @Nullable Boolean inherits) {
     for (int race = 0; race < MAX_RACES; race++) {
       Versioned now = require(branch);
       BranchHead head = now.head();
       if (!head.generation().equals(generation)) {
         throw new EbbException.Fenced(
             "branch " + branch + " is at generation " + head.generation() + ", not " + generation);
-      }
-      if (head.logMade()) {
-        return;
       }
       var after =
           new BranchHead(
@@ -196,22 +278,53 @@ public final class BranchHeads {
               head.closed(),
               head.closedLsn(),
               head.dropped(),
-              true);
-      if (write(after, now.version())) {
+              logMade == null ? head.logMade() : logMade,
+              head.collectedBefore(),
+              inherits == null ? head.inherits() : inherits);
+      if (after.equals(head) || write(after, now.version())) {
         return;
       }
     }
     throw tooManyRaces(branch);
   }
 
-  /** Leaves a tombstone: nothing can be started or committed any more. No head, no error. */
-  public void drop(BranchId branch) {
+  /**
+   * Leaves a tombstone where there is no head, so that none is made any more.
+   *
+   * @param database as far as it is known
+   * @return false where there is a head, which stays as it is
+   */
+  public boolean bury(BranchId branch, DatabaseId database) {
+    var tombstone =
+        new BranchHead(
+            CatalogJson.HEAD_VERSION,
+            branch,
+            database,
+            0,
+            Generation.NONE,
+            "",
+            false,
+            Lsn.INVALID,
+            true,
+            false);
+    return store.putIfAbsent(BranchKeys.head(branch), CatalogJson.encode(tombstone)).isPresent();
+  }
+
+  /**
+   * Leaves a tombstone: nothing can be started or committed any more.
+   *
+   * @return false where there is no head
+   */
+  public boolean drop(BranchId branch) {
     for (int race = 0; race < MAX_RACES; race++) {
       Optional<Versioned> now = read(branch);
-      if (now.isEmpty() || now.get().head().dropped()) {
-        return;
+      if (now.isEmpty()) {
+        return false;
       }
       BranchHead head = now.get().head();
+      if (head.dropped()) {
+        return true;
+      }
       var tombstone =
           new BranchHead(
               head.formatVersion(),
@@ -223,9 +336,11 @@ public final class BranchHeads {
               head.closed(),
               head.closedLsn(),
               true,
-              head.logMade());
+              head.logMade(),
+              head.collectedBefore(),
+              head.inherits());
       if (write(tombstone, now.get().version())) {
-        return;
+        return true;
       }
     }
     throw tooManyRaces(branch);
@@ -235,7 +350,7 @@ public final class BranchHeads {
       BranchId branch,
       Generation generation,
       String manifestKey,
-      UnaryOperator<BranchHead> check,
+      Guard check,
       UnaryOperator<BranchHead> change) {
     for (int race = 0; race < MAX_RACES; race++) {
       Versioned now =
@@ -257,7 +372,8 @@ public final class BranchHeads {
       if (head.manifestKey().equals(manifestKey)) {
         return head;
       }
-      BranchHead after = change.apply(check.apply(head));
+      check.require(head);
+      BranchHead after = change.apply(head);
       if (write(after, now.version())) {
         return after;
       }
@@ -265,7 +381,7 @@ public final class BranchHeads {
     throw tooManyRaces(branch);
   }
 
-  private static BranchHead requireManifest(BranchHead head, String expected) {
+  private static void requireManifest(BranchHead head, String expected) {
     if (!head.manifestKey().equals(expected)) {
       throw new EbbException.Conflict(
           "branch "
@@ -276,7 +392,6 @@ public final class BranchHeads {
               + head.manifestKey()
               + ": capture again");
     }
-    return head;
   }
 
   private static BranchHead close(
@@ -296,7 +411,9 @@ public final class BranchHeads {
         closed,
         closedLsn,
         head.dropped(),
-        head.logMade());
+        head.logMade(),
+        head.collectedBefore(),
+        head.inherits());
   }
 
   private Versioned require(BranchId branch) {

@@ -9,8 +9,10 @@ import org.jspecify.annotations.Nullable;
  *
  * @param state CREATING until it can be started; DROPPING once a drop began
  * @param parent the branch that it left; null for a database's first one
- * @param forkLsn where it left its parent, a position of both; {@code Lsn.INVALID} while it is
- *     being created and for a first branch
+ * @param forkLsn where it left its parent, a position of both; of a database's first branch where
+ *     the database and its owner had been made. No point of its past lies before. {@code
+ *     Lsn.INVALID} while it is being created
+ * @param createdEpochMs when that was, for a first branch; else when its creation began
  * @param isProtected whether it may be dropped or reset only after its protection is taken off
  */
 public record BranchRecord(
@@ -35,6 +37,11 @@ public record BranchRecord(
   /** A child that is not usable yet. */
   public static BranchRecord creating(BranchId id, BranchId parent, long createdEpochMs) {
     return new BranchRecord(id, State.CREATING, parent, Lsn.INVALID, createdEpochMs, false);
+  }
+
+  /** A first branch whose database can be used from here on. */
+  BranchRecord begun(Lsn fork, long epochMs) {
+    return new BranchRecord(id, state, parent, fork, epochMs, isProtected);
   }
 
   BranchRecord ready(Lsn fork) {

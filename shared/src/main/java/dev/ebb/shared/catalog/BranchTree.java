@@ -161,7 +161,7 @@ public record BranchTree(String database, Map<String, BranchRecord> branches) {
     BranchId grandparent = gone.parent();
     Lsn fork =
         grandparent == null
-            ? Lsn.INVALID
+            ? child.forkLsn()
             : child.forkLsn().isBefore(gone.forkLsn()) ? child.forkLsn() : gone.forkLsn();
     return child.adoptedBy(grandparent, fork);
   }

@@ -2,6 +2,7 @@ package dev.ebb.shared.catalog;
 
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.DatabaseId;
+import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.Names;
 import dev.ebb.shared.store.ObjectStore;
 import java.util.ArrayList;
@@ -9,6 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.UnaryOperator;
 
 /**
@@ -51,6 +53,29 @@ public final class Catalog {
     return change(name, id, DatabaseRecord.State.READY);
   }
 
+  /**
+   * The same, and what its first branch begins with is there.
+   *
+   * @param begins where the database and its owner had been made: no point in the past lies before
+   * @param epochMs when that was, by the clock that stamps commits
+   */
+  public DatabaseRecord markReady(String name, DatabaseId id, Lsn begins, long epochMs) {
+    return change(
+        name,
+        id,
+        before -> {
+          if (before.state() == DatabaseRecord.State.DROPPING) {
+            throw new EbbException.Conflict("database \"" + name + "\" is being dropped");
+          }
+          if (before.state() == DatabaseRecord.State.READY) {
+            return before;
+          }
+          var branches = new TreeMap<>(before.branches());
+          branches.replaceAll((branch, record) -> record.begun(begins, epochMs));
+          return with(before, DatabaseRecord.State.READY, Map.copyOf(branches));
+        });
+  }
+
   /** A drop begins: no branch of it is to be started any more. */
   public DatabaseRecord markDropping(String name, DatabaseId id) {
     return markDropping(name, id, true);
@@ -76,6 +101,19 @@ public final class Catalog {
                     + "\" has protected branches ("
                     + String.join(", ", protectedNames)
                     + "): take the protection off, or use --force");
+          }
+          return with(before, DatabaseRecord.State.DROPPING, before.branches());
+        });
+  }
+
+  /** A drop begins, or goes on, of a database that is not ready; {@code Conflict} where it is. */
+  public DatabaseRecord abandon(String name, DatabaseId id) {
+    return change(
+        name,
+        id,
+        before -> {
+          if (before.state() == DatabaseRecord.State.READY) {
+            throw new EbbException.Conflict("database \"" + name + "\" is whole by now");
           }
           return with(before, DatabaseRecord.State.DROPPING, before.branches());
         });

@@ -36,7 +36,9 @@ final class CatalogJson {
         .put("closed", head.closed())
         .put("closedLsn", head.closedLsn().toString())
         .put("dropped", head.dropped())
-        .put("logMade", head.logMade());
+        .put("logMade", head.logMade())
+        .put("collectedBefore", head.collectedBefore())
+        .put("inherits", head.inherits());
     return bytes(json);
   }
 
@@ -53,7 +55,9 @@ final class CatalogJson {
             in.flag("closed"),
             Lsn.parse(in.text("closedLsn")),
             in.flag("dropped"),
-            !in.has("logMade") || in.flag("logMade")));
+            !in.has("logMade") || in.flag("logMade"),
+            in.has("collectedBefore") ? in.number("collectedBefore") : 0,
+            in.has("inherits") ? in.flag("inherits") : in.number("generation") == 0));
   }
 
   static byte[] encode(DatabaseRecord database) {

@@ -190,7 +190,123 @@ final class BranchHeadsTest {
             "{\"formatVersion\":1,\"branch\":\"branch1\",\"database\":\"db1\","
                 + "\"systemIdentifier\":\"18446744073709551614\",\"generation\":1,"
                 + "\"manifestKey\":\"branches/branch1/manifests/s1\",\"closed\":true,"
-                + "\"closedLsn\":\"0/16B3748\",\"dropped\":false,\"logMade\":true}");
+                + "\"closedLsn\":\"0/16B3748\",\"dropped\":false,\"logMade\":true,"
+                + "\"collectedBefore\":0,\"inherits\":false}");
+
+    heads.fence(BRANCH, "branches/branch1/manifests/s1", 1_763_800_000_000L);
+    stored = store.get("branches/branch1/head").orElseThrow().content();
+    assertThat(new String(stored, StandardCharsets.UTF_8))
+        .endsWith("\"logMade\":true,\"collectedBefore\":1763800000000,\"inherits\":false}");
+  }
+
+  /** As it was stored before heads had these fields. */
+  @Test
+  void headWithoutTheLaterFieldsIsRead() {
+    store.put(
+        "branches/branch1/head",
+        ("{\"formatVersion\":1,\"branch\":\"branch1\",\"database\":\"db1\","
+                + "\"systemIdentifier\":\"77\",\"generation\":1,\"manifestKey\":\"m1\","
+                + "\"closed\":false,\"closedLsn\":\"0/0\",\"dropped\":false}")
+            .getBytes(StandardCharsets.UTF_8));
+
+    assertThat(now().logMade()).isTrue();
+    assertThat(now().collectedBefore()).isZero();
+    assertThat(now().inherits()).isFalse();
+  }
+
+  @Test
+  void childInheritsUntilItsFirstPrimaryHasSettledIt() {
+    heads.create(
+        new BranchHead(
+            1,
+            BRANCH,
+            new DatabaseId("db1"),
+            -2,
+            Generation.NONE,
+            "parents",
+            false,
+            Lsn.INVALID,
+            false,
+            true,
+            7,
+            true));
+    heads.openGeneration(BRANCH); // a first start that did not get there
+    heads.fence(BRANCH, "parents", 100);
+    heads.openGeneration(BRANCH);
+    assertThat(now().inherits()).isTrue();
+
+    assertThatThrownBy(() -> heads.markDisinherited(BRANCH, generation(1)))
+        .isInstanceOf(EbbException.Fenced.class);
+    heads.markDisinherited(BRANCH, generation(2));
+    heads.markDisinherited(BRANCH, generation(2));
+    heads.markLogMade(BRANCH, generation(2));
+    heads.commitSnapshot(BRANCH, generation(2), "m1", true, END);
+
+    assertThat(now().inherits()).isFalse();
+    assertThat(now().collectedBefore()).isEqualTo(100);
+  }
+
+  @Test
+  void fenceStaysWhateverElseChangesAndAlwaysRises() {
+    heads.create(head());
+    assertThat(heads.fence(BRANCH, "other", 100)).isFalse();
+    assertThat(heads.fence(BRANCH, "template", 100)).isTrue();
+    assertThat(now().collectedBefore()).isEqualTo(100);
+
+    heads.openGeneration(BRANCH);
+    heads.commitSnapshot(BRANCH, generation(1), "m1", false, Lsn.INVALID);
+    heads.revise(BRANCH, "m1", "m2", before -> {});
+    heads.markLogMade(BRANCH, generation(1));
+    assertThat(now().collectedBefore()).isEqualTo(100);
+
+    assertThat(heads.fence(BRANCH, "m2", 50)).isTrue(); // a store whose clock went back
+    assertThat(now().collectedBefore()).isEqualTo(101);
+    heads.drop(BRANCH);
+    assertThat(now().collectedBefore()).isEqualTo(101);
+    assertThat(heads.fence(BRANCH, "m2", 200)).isFalse();
+  }
+
+  /** The guard sees the very head that the write takes the place of. */
+  @Test
+  void fenceBetweenGuardAndWriteHasTheGuardAskedAgain() {
+    heads.create(head());
+    heads.openGeneration(BRANCH);
+    List<Long> asked = new ArrayList<>();
+    BranchHeads.Guard guard =
+        before -> {
+          asked.add(before.collectedBefore());
+          if (asked.size() == 1) {
+            new BranchHeads(store).fence(BRANCH, "template", 100);
+          }
+          if (before.collectedBefore() > 0) {
+            throw new EbbException.Unavailable("late");
+          }
+        };
+
+    assertThatThrownBy(() ->
+            heads.commitSnapshot(
+                BRANCH, generation(1), "template", "m1", false, Lsn.INVALID, guard))
+        .hasMessage("late");
+    assertThatThrownBy(() -> heads.revise(BRANCH, "template", "m1", guard)).hasMessage("late");
+    assertThat(asked).containsExactly(0L, 100L, 100L);
+    assertThat(now().manifestKey()).isEqualTo("template");
+  }
+
+  @Test
+  void buriedBranchGetsNoHead() {
+    assertThat(heads.drop(BRANCH)).isFalse();
+    assertThat(heads.bury(BRANCH, new DatabaseId("db1"))).isTrue();
+
+    assertThat(now().dropped()).isTrue();
+    assertThatThrownBy(() -> heads.create(head())).isInstanceOf(EbbException.Conflict.class);
+    assertThat(heads.drop(BRANCH)).isTrue();
+  }
+
+  @Test
+  void livingBranchIsNotBuried() {
+    heads.create(head());
+    assertThat(heads.bury(BRANCH, new DatabaseId("db1"))).isFalse();
+    assertThat(now()).isEqualTo(head());
   }
 
   @Test

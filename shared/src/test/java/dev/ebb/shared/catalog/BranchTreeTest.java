@@ -100,6 +100,19 @@ final class BranchTreeTest {
   }
 
   @Test
+  void branchWhoseOldestAncestorIsDroppedStillBeginsWhereItWasMade() {
+    BranchTree restored =
+        tree.add("tmp", BranchRecord.creating(NEW, MAIN, 4))
+            .ready("tmp", NEW, new Lsn(50))
+            .replace("main", MAIN, "tmp", NEW, "main-before", false);
+
+    BranchTree alone = restored.dropping("main-before", MAIN, true).remove("main-before", MAIN);
+
+    assertThat(alone.require("main").parent()).isNull();
+    assertThat(alone.require("main").forkLsn()).isEqualTo(new Lsn(50));
+  }
+
+  @Test
   void replacementTakesTheNameInOneStepAndTheOldOneIsKept() {
     BranchTree made =
         tree.protect("main", true)

@@ -149,6 +149,29 @@ final class CatalogTest {
   }
 
   @Test
+  void historyOfAFirstBranchBeginsWhereItsDatabaseWasMade() {
+    catalog.create(
+        DatabaseRecord.creating(ID, "shop", "app", 1_700_000_000_000L, new BranchId("b1")));
+
+    BranchRecord main =
+        catalog
+            .markReady("shop", ID, Lsn.parse("0/16B3748"), 1_700_000_000_009L)
+            .branches()
+            .get("main");
+
+    assertThat(main)
+        .isEqualTo(
+            new BranchRecord(
+                new BranchId("b1"),
+                BranchRecord.State.READY,
+                null,
+                Lsn.parse("0/16B3748"),
+                1_700_000_000_009L,
+                false));
+    assertThat(catalog.markReady("shop", ID, new Lsn(9), 9).branches()).containsValue(main);
+  }
+
+  @Test
   void concurrentChangesOfBranchesAreAllMade() throws Exception {
     catalog.create(database("shop", ID));
     catalog.markReady("shop", ID);

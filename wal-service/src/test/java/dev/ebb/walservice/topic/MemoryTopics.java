@@ -10,9 +10,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Predicate;
 
-/** Topics in memory, acknowledged at once. */
+/** Topics in memory, acknowledged at once unless told otherwise. */
 public final class MemoryTopics implements LogTopics {
   private final Map<BranchId, List<LogRecord.Stored>> topics = new HashMap<>();
+  private volatile boolean mute;
+
+  /** Acknowledges nothing from now on. */
+  public void mute() {
+    mute = true;
+  }
 
   @Override
   public synchronized void create(BranchId branch, Duration timeout) {
@@ -37,7 +43,9 @@ public final class MemoryTopics implements LogTopics {
       appended.done(-1, e);
       return;
     }
-    appended.done(offset, null);
+    if (!mute) {
+      appended.done(offset, null);
+    }
   }
 
   @Override
