@@ -3,6 +3,7 @@ package dev.ebb.computeservice.audit;
 import dev.ebb.computeservice.blockmap.BlockCapture;
 import dev.ebb.computeservice.blockmap.PageStamps;
 import dev.ebb.computeservice.blockmap.PageVisitor;
+import dev.ebb.computeservice.pages.ReadSnapshot;
 import dev.ebb.computeservice.postgres.WalRecordParts;
 import dev.ebb.computeservice.postgres.WalStream;
 import dev.ebb.shared.error.EbbException;
@@ -51,6 +52,19 @@ public final class CaptureAudit implements AutoCloseable {
   public interface Snapshot {
     /** One block of a file. */
     byte[] read(FileKey file, int incarnation, int block);
+
+    /** The newest one, under whatever key it is by now: a compaction moves it, and the old goes. */
+    static Snapshot newest(ReadSnapshot snapshot, Pages pages) {
+      return (file, incarnation, block) ->
+          snapshot.read(key -> pages.read(key, file, incarnation, block, 1));
+    }
+
+    /** Blocks as a manifest finds them. */
+    @FunctionalInterface
+    interface Pages {
+      /** {@code count} blocks of a file. */
+      byte[] read(String manifestKey, FileKey file, int incarnation, int first, int count);
+    }
   }
 
   /**

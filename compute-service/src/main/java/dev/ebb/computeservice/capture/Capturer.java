@@ -250,7 +250,6 @@ public final class Capturer {
   }
 
   private CaptureAudit.Subject subject(Lsn redo, BlockCapture blocks, Log wal) {
-    String last = snapshot.key();
     return new CaptureAudit.Subject(
         head.branch().value(),
         dataDirectory.resolve("pg_wal"),
@@ -261,7 +260,7 @@ public final class Capturer {
         blocks,
         before,
         wal::readSome,
-        (file, incarnation, block) -> pages.read(last, file, incarnation, block, 1));
+        CaptureAudit.Snapshot.newest(snapshot, pages::read));
   }
 
   /**

@@ -21,10 +21,9 @@ import dev.ebb.shared.page.Manifest;
 import dev.ebb.shared.store.ObjectStore;
 import io.vertx.core.Vertx;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.util.List;
-import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -77,24 +76,10 @@ public final class TemplateProvisioner {
 
   /** The template for these binaries; makes it where there is none. Takes seconds then. */
   public Template ensure() {
-    String pointer = "templates/postgresql-" + binaries.version() + "/current";
-    Optional<ObjectStore.Stored> known = store.get(pointer);
-    String key;
-    if (known.isPresent()) {
-      key = new String(known.get().content(), StandardCharsets.UTF_8);
-    } else {
-      key = make();
-      if (store.putIfAbsent(pointer, key.getBytes(StandardCharsets.UTF_8)).isEmpty()) {
-        // Another host made one at the same moment; one template serves as well as the other.
-        key =
-            new String(
-                store
-                    .get(pointer)
-                    .orElseThrow(() -> new EbbException.Unavailable(pointer + " has gone"))
-                    .content(),
-                StandardCharsets.UTF_8);
-      }
-    }
+    var pointer =
+        new TemplatePointer(
+            store, "templates/postgresql-" + binaries.version() + "/current", Clock.systemUTC());
+    String key = pointer.ensure(this::make);
     return new Template(key, pages.manifest(key));
   }
 

@@ -82,7 +82,8 @@ public final class ConfigPrinter {
             "l1", Quantities.formatBytes(config.page().l1Bytes()),
             "l2", Quantities.formatBytes(config.page().l2Bytes()),
             "pitrWindow", Quantities.format(config.page().pitrWindow()),
-            "gcInterval", Quantities.format(config.page().gcInterval())));
+            "gcInterval", Quantities.format(config.page().gcInterval()),
+            "gcGrace", Quantities.format(config.page().gcGrace())));
     root.put("scaler", section("idleTimeout", Quantities.format(config.scaler().idleTimeout())));
     root.put(
         "service",

@@ -34,6 +34,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ConfigReader {
   private static final int MAX_PORT = 65535;
+  private static final Duration MIN_GC_GRACE = Duration.ofMinutes(10);
   private static final long MEGABYTE = 1024 * 1024;
   private static final long GIGABYTE = 1024 * MEGABYTE;
   private static final long MAX_TIMEOUT_MS = 600_000;
@@ -277,11 +278,17 @@ public final class ConfigReader {
   }
 
   private static EbbConfig.Page page(Section section) {
+    Duration grace = section.duration("gcGrace", Duration.ofHours(1));
+    if (grace.compareTo(MIN_GC_GRACE) < 0) {
+      section.violate(
+          "gcGrace", "is shorter than 10m: a capture that takes longer than half of it is lost");
+    }
     return new EbbConfig.Page(
         section.bytes("l1", 64 * MEGABYTE, MEGABYTE),
         section.bytes("l2", 64 * MEGABYTE, 0),
         section.duration("pitrWindow", Duration.ofDays(7)),
-        section.duration("gcInterval", Duration.ofHours(1)));
+        section.duration("gcInterval", Duration.ofHours(1)),
+        grace);
   }
 
   private static EbbConfig.Scaler scaler(Section section) {

@@ -164,8 +164,11 @@ public record EbbConfig(
    * @param pitrWindow how far back a point-in-time branch reaches
    * @param gcInterval how often what nothing reaches is deleted and packs are compacted; zero:
    *     never
+   * @param gcGrace how old an object must be to be deleted; a capture may take half of it. The same
+   *     for all page services of a store
    */
-  public record Page(long l1Bytes, long l2Bytes, Duration pitrWindow, Duration gcInterval) {}
+  public record Page(
+      long l1Bytes, long l2Bytes, Duration pitrWindow, Duration gcInterval, Duration gcGrace) {}
 
   /**
    * When computes are put to sleep.

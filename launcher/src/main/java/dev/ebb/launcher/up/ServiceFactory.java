@@ -52,7 +52,7 @@ final class ServiceFactory {
             defaults.compressionLevel(),
             config.page().pitrWindow().toMillis(),
             config.page().gcInterval().toMillis(),
-            defaults.gcGraceMs()),
+            config.page().gcGrace().toMillis()),
         foundation.meters());
   }
 

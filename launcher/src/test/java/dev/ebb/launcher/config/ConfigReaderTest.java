@@ -115,6 +115,7 @@ final class ConfigReaderTest {
           l2: 0
           pitrWindow: 3d
           gcInterval: 30m
+          gcGrace: 90m
         scaler:
           idleTimeout: 90s
         service:
@@ -150,6 +151,18 @@ final class ConfigReaderTest {
 
     assertThat(config.gateway().port()).isEqualTo(2222);
     assertThat(config.gateway().host()).isEqualTo("127.0.0.2");
+  }
+
+  @Test
+  void graceOfCollectionHasAMinimum() throws Exception {
+    assertThat(reader.read(null, List.of()).page().gcGrace()).isEqualTo(Duration.ofHours(1));
+    assertThat(reader.read(file("page: {gcGrace: 10m}"), List.of()).page().gcGrace())
+        .isEqualTo(Duration.ofMinutes(10));
+    assertThat(violations("page: {gcGrace: 599s}"))
+        .singleElement()
+        .asString()
+        .contains("page.gcGrace")
+        .contains("is shorter than 10m");
   }
 
   @Test
