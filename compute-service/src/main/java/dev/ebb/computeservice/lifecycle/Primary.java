@@ -22,6 +22,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -37,6 +38,7 @@ public final class Primary {
   private static final Logger log = LoggerFactory.getLogger(Primary.class);
   private static final long SQL_TIMEOUT_MS = 10_000;
   private static final long LOOK_EVERY_MS = 1_000;
+  private static final long RECEIVER_POLL_MS = 5;
 
   /**
    * Looking at the activity takes processor time and pages of the catalog; the queries that the
@@ -196,6 +198,10 @@ public final class Primary {
                   log.warn("branch {}: {}; stopping", head.branch(), e.getMessage());
                   instance.kill();
                   return;
+                } catch (EbbException.NotFound e) {
+                  // Dropped, and about to be ended by whoever does that.
+                  log.info("branch {}: {}", head.branch(), e.getMessage());
+                  pause(LOOK_EVERY_MS);
                 } catch (RuntimeException e) {
                   log.warn("branch {}: {}", head.branch(), e.getMessage());
                   pause(LOOK_EVERY_MS);
@@ -441,6 +447,7 @@ public final class Primary {
     state = ComputeStatus.State.SUSPENDING;
     endCaretaker();
     join(capture);
+    awaitReceiver();
     List<RoleState> roles = quiesce();
     if (!instance.stopFast(context.config().stopTimeoutMs())) {
       throw new EbbException.Unavailable(
@@ -462,6 +469,31 @@ public final class Primary {
     AdminConnection sql = sql();
     instance.endSessions(sql, Duration.ofMillis(context.config().stopTimeoutMs()));
     return await(sql.roles());
+  }
+
+  /**
+   * Behind a short life the receiver may not be there yet; once sessions are being ended it is not
+   * let in any more, and the log would miss the end of the WAL. Bounded: where it does not come,
+   * the log says so when it is asked.
+   */
+  private void awaitReceiver() {
+    long deadline =
+        System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(context.config().stopTimeoutMs());
+    while (!isReceived() && System.nanoTime() < deadline) {
+      LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(RECEIVER_POLL_MS));
+    }
+  }
+
+  private boolean isReceived() {
+    try {
+      if (!attached) {
+        attach();
+      }
+      return await(sql().isReceived());
+    } catch (EbbException.Unavailable e) {
+      log.debug("branch {}: not received yet: {}", head.branch(), e.getMessage());
+      return false;
+    }
   }
 
   private void endCaretaker() {

@@ -144,6 +144,18 @@ public final class AdminConnection {
     return simple("SELECT pg_logical_emit_message(true, 'ebb', '')", timeout).mapEmpty();
   }
 
+  /**
+   * Whether the synchronous standby streams by now. Where it does, a stop sends it all WAL, up to
+   * the last checkpoint, before PostgreSQL ends ({@code WalSndWaitStopping} in {@code
+   * walsender.c}); to one that comes too late it sends nothing.
+   */
+  public Future<Boolean> isReceived() {
+    return simple(
+            "SELECT EXISTS (SELECT FROM pg_stat_replication WHERE application_name LIKE 'ebb\\_wal\\_%' AND state IN ('catchup', 'streaming'))",
+            SHORT)
+        .map(rows -> Boolean.TRUE.equals(rows.iterator().next().getBoolean(0)));
+  }
+
   /** Every role, by name. */
   public Future<List<RoleState>> roles() {
     return prepared(ROLE_COLUMNS + "ORDER BY rolname", Tuple.tuple(), SHORT)
