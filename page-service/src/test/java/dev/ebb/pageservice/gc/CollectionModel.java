@@ -166,7 +166,7 @@ final class CollectionModel {
         leap();
       }
       if (actors.step() && random.nextInt(3) == 0) {
-        advanceMs((61 + random.nextInt(60)) * MINUTE_MS);
+        advanceMs((61 + random.nextInt(10) * random.nextInt(40)) * MINUTE_MS);
         actors.start("collector-of-" + started, invariant, this::collector);
       }
       check();

@@ -150,7 +150,8 @@ final class Interleaving {
     List<Actor> some = awake.isEmpty() ? running : awake;
     Actor next = some.get(random.nextInt(some.size()));
     // right before a head is changed is where a stop does most harm
-    boolean heads = next.next.startsWith("change branches/");
+    boolean heads =
+        next.next.startsWith("change branches/") || next.next.startsWith("create branches/");
     if (some.size() > 1 && random.nextInt(heads ? 3 : 100) == 0) {
       next.stoppedUntil = steps + random.nextInt(MAX_STOP);
       return heads;
