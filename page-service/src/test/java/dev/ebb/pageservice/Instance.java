@@ -6,6 +6,7 @@ import dev.ebb.pageservice.cache.SharedCache;
 import dev.ebb.pageservice.capture.CaptureLimits;
 import dev.ebb.pageservice.capture.Captures;
 import dev.ebb.pageservice.check.Checks;
+import dev.ebb.pageservice.gc.BranchLogs;
 import dev.ebb.pageservice.gc.Collector;
 import dev.ebb.pageservice.gc.Compactor;
 import dev.ebb.pageservice.gc.GcLimits;
@@ -55,6 +56,9 @@ public final class Instance implements AutoCloseable {
   /** The branches whose logs a collection had deleted. */
   public final Set<BranchId> logsDeleted = new CopyOnWriteArraySet<>();
 
+  /** Where logs are deleted. */
+  public volatile BranchLogs logs = branch -> {};
+
   /** Whether logs cannot be deleted just now. */
   public volatile boolean failLogs;
 
@@ -64,7 +68,7 @@ public final class Instance implements AutoCloseable {
   public final Maintenance maintenance;
   public final IndexWalk walk;
   public final Checks checks;
-  private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+  private final ExecutorService threads;
 
   /** A clock that a test moves. */
   public static final class Ticks extends Clock {
@@ -105,7 +109,19 @@ public final class Instance implements AutoCloseable {
   }
 
   private Instance(ObjectStore store, SharedCache shared, int packBytes, Ticks clock) {
+    this(store, shared, packBytes, clock, WINDOW_MS, Executors.newVirtualThreadPerTaskExecutor());
+  }
+
+  /** With a window and threads of its own; {@code threads} are closed with it. */
+  public Instance(
+      ObjectStore store,
+      SharedCache shared,
+      int packBytes,
+      Ticks clock,
+      long windowMs,
+      ExecutorService threads) {
     this.clock = clock;
+    this.threads = threads;
     var codec = new PageCodec(1);
     var chunks = new ChunkCache(store, shared, threads, 16 << 20, meters);
     reader = new SnapshotReader(store, new ObjectCache(16 << 20), chunks, codec);
@@ -115,11 +131,11 @@ public final class Instance implements AutoCloseable {
             reader,
             codec,
             threads,
-            new CaptureLimits(packBytes, 8 << 20, 600_000, GRACE_MS / 2, WINDOW_MS),
+            new CaptureLimits(packBytes, 8 << 20, 600_000, GRACE_MS / 2, windowMs),
             clock,
             meters);
     walk = new IndexWalk(chunks);
-    var gcLimits = new GcLimits(GRACE_MS, WINDOW_MS, packBytes, 1 << 30);
+    var gcLimits = new GcLimits(GRACE_MS, windowMs, packBytes, 1 << 30);
     var gcMeters = new GcMeters(meters);
     collector = new Collector(store, walk, threads, this::deleteLog, gcLimits, clock, gcMeters);
     var compactor = new Compactor(store, reader, walk, codec, gcLimits, clock, gcMeters);
@@ -131,6 +147,7 @@ public final class Instance implements AutoCloseable {
     if (failLogs) {
       throw new EbbException.Unavailable("injected: no log service");
     }
+    logs.delete(branch);
     logsDeleted.add(branch);
   }
 

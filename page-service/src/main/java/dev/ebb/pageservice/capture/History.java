@@ -1,6 +1,8 @@
 package dev.ebb.pageservice.capture;
 
 import dev.ebb.pageservice.snapshot.SnapshotView;
+import dev.ebb.shared.catalog.BranchKeys;
+import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.page.Manifest;
 import dev.ebb.shared.page.Manifest.Ancestor;
 import java.util.ArrayList;
@@ -73,6 +75,11 @@ public final class History {
     long bytes = (recent ? RECENT_SPACING_BYTES : SPACING_BYTES) * factor;
     return next.committedEpochMs() - last.committedEpochMs() >= ms
         || next.endLsn().minus(last.endLsn()) >= bytes;
+  }
+
+  /** Whether it was another branch's: that one may have given it up. */
+  public static boolean isInherited(Ancestor entry, BranchId branch) {
+    return !entry.manifestKey().startsWith(BranchKeys.prefix(branch));
   }
 
   /**

@@ -160,11 +160,11 @@ final class Check {
             ? tolerant(manifestKey, () -> read(manifestKey))
             : manifest(manifestKey, BranchKeys.head(branch), missing);
     if (view.isPresent()) {
-      // What is inherited may have been given up since by the branch that it is inherited from.
-      boolean inherited = !view.get().manifest().branch().equals(branch);
-      Map<String, String> gone = inherited ? new TreeMap<>() : missing;
       for (Ancestor ancestor : History.unexpired(view.get().manifest(), nowMs, limits.keptMs())) {
-        var ignored = manifest(ancestor.manifestKey(), manifestKey, gone);
+        // What is inherited may have been given up by the branch that it is inherited from.
+        boolean mayBeGone = History.isInherited(ancestor, branch);
+        var ignored =
+            manifest(ancestor.manifestKey(), manifestKey, mayBeGone ? new TreeMap<>() : missing);
       }
     }
     return missing;

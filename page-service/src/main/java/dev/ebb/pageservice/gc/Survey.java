@@ -121,8 +121,9 @@ final class Survey {
   }
 
   /**
-   * The earlier snapshots that a branch's head keeps. Where its manifest is still another branch's,
-   * it lists what that one kept when it was written; what is gone of it was given up since.
+   * The earlier snapshots that a branch's head keeps. Those that it inherited are listed as they
+   * were when it was made: another branch may have given them up before, and they may have gone
+   * since.
    */
   void history(BranchId branch, SnapshotView head) {
     List<Ancestor> kept = History.unexpired(head.manifest(), nowMs, keptMs);
@@ -130,8 +131,7 @@ final class Survey {
     all.subList(0, all.size() - kept.size())
         .forEach(
             gone -> expired.computeIfAbsent(branch, b -> new HashSet<>()).add(gone.manifestKey()));
-    boolean inherited = !head.manifest().branch().equals(branch);
-    kept.forEach(ancestor -> fixed(ancestor.manifestKey(), inherited));
+    kept.forEach(ancestor -> fixed(ancestor.manifestKey(), History.isInherited(ancestor, branch)));
   }
 
   /** The same, with those that have expired, as far as they are still there. */
