@@ -197,6 +197,24 @@ final class FenceTest {
     }
   }
 
+  /** A commit that was composed long ago would list it as if it were there. */
+  @Test
+  void headThatListsWhatHasExpiredIsChangedWhereverThatWasStored() {
+    try (var world = new World(40)) {
+      world.commitSome(World.MAIN, 12);
+      world.branch(World.DEV, World.MAIN);
+      world.commitSome(World.DEV, 1);
+      world.heads.drop(World.MAIN);
+      world.clock.advanceMs(EIGHT_DAYS_MS);
+      int own = world.objects.list("branches/dev1/").size();
+
+      assertThat(world.instance.collector.collect().deleted()).isPositive();
+
+      assertThat(world.objects.list("branches/dev1/")).hasSize(own);
+      assertThat(world.head(World.DEV).collectedBefore()).isPositive();
+    }
+  }
+
   /** The fence is the first that a run changes. */
   @Test
   void runThatCannotFenceDeletesNothing() {
