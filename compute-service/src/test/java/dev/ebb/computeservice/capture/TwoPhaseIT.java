@@ -82,7 +82,7 @@ final class TwoPhaseIT {
     String path = "pg_twophase/" + killed.newest;
     all.add(new SmallFile(path, Files.readAllBytes(killed.directory.resolve(path))));
     try (Server server = recover(killed, all)) {
-      assertThat(server.log()).contains("removing future two-phase state file");
+      server.awaitLog("removing future two-phase state file");
       assertThat(server.sql(DB, PREPARED)).containsExactly("before", "late", "newest");
     }
   }

@@ -30,6 +30,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -245,6 +246,18 @@ public final class PostgresFixture {
 
     public String log() {
       return String.join("\n", process.lastLogLines());
+    }
+
+    /** The log once it contains the text: it comes through a pipe, behind what it tells of. */
+    public String awaitLog(String text) {
+      long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+      while (!log().contains(text)) {
+        if (System.nanoTime() > deadline) {
+          throw new AssertionError("no \"" + text + "\" in the log:\n" + log());
+        }
+        LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
+      }
+      return log();
     }
 
     @Override

@@ -47,7 +47,7 @@ final class RecoveryIT {
     layLog(killed, postgres.template.endLsn(), data, control, chunkBytes);
     try (var server = postgres.start(data)) {
       assertThat(server.sql(DB, "SELECT count(*) FROM t")).containsExactly(killed.rows + "");
-      assertThat(server.log()).contains("redo starts at " + postgres.template.endLsn());
+      server.awaitLog("redo starts at " + postgres.template.endLsn());
     }
   }
 

@@ -81,8 +81,8 @@ final class TemplateMakerIT {
     try (var server = postgres.start(data)) {
       assertThat(server.sql("postgres", "SELECT system_identifier FROM pg_control_system()"))
           .containsExactly(Long.toString(identifier));
-      assertThat(server.log()).contains("database system was shut down at");
-      assertThat(server.log()).doesNotContain("recovery", "FATAL", "PANIC");
+      assertThat(server.awaitLog("database system was shut down at"))
+          .doesNotContain("recovery", "FATAL", "PANIC");
       server.sql(TemplateMaker.DATABASE, "CREATE TABLE t AS SELECT generate_series(1, 1000) AS i");
       assertThat(server.process.stopFast(PostgresFixture.PATIENCE)).isTrue();
       assertThat(server.process.exit()).isCompletedWithValue(0);
