@@ -191,7 +191,11 @@ final class Check {
     templateManifests()
         .forEach((pointer, key) -> {
           Map<String, String> missing = new TreeMap<>();
-          var ignored = manifest(key, pointer, missing);
+          try {
+            var ignored = manifest(key, pointer, missing);
+          } catch (EbbException.Invalid e) {
+            findings.add(Kind.DAMAGED, pointer, 0, "it names no object: " + e.getMessage());
+          }
           missing.forEach(this::missing);
         });
   }
@@ -354,7 +358,7 @@ final class Check {
   private static <T> Optional<T> quietly(Supplier<Optional<T>> reading) {
     try {
       return reading.get();
-    } catch (EbbException.Corrupt told) {
+    } catch (EbbException.Corrupt | EbbException.Invalid told) {
       return Optional.empty();
     }
   }

@@ -217,4 +217,18 @@ final class CheckTest {
           .contains(LOST, "branches/README", "branches/Backup-1/head");
     }
   }
+
+  @Test
+  void damagedPointerToATemplateIsFoundAndTheCheckGoesOn() {
+    try (World world = world()) {
+      world.objects.put("templates/postgresql-18.6/current", new byte[] {0, '{'});
+
+      Result result = check(world);
+
+      assertThat(result.damage())
+          .extracting(Finding::object)
+          .containsExactly("templates/postgresql-18.6/current");
+      assertThat(result.last().pages()).isPositive();
+    }
+  }
 }
