@@ -56,6 +56,9 @@ final class Check {
   /** What was not there, by key. */
   private final Map<String, Finding> absent = new LinkedHashMap<>();
 
+  /** Something that refers to others could not be read. */
+  private boolean unread;
+
   /** By the store's clock, at the beginning. */
   private long nowMs;
 
@@ -184,6 +187,7 @@ final class Check {
   }
 
   private void missing(String key, String referrer) {
+    unread = true;
     findings.add(Kind.MISSING, key, 0, referrer + " refers to it");
   }
 
@@ -256,6 +260,7 @@ final class Check {
 
           @Override
           public void damaged(NodeRef ref, EbbException.Corrupt error) {
+            unread = true;
             boolean there = isThere(ref);
             if (there) {
               findings.add(
@@ -366,15 +371,18 @@ final class Check {
   private void orphans() {
     stored.forEach((key, object) -> {
       if (!reached.contains(key) && object.modifiedEpochMs() <= nowMs - limits.graceMs()) {
-        findings.add(
-            Kind.ORPHAN,
-            key,
-            object.bytes(),
-            BranchKeys.isOfBranch(key)
-                ? "nothing refers to it: it is going to be collected"
-                : "it is of no branch: it stays");
+        findings.add(Kind.ORPHAN, key, object.bytes(), whyOrphan(key));
       }
     });
+  }
+
+  private String whyOrphan(String key) {
+    if (!BranchKeys.isOfBranch(key)) {
+      return "it is of no branch: it stays";
+    }
+    return unread
+        ? "nothing that can be read refers to it; what is damaged or missing may: keep it"
+        : "nothing refers to it: it is going to be collected";
   }
 
   /** What is damaged is told, and empty; what is of a newer version fails the check. */
@@ -382,6 +390,7 @@ final class Check {
     try {
       return reading.get();
     } catch (EbbException.Corrupt e) {
+      unread = true;
       findings.add(Kind.DAMAGED, key, bytesOf(key), String.valueOf(e.getMessage()));
       return Optional.empty();
     }

@@ -173,7 +173,14 @@ final class CheckTest {
     try (World world = world()) {
       world.objects.put("branches/dev1/head", new byte[] {'{'});
 
-      assertThat(check(world).damage()).extracting(Finding::object).contains("branches/dev1/head");
+      Result result = check(world);
+
+      assertThat(result.damage()).extracting(Finding::object).contains("branches/dev1/head");
+      // what it refers to is no waste
+      assertThat(result.findings())
+          .filteredOn(finding -> finding.kind() == Kind.ORPHAN)
+          .isNotEmpty()
+          .noneMatch(finding -> finding.problem().contains("is going to be collected"));
     }
   }
 
