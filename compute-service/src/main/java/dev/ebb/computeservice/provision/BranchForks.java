@@ -284,7 +284,7 @@ final class BranchForks {
             + " ("
             + Lsn.max(oldest.endLsn(), branch.forkLsn())
             + ")"
-            + (branch.parent() == null
+            + (branch.parent() == null || !wholeLife
                 ? ""
                 : "; what was before is in the branch that it was made from"));
   }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.ebb.shared.bus.WalMessage.ForkLog;
 import dev.ebb.shared.bus.WalMessage.LogForked;
+import dev.ebb.shared.catalog.BranchRecord;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.BranchPoint;
@@ -68,6 +69,30 @@ final class BranchForksTest {
         .hasMessageContaining("its earliest point is")
         .hasMessageContaining("(0/3000)");
     assertThat(baseOf(at(0x3800))).isEqualTo(World.key("s2"));
+  }
+
+  /** Of a branch that is older than the window its parent has nothing of the time before it. */
+  @Test
+  void parentIsNamedOnlyWhereABranchsWholeLifeIsInTheWindow() {
+    Manifest first = world.snapshot("s1", 0x2000, false, Duration.ofDays(9));
+    Manifest second = world.snapshot("s2", 0x3000, false, World.WINDOW);
+    world.head(world.snapshot("s3", 0x4000, false, minutes(30), first, second));
+    var parent = new BranchId("parent1");
+
+    assertThatThrownBy(() -> fork(began(parent, 0x1000), at(0x2800)))
+        .hasMessageContaining("(0/3000)")
+        .hasMessageNotContaining("what was before");
+    assertThatThrownBy(() -> fork(began(parent, 0x3000), at(0x2800)))
+        .hasMessageContaining("what was before is in the branch that it was made from");
+  }
+
+  private BranchForks.Fork fork(BranchRecord of, BranchPoint at) {
+    return world.forks.fork(World.MAIN_ADDRESS, of, child, at).orElseThrow();
+  }
+
+  private static BranchRecord began(BranchId parent, long at) {
+    return new BranchRecord(
+        World.MAIN, BranchRecord.State.READY, parent, new Lsn(at), World.CREATED_MS, false);
   }
 
   /** Between the look at the parent's head and the child's head nothing keeps the snapshot. */

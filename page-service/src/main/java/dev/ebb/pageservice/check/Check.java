@@ -9,6 +9,7 @@ import dev.ebb.pageservice.index.PageTable;
 import dev.ebb.pageservice.pack.PageCodec;
 import dev.ebb.pageservice.snapshot.SnapshotReader;
 import dev.ebb.pageservice.snapshot.SnapshotView;
+import dev.ebb.shared.bus.PageMessage.CheckProgress.Finding;
 import dev.ebb.shared.bus.PageMessage.CheckProgress.Kind;
 import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.catalog.BranchHeads;
@@ -20,6 +21,7 @@ import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.page.Manifest.Ancestor;
 import dev.ebb.shared.store.ObjectStore;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -51,6 +53,12 @@ final class Check {
   private final Set<String> reached = new HashSet<>();
   private final Set<NodeRef> nodes = new HashSet<>();
 
+  /** What was not there, by key. */
+  private final Map<String, Finding> absent = new LinkedHashMap<>();
+
+  /** Something that refers to others could not be read. */
+  private boolean unread;
+
   /** By the store's clock, at the beginning. */
   private long nowMs;
 
@@ -72,7 +80,7 @@ final class Check {
     this.limits = limits;
     this.branches = List.copyOf(branches);
     this.findings = findings;
-    this.packCheck = new PackCheck(store, reader, codec, findings);
+    this.packCheck = new PackCheck(store, reader, codec, findings, this::absent);
   }
 
   void run() {
@@ -88,6 +96,7 @@ final class Check {
       reached.add(key);
       packCheck.verify(key, bytes);
     });
+    absences();
     orphans();
   }
 
@@ -118,6 +127,9 @@ final class Check {
                   .forEach(branch -> all.add(branch.id())));
     }
     for (String key : stored.keySet()) {
+      if (!BranchKeys.isOfBranch(key)) {
+        continue;
+      }
       String branch = key.substring(PREFIX.length(), key.indexOf('/', PREFIX.length()));
       if (key.equals(BranchKeys.head(new BranchId(branch)))) {
         all.add(new BranchId(branch));
@@ -175,20 +187,33 @@ final class Check {
   }
 
   private void missing(String key, String referrer) {
+    unread = true;
     findings.add(Kind.MISSING, key, 0, referrer + " refers to it");
   }
 
   private void templates() {
+    templateManifests()
+        .forEach((pointer, key) -> {
+          Map<String, String> missing = new TreeMap<>();
+          try {
+            var ignored = manifest(key, pointer, missing);
+          } catch (EbbException.Invalid e) {
+            findings.add(Kind.DAMAGED, pointer, 0, "it names no object: " + e.getMessage());
+          }
+          missing.forEach(this::missing);
+        });
+  }
+
+  /** By the objects that name them. */
+  private Map<String, String> templateManifests() {
+    Map<String, String> manifests = new TreeMap<>();
     for (ObjectStore.Listed pointer : store.list("templates/")) {
       store
           .get(pointer.key())
           .map(content -> new String(content.content(), StandardCharsets.UTF_8))
-          .ifPresent(key -> {
-            Map<String, String> missing = new TreeMap<>();
-            var ignored = manifest(key, pointer.key(), missing);
-            missing.forEach(this::missing);
-          });
+          .ifPresent(key -> manifests.put(pointer.key(), key));
     }
+    return manifests;
   }
 
   /** Reads a manifest and walks its index, unless that was done before. */
@@ -235,12 +260,14 @@ final class Check {
 
           @Override
           public void damaged(NodeRef ref, EbbException.Corrupt error) {
-            boolean there = stored.containsKey(ref.object()) || isThere(ref);
-            findings.add(
-                there ? Kind.DAMAGED : Kind.MISSING,
-                ref.object(),
-                ref.length(),
-                there ? String.valueOf(error.getMessage()) : view.key() + " refers to it");
+            unread = true;
+            boolean there = isThere(ref);
+            if (there) {
+              findings.add(
+                  Kind.DAMAGED, ref.object(), ref.length(), String.valueOf(error.getMessage()));
+            } else {
+              absent(ref.object(), ref.length(), view.key() + " refers to it");
+            }
           }
         });
   }
@@ -254,13 +281,108 @@ final class Check {
     return object == null ? 0 : object.bytes();
   }
 
+  private void absent(String key, long bytes, String problem) {
+    absent.putIfAbsent(key, new Finding(Kind.MISSING, key, bytes, problem));
+  }
+
+  /**
+   * A check takes long where there is much, and branches move on meanwhile: what they let go of is
+   * collected. Missing is what something refers to that was found behind its absence.
+   */
+  private void absences() {
+    if (absent.isEmpty()) {
+      return;
+    }
+    nowMs = clock.nowMs();
+    Set<String> referred = new HashSet<>();
+    Set<NodeRef> entered = new HashSet<>();
+    for (BranchId branch : branches.isEmpty() ? allBranches() : branches) {
+      for (String manifest : manifestsOf(branch)) {
+        quietly(() -> read(manifest)).ifPresent(view -> refersTo(view, referred, entered));
+      }
+    }
+    if (branches.isEmpty()) {
+      for (String manifest : templateManifests().values()) {
+        quietly(() -> read(manifest)).ifPresent(view -> refersTo(view, referred, entered));
+      }
+    }
+    absent.forEach((key, finding) -> {
+      if (referred.contains(key)) {
+        findings.add(finding.kind(), key, finding.bytes(), finding.problem());
+      }
+    });
+  }
+
+  /** Of a branch's head and history, as they are now. */
+  private List<String> manifestsOf(BranchId branch) {
+    String last = "";
+    while (true) {
+      String head =
+          quietly(() -> heads.read(branch))
+              .map(BranchHeads.Versioned::head)
+              .filter(h -> !h.dropped())
+              .map(BranchHead::manifestKey)
+              .orElse("");
+      Optional<SnapshotView> view = head.isEmpty() ? Optional.empty() : quietly(() -> read(head));
+      if (view.isPresent() || head.equals(last)) {
+        List<String> keys = new ArrayList<>();
+        view.ifPresent(v -> {
+          keys.add(head);
+          History.unexpired(v.manifest(), nowMs, limits.keptMs())
+              .forEach(ancestor -> keys.add(ancestor.manifestKey()));
+        });
+        return keys;
+      }
+      last = head; // it may have moved on since it was read
+    }
+  }
+
+  private void refersTo(SnapshotView view, Set<String> referred, Set<NodeRef> entered) {
+    referred.add(view.manifest().bootPack());
+    walk.walk(
+        view.index(),
+        new IndexWalk.Visitor() {
+          @Override
+          public boolean enter(NodeRef ref, int level) {
+            referred.add(ref.object());
+            return entered.add(ref);
+          }
+
+          @Override
+          public void pages(PageTable table, List<NodeRef> path) {
+            table.dictionary().forEach(pack -> referred.add(pack.key()));
+          }
+
+          @Override
+          public void damaged(NodeRef ref, EbbException.Corrupt error) {
+            // told already, or collected just now
+          }
+        });
+  }
+
+  private static <T> Optional<T> quietly(Supplier<Optional<T>> reading) {
+    try {
+      return reading.get();
+    } catch (EbbException.Corrupt | EbbException.Invalid told) {
+      return Optional.empty();
+    }
+  }
+
   private void orphans() {
     stored.forEach((key, object) -> {
       if (!reached.contains(key) && object.modifiedEpochMs() <= nowMs - limits.graceMs()) {
-        findings.add(
-            Kind.ORPHAN, key, object.bytes(), "nothing refers to it: it is going to be collected");
+        findings.add(Kind.ORPHAN, key, object.bytes(), whyOrphan(key));
       }
     });
+  }
+
+  private String whyOrphan(String key) {
+    if (!BranchKeys.isOfBranch(key)) {
+      return "it is of no branch: it stays";
+    }
+    return unread
+        ? "nothing that can be read refers to it; what is damaged or missing may: keep it"
+        : "nothing refers to it: it is going to be collected";
   }
 
   /** What is damaged is told, and empty; what is of a newer version fails the check. */
@@ -268,6 +390,7 @@ final class Check {
     try {
       return reading.get();
     } catch (EbbException.Corrupt e) {
+      unread = true;
       findings.add(Kind.DAMAGED, key, bytesOf(key), String.valueOf(e.getMessage()));
       return Optional.empty();
     }

@@ -13,8 +13,10 @@ import dev.ebb.shared.bus.PageMessage.CheckProgress.Kind;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.store.ObjectStore;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -33,6 +35,8 @@ final class PackCheck {
   private final SnapshotReader reader;
   private final PageCodec codec;
   private final Findings findings;
+  private final Absences absences;
+  private final Map<String, Boolean> there = new HashMap<>();
   private final Set<String> told = new HashSet<>();
   private final byte[] page = new byte[PageCodec.BLOCK_BYTES];
   private final Cache<String, Optional<PackIndex>> indexes =
@@ -42,11 +46,23 @@ final class PackCheck {
           .executor(Runnable::run)
           .build();
 
-  PackCheck(ObjectStore store, SnapshotReader reader, PageCodec codec, Findings findings) {
+  PackCheck(
+      ObjectStore store,
+      SnapshotReader reader,
+      PageCodec codec,
+      Findings findings,
+      Absences absences) {
     this.store = store;
     this.reader = reader;
     this.codec = codec;
     this.findings = findings;
+    this.absences = absences;
+  }
+
+  /** Hears of what is not there: which is no damage where nothing refers to it any more. */
+  @FunctionalInterface
+  interface Absences {
+    void add(String key, long bytes, String problem);
   }
 
   private record Row(FileId file, int block, PageLocation location) {}
@@ -96,15 +112,9 @@ final class PackCheck {
         codec.decode(row.file(), row.block(), record, 0, record.length, page, 0);
         findings.checked(0, 1, 0);
       } catch (EbbException.Corrupt e) {
-        if (!isMissing(pack)) {
-          findings.add(Kind.DAMAGED, pack, row.location().length(), String.valueOf(e.getMessage()));
-        }
+        damaged(pack, row.location().length(), String.valueOf(e.getMessage()));
       }
     }
-  }
-
-  private boolean isMissing(String pack) {
-    return told.contains(pack + " is missing");
   }
 
   /** The pack's own index; empty, and told once, where that cannot be read. */
@@ -125,8 +135,7 @@ final class PackCheck {
               .getRange(key, bytes - PackIndex.TRAILER_BYTES, PackIndex.TRAILER_BYTES)
               .orElse(null);
       if (end == null) {
-        tell(Kind.MISSING, key, bytes, "the page index refers to it");
-        told.add(key + " is missing");
+        missing(key, bytes, "the page index refers to it");
         return Optional.empty();
       }
       PackRef ref = PackIndex.refOfEnd(key, bytes, end);
@@ -136,15 +145,33 @@ final class PackCheck {
               .orElseThrow(() -> new EbbException.Corrupt("pack " + key + " has gone"));
       return Optional.of(PackIndex.decode(ref, stored));
     } catch (EbbException.Corrupt e) {
-      tell(Kind.DAMAGED, key, bytes, String.valueOf(e.getMessage()));
+      tell(key, bytes, String.valueOf(e.getMessage()));
       return Optional.empty();
     }
   }
 
-  private void tell(Kind kind, String key, long bytes, String problem) {
+  private void tell(String key, long bytes, String problem) {
     if (told.add(key)) {
-      findings.add(kind, key, bytes, problem);
+      damaged(key, bytes, problem);
     }
+  }
+
+  /** What was there when it was named may have been collected since. */
+  private void damaged(String key, long bytes, String problem) {
+    if (there.computeIfAbsent(key, this::isThere)) {
+      findings.add(Kind.DAMAGED, key, bytes, problem);
+    } else {
+      missing(key, bytes, "the page index refers to it");
+    }
+  }
+
+  private boolean isThere(String key) {
+    return store.list(key).stream().anyMatch(object -> object.key().equals(key));
+  }
+
+  private void missing(String key, long bytes, String problem) {
+    there.put(key, false);
+    absences.add(key, bytes, problem);
   }
 
   /**
@@ -162,7 +189,7 @@ final class PackCheck {
               .findFirst()
               .orElse(UNKNOWN_SIZE);
       if (size == UNKNOWN_SIZE) {
-        tell(Kind.MISSING, key, 0, "a manifest refers to it");
+        missing(key, 0, "a manifest refers to it");
         return;
       }
     }
@@ -180,7 +207,7 @@ final class PackCheck {
     try {
       PackIndex.requireHeader(key, header);
     } catch (EbbException.Corrupt e) {
-      tell(Kind.DAMAGED, key, 0, String.valueOf(e.getMessage()));
+      tell(key, 0, String.valueOf(e.getMessage()));
     }
   }
 
@@ -213,7 +240,7 @@ final class PackCheck {
           }
           codec.decode(file, block, window, offset - windowStart, length, page, 0);
         } catch (EbbException.Corrupt e) {
-          findings.add(Kind.DAMAGED, key, length, "at offset " + offset + ": " + e.getMessage());
+          damaged(key, length, "at offset " + offset + ": " + e.getMessage());
         }
       }
       findings.checked(0, 1, 0);

@@ -96,7 +96,11 @@ public final class Collector {
 
   private Found timed() {
     long storeNowMs = storeClock.nowMs(clock);
-    List<ObjectStore.Listed> listed = store.list(Roots.PREFIX);
+    // what no branch can have written is not Ebb's to touch
+    List<ObjectStore.Listed> listed =
+        store.list(Roots.PREFIX).stream()
+            .filter(object -> BranchKeys.isOfBranch(object.key()))
+            .toList();
     Roots roots = Roots.read(store);
     var run = new CollectionRun(store, walk, roots, listed, limits, storeNowMs, meters);
     run.look();

@@ -62,7 +62,7 @@ record Roots(
       Set<BranchId> branches = new java.util.TreeSet<>(order);
       branches.addAll(named.keySet());
       for (ObjectStore.Listed object : store.list(PREFIX)) {
-        if (object.key().endsWith(HEAD)) {
+        if (object.key().endsWith(HEAD) && BranchKeys.isOfBranch(object.key())) {
           branches.add(branchOf(object.key()));
         }
       }

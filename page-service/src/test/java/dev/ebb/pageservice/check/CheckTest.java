@@ -12,6 +12,7 @@ import dev.ebb.shared.store.ObjectStore;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 
 final class CheckTest {
@@ -172,7 +173,69 @@ final class CheckTest {
     try (World world = world()) {
       world.objects.put("branches/dev1/head", new byte[] {'{'});
 
-      assertThat(check(world).damage()).extracting(Finding::object).contains("branches/dev1/head");
+      Result result = check(world);
+
+      assertThat(result.damage()).extracting(Finding::object).contains("branches/dev1/head");
+      // what it refers to is no waste
+      assertThat(result.findings())
+          .filteredOn(finding -> finding.kind() == Kind.ORPHAN)
+          .isNotEmpty()
+          .noneMatch(finding -> finding.problem().contains("is going to be collected"));
+    }
+  }
+
+  /** A check takes hours where there is much: branches move on, and collection goes by. */
+  @Test
+  void whatIsCollectedWhileTheCheckGoesOnIsNoDamage() {
+    try (World world = world()) {
+      var moved = new AtomicBoolean();
+      world.clocked.beforeRead(key -> {
+        if (key.equals("branches/main1/head") && moved.compareAndSet(false, true)) {
+          // the other branch's packs are known by now, and not yet read
+          for (int week = 0; week < 3; week++) {
+            world.commitSome(World.DEV, 30);
+            world.clock.advanceMs(TimeUnit.DAYS.toMillis(8));
+            world.instance.maintenance.run();
+          }
+        }
+      });
+
+      Result result = check(world);
+
+      assertThat(moved).isTrue();
+      assertThat(result.damage()).isEmpty();
+    }
+  }
+
+  /** Tools leave empty objects for directories. */
+  @Test
+  void whatIsOfNobodyIsListedAndFailsNothing() {
+    try (World world = world()) {
+      for (String key : List.of("branches/README", "branches/Backup-1/head")) {
+        world.clocked.put(key, new byte[0]);
+      }
+      world.clock.advanceMs(TimeUnit.HOURS.toMillis(2));
+
+      Result result = check(world);
+
+      assertThat(result.damage()).isEmpty();
+      assertThat(result.findings())
+          .extracting(Finding::object)
+          .contains(LOST, "branches/README", "branches/Backup-1/head");
+    }
+  }
+
+  @Test
+  void damagedPointerToATemplateIsFoundAndTheCheckGoesOn() {
+    try (World world = world()) {
+      world.objects.put("templates/postgresql-18.6/current", new byte[] {0, '{'});
+
+      Result result = check(world);
+
+      assertThat(result.damage())
+          .extracting(Finding::object)
+          .containsExactly("templates/postgresql-18.6/current");
+      assertThat(result.last().pages()).isPositive();
     }
   }
 }

@@ -298,4 +298,20 @@ final class MaintenanceTest {
   private static double runs(Instance instance) {
     return instance.meters.get("ebb.page.gc").timer().count();
   }
+
+  /** Tools leave empty objects for directories. */
+  @Test
+  void whatIsOfNobodyStaysAndKeepsNothingFromBeingCollected() {
+    try (World world = World.grown(31)) {
+      List<String> foreign = List.of("branches/README", "branches/Backup-1/head");
+      foreign.forEach(key -> world.clocked.put(key, new byte[0]));
+      world.clock.advanceMs(TimeUnit.HOURS.toMillis(2));
+
+      world.instance.maintenance.run();
+
+      assertThat(world.objects.get("branches/main1/packs/lost-0")).isEmpty();
+      assertThat(foreign).allMatch(key -> world.objects.get(key).isPresent());
+      world.assertEverythingReads();
+    }
+  }
 }

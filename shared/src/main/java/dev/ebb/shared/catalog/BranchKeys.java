@@ -2,14 +2,22 @@ package dev.ebb.shared.catalog;
 
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.SnapshotId;
+import java.util.regex.Pattern;
 
 /** The keys of a branch's objects. */
 public final class BranchKeys {
+  private static final Pattern OF_BRANCH = Pattern.compile("branches/[a-z0-9]{1,40}/.+");
+
   private BranchKeys() {}
 
   /** What all of a branch's keys begin with. */
   public static String prefix(BranchId branch) {
     return "branches/" + branch + "/";
+  }
+
+  /** Whether a branch may have written it. Tools leave other things, such as a directory's mark. */
+  public static boolean isOfBranch(String key) {
+    return OF_BRANCH.matcher(key).matches();
   }
 
   public static String head(BranchId branch) {

@@ -124,10 +124,11 @@ public final class Catalog {
     return read(name).map(Versioned::database);
   }
 
-  /** The names of all databases. */
+  /** The names of all databases; other things that tools leave there are none. */
   public List<String> names() {
     return store.list(PREFIX).stream()
         .map(object -> object.key().substring(PREFIX.length()))
+        .filter(Names::isName)
         .toList();
   }
 

@@ -19,6 +19,11 @@ public final class Names {
     }
   }
 
+  /** Whether a database or branch may be called so. */
+  public static boolean isName(String value) {
+    return NAME.matcher(value).matches();
+  }
+
   /** Checks a database or branch name: a lower-case letter, then letters, digits, - and _. */
   public static String requireName(String what, String value) {
     if (!NAME.matcher(value).matches()) {

@@ -69,6 +69,16 @@ final class CatalogTest {
         .hasMessageContaining("exists already");
   }
 
+  /** Whoever needs all databases, a collection above all, would else fail for good. */
+  @Test
+  void whatCannotBeADatabaseIsNotListed() {
+    catalog.create(database("shop", ID));
+    store.put("catalog/databases/Notes.txt", new byte[] {1});
+
+    assertThat(catalog.names()).containsExactly("shop");
+    assertThat(catalog.list()).containsExactly(database("shop", ID));
+  }
+
   @Test
   void oneOfManyConcurrentCreatorsWins() throws Exception {
     try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
