@@ -39,6 +39,7 @@ public final class Primary {
   private static final long SQL_TIMEOUT_MS = 10_000;
   private static final long LOOK_EVERY_MS = 1_000;
   private static final long RECEIVER_POLL_MS = 5;
+  private static final long RECEIVER_BOUND_MS = 10_000;
 
   /**
    * Looking at the activity takes processor time and pages of the catalog; the queries that the
@@ -477,9 +478,12 @@ public final class Primary {
    * the log says so when it is asked.
    */
   private void awaitReceiver() {
-    long deadline =
-        System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(context.config().stopTimeoutMs());
-    while (!isReceived() && System.nanoTime() < deadline) {
+    long boundMs = Math.min(RECEIVER_BOUND_MS, context.config().stopTimeoutMs());
+    long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(boundMs);
+    while (!isReceived()
+        && instance.isAlive()
+        && !Thread.currentThread().isInterrupted()
+        && System.nanoTime() < deadline) {
       LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(RECEIVER_POLL_MS));
     }
   }
