@@ -45,6 +45,15 @@ final class StorageChecks {
             ? Future.succeededFuture(List.of())
             : databases.get(database).map(StorageChecks::branches);
     return branches
+        .map(ids -> {
+          if (database != null && ids.isEmpty()) {
+            throw new EbbException.Conflict(
+                "database \""
+                    + database
+                    + "\" has no branch that is ready: there is nothing to check");
+          }
+          return ids;
+        })
         .compose(ids -> bus.request(Addresses.PAGE, new OpenCheck(ids), TIMEOUT_MS))
         .map(opened -> new JsonObject().put("id", nameOf(opened)));
   }
