@@ -1,6 +1,7 @@
 package dev.ebb.shared.wal;
 
 import com.github.luben.zstd.Zstd;
+import com.github.luben.zstd.ZstdException;
 import net.jpountz.lz4.LZ4Exception;
 import net.jpountz.lz4.LZ4Factory;
 import net.jpountz.lz4.LZ4SafeDecompressor;
@@ -34,7 +35,13 @@ public enum ImageCompression {
           yield false;
         }
       }
-      case ZSTD -> Zstd.decompressByteArray(to, offset, length, from, at, packed) == length;
+      case ZSTD -> {
+        try {
+          yield Zstd.decompressByteArray(to, offset, length, from, at, packed) == length;
+        } catch (ZstdException e) {
+          yield false;
+        }
+      }
     };
   }
 }
