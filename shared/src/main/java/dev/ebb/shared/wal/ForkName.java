@@ -2,17 +2,24 @@ package dev.ebb.shared.wal;
 
 /** A relation's files ({@code ForkNumber} of {@code src/include/common/relpath.h}). */
 public enum ForkName {
-  MAIN("main"),
-  FSM("fsm"),
-  VM("vm"),
-  INIT("init");
+  MAIN(0, "main"),
+  FSM(1, "fsm"),
+  VM(2, "vm"),
+  INIT(3, "init");
 
   private static final ForkName[] ALL = values();
 
+  private final int number;
   private final String text;
 
-  ForkName(String text) {
+  ForkName(int number, String text) {
+    this.number = number;
     this.text = text;
+  }
+
+  /** {@code ForkNumber}. */
+  public int number() {
+    return number;
   }
 
   static int count() {

@@ -1,5 +1,10 @@
 package dev.ebb.shared.wal;
 
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Objects;
+
 /**
  * The names of records: the {@code _identify} functions of {@code src/backend/access/rmgrdesc/},
  * and the numbers in the resource managers' own headers ({@code heapam_xlog.h}, {@code nbtxlog.h},
@@ -12,23 +17,21 @@ final class RecordNames {
   private static final int INIT_PAGE = 8;
 
   private static final String[] UNKNOWN = new String[OPERATIONS];
-  private static final String[][][] BY_VERSION;
+  private static final Map<WalVersion, String[][]> BY_VERSION = new EnumMap<>(WalVersion.class);
 
   static {
     for (int i = 0; i < OPERATIONS; i++) {
       UNKNOWN[i] = String.format("UNKNOWN (%x)", i << 4);
     }
-    WalVersion[] versions = WalVersion.values();
-    BY_VERSION = new String[versions.length][][];
-    for (WalVersion version : versions) {
-      BY_VERSION[version.ordinal()] = tablesOf(version);
+    for (WalVersion version : WalVersion.values()) {
+      BY_VERSION.put(version, tablesOf(version));
     }
   }
 
   private RecordNames() {}
 
   static String of(WalVersion version, int manager, int info) {
-    String[][] tables = BY_VERSION[version.ordinal()];
+    String[][] tables = Objects.requireNonNull(BY_VERSION.get(version));
     String[] names = manager >= 0 && manager < tables.length ? tables[manager] : UNKNOWN;
     return names[info >> 4];
   }
@@ -135,7 +138,7 @@ final class RecordNames {
 
   private static String[] generic() {
     String[] names = new String[OPERATIONS];
-    java.util.Arrays.fill(names, "Generic");
+    Arrays.fill(names, "Generic");
     return names;
   }
 

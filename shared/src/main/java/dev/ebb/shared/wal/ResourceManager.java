@@ -8,28 +8,28 @@ import org.jspecify.annotations.Nullable;
  * on.
  */
 public enum ResourceManager {
-  XLOG("XLOG"),
-  TRANSACTION("Transaction"),
-  STORAGE("Storage"),
-  CLOG("CLOG"),
-  DATABASE("Database"),
-  TABLESPACE("Tablespace"),
-  MULTI_XACT("MultiXact"),
-  REL_MAP("RelMap"),
-  STANDBY("Standby"),
-  HEAP2("Heap2"),
-  HEAP("Heap"),
-  BTREE("Btree"),
-  HASH("Hash"),
-  GIN("Gin"),
-  GIST("Gist"),
-  SEQUENCE("Sequence"),
-  SPGIST("SPGist"),
-  BRIN("BRIN"),
-  COMMIT_TS("CommitTs"),
-  REPLICATION_ORIGIN("ReplicationOrigin"),
-  GENERIC("Generic"),
-  LOGICAL_MESSAGE("LogicalMessage");
+  XLOG(0, "XLOG"),
+  TRANSACTION(1, "Transaction"),
+  STORAGE(2, "Storage"),
+  CLOG(3, "CLOG"),
+  DATABASE(4, "Database"),
+  TABLESPACE(5, "Tablespace"),
+  MULTI_XACT(6, "MultiXact"),
+  REL_MAP(7, "RelMap"),
+  STANDBY(8, "Standby"),
+  HEAP2(9, "Heap2"),
+  HEAP(10, "Heap"),
+  BTREE(11, "Btree"),
+  HASH(12, "Hash"),
+  GIN(13, "Gin"),
+  GIST(14, "Gist"),
+  SEQUENCE(15, "Sequence"),
+  SPGIST(16, "SPGist"),
+  BRIN(17, "BRIN"),
+  COMMIT_TS(18, "CommitTs"),
+  REPLICATION_ORIGIN(19, "ReplicationOrigin"),
+  GENERIC(20, "Generic"),
+  LOGICAL_MESSAGE(21, "LogicalMessage");
 
   /** {@code RM_MIN_CUSTOM_ID}. */
   public static final int MIN_CUSTOM_ID = 128;
@@ -43,15 +43,17 @@ public enum ResourceManager {
     }
   }
 
+  private final int id;
   private final String text;
 
-  ResourceManager(String text) {
+  ResourceManager(int id, String text) {
+    this.id = id;
     this.text = text;
   }
 
   /** {@code xl_rmid}. */
   public int id() {
-    return ordinal();
+    return id;
   }
 
   /** As {@code pg_waldump --rmgr} takes it. */

@@ -3,6 +3,8 @@ package dev.ebb.shared.wal;
 import static dev.ebb.shared.wal.WalFormat.PAGE_BYTES;
 
 import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.Objects;
 
 /**
  * A record's reference to a block of a relation: which one, the image of its page, the data about
@@ -240,7 +242,7 @@ public final class WalBlock {
     if (!hasImage()) {
       throw new IllegalStateException("the block reference has no image");
     }
-    java.util.Objects.checkFromIndexSize(offset, PAGE_BYTES, page.length);
+    Objects.checkFromIndexSize(offset, PAGE_BYTES, page.length);
     int at = record.locate(imageAt, imageBytes);
     int length = PAGE_BYTES - holeBytes;
     if (!compression.unpack(record.bytes(), at, imageBytes, page, offset, length)) {
@@ -249,7 +251,7 @@ public final class WalBlock {
     if (holeBytes > 0) {
       int behind = offset + holeOffset + holeBytes;
       System.arraycopy(page, offset + holeOffset, page, behind, length - holeOffset);
-      java.util.Arrays.fill(page, offset + holeOffset, behind, (byte) 0);
+      Arrays.fill(page, offset + holeOffset, behind, (byte) 0);
     }
   }
 }

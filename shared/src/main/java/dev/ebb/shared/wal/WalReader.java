@@ -6,6 +6,7 @@ import static dev.ebb.shared.wal.WalFormat.RECORD_HEADER_BYTES;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.wal.WalException.Problem;
 import java.util.Arrays;
+import java.util.Objects;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
@@ -88,7 +89,7 @@ public final class WalReader {
     this.deliverFrom = deliverFrom;
     this.seeking = seeking;
     if (seeking && WalFormat.offsetInPage(position) != 0) {
-      this.skip = PAGE_BYTES - WalFormat.offsetInPage(position);
+      this.skip = (long) PAGE_BYTES - WalFormat.offsetInPage(position);
     }
   }
 
@@ -146,7 +147,7 @@ public final class WalReader {
     if (at != limit || failure != null || inZeroes) {
       throw new IllegalStateException("more input at " + new Lsn(position) + " is not wanted");
     }
-    java.util.Objects.checkFromIndexSize(offset, length, bytes.length);
+    Objects.checkFromIndexSize(offset, length, bytes.length);
     input = bytes;
     at = offset;
     limit = offset + length;
@@ -404,7 +405,7 @@ public final class WalReader {
     got = 0;
     total = 0;
     record.set(bytes, offset, length, kept, recordStart, end, version());
-    if (bytes == assembled && assembled.length > LASTING_BUFFER_BYTES) {
+    if (assembled.length > LASTING_BUFFER_BYTES) {
       assembled = new byte[MIN_BUFFER_BYTES];
     }
     return Long.compareUnsigned(recordStart, deliverFrom) < 0 ? null : Step.RECORD;
@@ -412,7 +413,7 @@ public final class WalReader {
 
   private WalVersion version() {
     // Known before the first record: by the options or by a page's header.
-    return java.util.Objects.requireNonNull(page.version());
+    return Objects.requireNonNull(page.version());
   }
 
   /** The record found last; the same object each time, good until the next call of this reader. */

@@ -4,6 +4,7 @@ import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.wal.WalException.Problem;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Objects;
 
 /**
  * One record whose checksum is right: its header, its references to blocks, its main data. A view
@@ -263,7 +264,7 @@ public final class WalRecord {
    * One of its references to blocks, in order; their ids may have gaps. Good as long as the record.
    */
   public WalBlock block(int index) {
-    return blocks[java.util.Objects.checkIndex(index, blockCount)];
+    return blocks[Objects.checkIndex(index, blockCount)];
   }
 
   /** How long the data is that belongs to no block. */

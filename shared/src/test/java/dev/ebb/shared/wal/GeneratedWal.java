@@ -73,15 +73,29 @@ public final class GeneratedWal {
 
   /** Adds a record and returns where it starts. */
   Lsn add(Body body) {
-    byte[] bytes = body.bytes(previous);
+    return add(body.bytes(previous));
+  }
+
+  /**
+   * Adds a record of these bytes, linked to the one before it and with a checksum that is right.
+   */
+  Lsn addSealed(byte[] record) {
+    ByteBuffer.wrap(record)
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .putInt(0, record.length)
+        .putLong(8, previous);
+    Body.seal(record);
+    return add(record);
+  }
+
+  private Lsn add(byte[] bytes) {
     if (pageOffset() == 0) {
       header(0);
     }
     final Lsn begin = end();
     write(bytes, 0, bytes.length);
     pad();
-    boolean switches = body.manager == 0 && (body.info & 0xF0) == 0x40;
-    if (switches) {
+    if (bytes[17] == 0 && (bytes[16] & 0xF0) == 0x40) {
       padSegment();
     }
     records.add(new Written(begin, end(), new Lsn(previous), bytes));
@@ -228,8 +242,15 @@ public final class GeneratedWal {
 
     /** Bytes as they are among the headers of the parts. */
     Body header(ByteBuffer fields) {
-      headers.writeBytes(fields.array());
+      headers.writeBytes(all(fields));
       return this;
+    }
+
+    /** All of a buffer, however much of it has been filled. */
+    static byte[] all(ByteBuffer fields) {
+      byte[] bytes = new byte[fields.capacity()];
+      fields.duplicate().clear().get(bytes);
+      return bytes;
     }
 
     static ByteBuffer fields(int bytes) {
@@ -247,8 +268,9 @@ public final class GeneratedWal {
       record.putInt(length).putInt(xid).putLong(previous);
       record.put((byte) info).put((byte) manager).putShort((short) 0).putInt(0);
       record.put(headers.toByteArray()).put(payload.toByteArray()).put(main);
-      seal(record.array());
-      return record.array();
+      byte[] bytes = all(record);
+      seal(bytes);
+      return bytes;
     }
 
     static void seal(byte[] record) {

@@ -104,17 +104,30 @@ final class ImageTest {
       header.putShort((short) HOLE);
     }
     return new Body(0, 0xB0)
-        .block(0, 0x10, TABLE, 1, header.array(), image, new byte[0])
+        .block(0, 0x10, TABLE, 1, Body.all(header), image, new byte[0])
         .main(new byte[] {1});
   }
 
   @ParameterizedTest
   @CsvSource({
-    "V14,NONE,0,4", "V14,PGLZ,2,4",
-    "V15,NONE,0,2", "V15,PGLZ,4,2", "V15,LZ4,8,2", "V15,ZSTD,16,2",
-    "V16,NONE,0,2", "V16,PGLZ,4,2", "V16,LZ4,8,2", "V16,ZSTD,16,2",
-    "V17,NONE,0,2", "V17,PGLZ,4,2", "V17,LZ4,8,2", "V17,ZSTD,16,2",
-    "V18,NONE,0,2", "V18,PGLZ,4,2", "V18,LZ4,8,2", "V18,ZSTD,16,2",
+    "V14,NONE,0,4",
+    "V14,PGLZ,2,4",
+    "V15,NONE,0,2",
+    "V15,PGLZ,4,2",
+    "V15,LZ4,8,2",
+    "V15,ZSTD,16,2",
+    "V16,NONE,0,2",
+    "V16,PGLZ,4,2",
+    "V16,LZ4,8,2",
+    "V16,ZSTD,16,2",
+    "V17,NONE,0,2",
+    "V17,PGLZ,4,2",
+    "V17,LZ4,8,2",
+    "V17,ZSTD,16,2",
+    "V18,NONE,0,2",
+    "V18,PGLZ,4,2",
+    "V18,LZ4,8,2",
+    "V18,ZSTD,16,2",
   })
   void imageUnpacksToItsPage(WalVersion version, String method, int flag, int apply)
       throws WalException {

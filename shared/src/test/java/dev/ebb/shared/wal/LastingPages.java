@@ -39,7 +39,14 @@ final class LastingPages {
         block.restoreImage(page, 0);
         unpacked.merge(block.compression(), 1, Integer::sum);
         if (record.resourceManager() == 0 && record.operation() == FPI) {
-          last.put(key, new Image(record.end().value(), page, block.compression(), block.holeOffset(), block.holeBytes()));
+          last.put(
+              key,
+              new Image(
+                  record.end().value(),
+                  page,
+                  block.compression(),
+                  block.holeOffset(),
+                  block.holeBytes()));
         }
       }
     }

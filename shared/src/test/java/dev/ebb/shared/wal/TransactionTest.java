@@ -26,7 +26,7 @@ final class TransactionTest {
   }
 
   private static byte[] main(ByteBuffer data) {
-    return Arrays.copyOf(data.array(), data.position());
+    return Arrays.copyOf(Body.all(data), data.position());
   }
 
   private static ByteBuffer full(WalVersion version, int flags) {
@@ -53,9 +53,7 @@ final class TransactionTest {
     int statistics = version == WalVersion.V14 ? 0 : 0x100;
     int flags = 1 | 2 | 4 | 8 | 16 | 32 | 0x80 | statistics;
     WalRecord record =
-        Records.read(
-            version,
-            new Body(1, 0xB0).xid(9).origin(3).main(main(full(version, flags))));
+        Records.read(version, new Body(1, 0xB0).xid(9).origin(3).main(main(full(version, flags))));
     assertThat(TransactionEnd.is(record)).isTrue();
     assertThat(TransactionEnd.timeOf(record)).isEqualTo(TIME);
     assertThat(record.name()).isEqualTo("COMMIT_PREPARED");
@@ -72,8 +70,7 @@ final class TransactionTest {
                 4,
                 true,
                 "a gid",
-                Optional.of(
-                    new TransactionEnd.Origin(3, new Lsn(0x1_0000_2000L), ORIGIN_TIME))));
+                Optional.of(new TransactionEnd.Origin(3, new Lsn(0x1_0000_2000L), ORIGIN_TIME))));
 
     flags &= ~(8 | 0x80);
     TransactionEnd abort =
@@ -89,8 +86,7 @@ final class TransactionTest {
   void shortestEndHasATimeOnly() throws WalException {
     WalRecord record =
         Records.read(
-            WalVersion.V18,
-            new Body(1, 0x20).xid(44).main(main(fields(8).putLong(micros(TIME)))));
+            WalVersion.V18, new Body(1, 0x20).xid(44).main(main(fields(8).putLong(micros(TIME)))));
     TransactionEnd end = TransactionEnd.of(record);
     assertThat(end.committed()).isFalse();
     assertThat(end.xid()).isEqualTo(44);
@@ -99,8 +95,7 @@ final class TransactionTest {
     assertThat(end.origin()).isEmpty();
     WalRecord other = Records.read(WalVersion.V18, new Body(1, 0x60).main(new byte[8]));
     assertThat(TransactionEnd.is(other)).isFalse();
-    assertThatThrownBy(() -> TransactionEnd.of(other))
-        .isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> TransactionEnd.of(other)).isInstanceOf(IllegalArgumentException.class);
   }
 
   @Test
@@ -148,7 +143,7 @@ final class TransactionTest {
                 List.of(DROPPED),
                 List.of(new RelFileLocator(1, 2, 3), new RelFileLocator(4, 5, 6))));
     for (int length = 0; length < data.position(); length += 3) {
-      byte[] cut = Arrays.copyOf(data.array(), length);
+      byte[] cut = Arrays.copyOf(Body.all(data), length);
       WalRecord part = Records.read(version, new Body(1, 0x10).main(cut));
       assertThatThrownBy(() -> PreparedTransaction.of(part)).isInstanceOf(WalException.class);
     }

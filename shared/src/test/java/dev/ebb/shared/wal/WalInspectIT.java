@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.ebb.shared.model.Lsn;
-import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -17,11 +16,11 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The decoder beside the extension {@code pg_walinspect} of the PostgreSQL 18 that Ebb runs: every
@@ -187,7 +186,7 @@ final class WalInspectIT {
               record.start(),
               block.id(),
               block.relation().toString(),
-              block.fork().ordinal(),
+              block.fork().number(),
               Integer.toUnsignedLong(block.blockNumber()),
               block.dataBytes(),
               block.imageBytes(),

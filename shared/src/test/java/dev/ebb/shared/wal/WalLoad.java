@@ -105,11 +105,17 @@ final class WalLoad {
         "do $$ begin for i in 1..150 loop begin insert into s (v) values ('sub');"
             + " exception when others then null; end; end loop; end $$",
         "begin; insert into s (v) values ('prepared'); create table p2 (i int); drop table p2;"
-            + " prepare transaction '" + name + " commit'",
+            + " prepare transaction '"
+            + name
+            + " commit'",
         "begin; insert into s (v) values ('prepared'); create table p3 (i int);"
-            + " prepare transaction '" + name + " abort'",
+            + " prepare transaction '"
+            + name
+            + " abort'",
         "begin; savepoint a; insert into s (v) values ('x'); release a; drop table u;"
-            + " prepare transaction '" + name + " drop'",
+            + " prepare transaction '"
+            + name
+            + " drop'",
         "commit prepared '" + name + " commit'",
         "rollback prepared '" + name + " abort'",
         "commit prepared '" + name + " drop'",

@@ -332,8 +332,7 @@ final class WalReaderTest {
   void recordMustGoOnJustWhereItsPageSaysSo() {
     var wal = new GeneratedWal(WalVersion.V18, SEGMENT, START);
     wal.add(10, 0, 20_000);
-    assertDamage(
-        wal, PAGE_BYTES + 16, 1, WalException.Problem.PAGE, START.plus(PAGE_BYTES));
+    assertDamage(wal, PAGE_BYTES + 16, 1, WalException.Problem.PAGE, START.plus(PAGE_BYTES));
     assertDamage(wal, PAGE_BYTES + 2, 1, WalException.Problem.PAGE, START.plus(PAGE_BYTES));
     var other = new GeneratedWal(WalVersion.V18, SEGMENT, START);
     other.add(10, 0, PAGE_BYTES - 40 - 24 - 5);
@@ -359,8 +358,7 @@ final class WalReaderTest {
   void otherVersionThanTheOneExpectedIsRefused() {
     var wal = new GeneratedWal(WalVersion.V15, SEGMENT, START);
     wal.add(10, 0, 100);
-    WalReader reader =
-        WalReader.seeking(wal.options().with(WalVersion.V18), START, START);
+    WalReader reader = WalReader.seeking(wal.options().with(WalVersion.V18), START, START);
     reader.feed(wal.bytes(), 0, 100);
     assertThatThrownBy(reader::next).hasMessageContaining("PostgreSQL 15 among 18");
   }

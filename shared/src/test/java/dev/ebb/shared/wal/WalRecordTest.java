@@ -17,7 +17,7 @@ final class WalRecordTest {
   @EnumSource(WalVersion.class)
   void allPartsAreFound(WalVersion version) throws WalException {
     byte[] image = GeneratedWal.filler(8000, 1);
-    byte[] header = fields(5).putShort((short) 8000).putShort((short) 96).put((byte) 1).array();
+    byte[] header = Body.all(fields(5).putShort((short) 8000).putShort((short) 96).put((byte) 1));
     WalRecord record =
         Records.read(
             version,
@@ -82,9 +82,7 @@ final class WalRecordTest {
     assertWrong(new Body(10, 0).header(fields(1).put((byte) 33)), "unknown kind 33");
     assertWrong(new Body(10, 0).block(0, 0x80, TABLE, 1, new byte[0]), "which is none");
     assertWrong(
-        new Body(10, 0)
-            .block(1, 0, TABLE, 1, new byte[0])
-            .block(1, 0, TABLE, 2, new byte[0]),
+        new Body(10, 0).block(1, 0, TABLE, 1, new byte[0]).block(1, 0, TABLE, 2, new byte[0]),
         "block reference 1 behind 1");
     assertWrong(new Body(10, 0).block(0, 0, TABLE, 1, new byte[3]), "against its flags");
     assertWrong(new Body(10, 0).block(0, 0x20, TABLE, 1, new byte[0]), "against its flags");
@@ -113,7 +111,8 @@ final class WalRecordTest {
     if (compressedWithHole) {
       header.putShort((short) holeBytes);
     }
-    return new Body(0, 0xB0).block(0, 0x10, TABLE, 1, header.array(), new byte[bytes], new byte[0]);
+    return new Body(0, 0xB0)
+        .block(0, 0x10, TABLE, 1, Body.all(header), new byte[bytes], new byte[0]);
   }
 
   private static void assertWrong(Body body, String message) {

@@ -45,8 +45,19 @@ final class WalServer implements AutoCloseable {
     try (var socket = new ServerSocket(0, 1, InetAddress.ofLiteral("127.0.0.1"))) {
       port = socket.getLocalPort();
     }
-    program("initdb", "-D", data().toString(), "-U", "postgres", "-A", "trust", "-N",
-        "--no-locale", "-E", "UTF8", "--wal-segsize=" + segmentMegabytes);
+    program(
+        "initdb",
+        "-D",
+        data().toString(),
+        "-U",
+        "postgres",
+        "-A",
+        "trust",
+        "-N",
+        "--no-locale",
+        "-E",
+        "UTF8",
+        "--wal-segsize=" + segmentMegabytes);
   }
 
   Path data() {
@@ -64,18 +75,20 @@ final class WalServer implements AutoCloseable {
   void start(String... settings) throws IOException, InterruptedException {
     var command = new ArrayList<>(asPostgres());
     command.addAll(List.of(bin.resolve("postgres").toString(), "-D", data().toString()));
-    var all = new ArrayList<>(List.of(
-        "port=" + port,
-        "listen_addresses=127.0.0.1",
-        "unix_socket_directories=",
-        "fsync=off",
-        "wal_level=logical",
-        "max_prepared_transactions=10",
-        "track_commit_timestamp=on",
-        "wal_keep_size=20GB",
-        "max_wal_size=200MB",
-        "wal_recycle=off",
-        "checkpoint_timeout=1h"));
+    var all =
+        new ArrayList<>(
+            List.of(
+                "port=" + port,
+                "listen_addresses=127.0.0.1",
+                "unix_socket_directories=",
+                "fsync=off",
+                "wal_level=logical",
+                "max_prepared_transactions=10",
+                "track_commit_timestamp=on",
+                "wal_keep_size=20GB",
+                "max_wal_size=200MB",
+                "wal_recycle=off",
+                "checkpoint_timeout=1h"));
     all.addAll(Arrays.asList(settings));
     all.forEach(setting -> command.addAll(List.of("-c", setting)));
     Process started =
@@ -107,12 +120,17 @@ final class WalServer implements AutoCloseable {
   }
 
   /** Ends it: {@code INT} as a fast shutdown, {@code QUIT} as a crash. */
-  void stop(String signal) throws InterruptedException {
+  void stop(String signal) {
     Process running = process;
     if (running != null) {
       exec(List.of("kill", "-" + signal, Long.toString(running.pid())));
-      if (!running.waitFor(60, TimeUnit.SECONDS)) {
-        throw new IllegalStateException("postgres does not end");
+      try {
+        if (!running.waitFor(60, TimeUnit.SECONDS)) {
+          throw new IllegalStateException("postgres does not end");
+        }
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new IllegalStateException(e);
       }
       process = null;
     }
@@ -197,8 +215,15 @@ final class WalServer implements AutoCloseable {
     return new WalCursor(WalReader.seeking(options, first, first), this::read, 1 << 20);
   }
 
+  /** Where its WAL ends. */
+  Lsn endOfWal() throws IOException, WalException {
+    WalCursor cursor = cursor();
+    while (cursor.next()) {}
+    return cursor.reader().end();
+  }
+
   @Override
-  public void close() throws IOException, InterruptedException {
+  public void close() throws IOException {
     try {
       stop("QUIT");
     } finally {

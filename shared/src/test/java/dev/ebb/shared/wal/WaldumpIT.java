@@ -86,8 +86,7 @@ final class WaldumpIT {
   private void pgbench(String... options) {
     var arguments =
         new ArrayList<>(
-            List.of(
-                "-h", "127.0.0.1", "-p", Integer.toString(server().port()), "-U", "postgres"));
+            List.of("-h", "127.0.0.1", "-p", Integer.toString(server().port()), "-U", "postgres"));
     arguments.addAll(Arrays.asList(options));
     arguments.add("postgres");
     server().program("pgbench", arguments.toArray(String[]::new));
@@ -95,7 +94,8 @@ final class WaldumpIT {
 
   private Process waldump(String... options) throws IOException {
     var arguments = new ArrayList<>(Arrays.asList(options));
-    arguments.addAll(List.of("-p", server().wal().toString(), "-s", server().firstLsn().toString()));
+    arguments.addAll(
+        List.of("-p", server().wal().toString(), "-s", server().firstLsn().toString()));
     var builder =
         new ProcessBuilder(server().command("pg_waldump", arguments.toArray(String[]::new)));
     builder.environment().put("TZ", "UTC");
@@ -262,6 +262,22 @@ final class WaldumpIT {
   }
 
   @Test
+  void damagedWalNeverLoopsOverrunsOrFillsMemory() throws Exception {
+    long seed = Long.getLong("ebb.fuzz.seed", System.nanoTime());
+    System.out.println("ebb.fuzz.seed=" + seed);
+    long span = server().endOfWal().minus(server().firstLsn());
+    for (int part = 0; part < 4; part++) {
+      // Of each way to pack images, and of the end.
+      byte[] wal = new byte[8 << 20];
+      Lsn start = server().firstLsn().plus((span - wal.length) * part / 3 & -8192L);
+      for (int got = 0; got < wal.length; ) {
+        got += server().read(start.plus(got), wal, got, wal.length - got);
+      }
+      System.out.println(new WalFuzz(wal, start, server().segmentBytes).run(seed, 2_000));
+    }
+  }
+
+  @Test
   void speedBesideWaldump() throws Exception {
     long bytes = 0;
     for (int round = 0; round < 4; round++) {
@@ -282,8 +298,15 @@ final class WaldumpIT {
       System.out.printf(
           "%,d bytes, %,d records, %,d blocks: decoder %.3f s (%.0f MB/s, %,.0f records/s),"
               + " pg_waldump --quiet %.3f s (%.0f MB/s): %.2f times as fast%n",
-          bytes, records, blocks, mine, bytes / mine / 1e6, records / mine,
-          theirs, bytes / theirs / 1e6, theirs / mine);
+          bytes,
+          records,
+          blocks,
+          mine,
+          bytes / mine / 1e6,
+          records / mine,
+          theirs,
+          bytes / theirs / 1e6,
+          theirs / mine);
     }
     assertThat(bytes).isPositive();
   }

@@ -111,10 +111,9 @@ final class WaldumpLine {
     assertThat(end.invalidations()).as(line).isEqualTo(invalidations);
     String origin =
         end.origin()
-            .map(
-                from ->
-                    "; origin: node %d, lsn %s, at %s"
-                        .formatted(from.id(), from.lsn(), time(from.time())))
+            .map(from ->
+                "; origin: node %d, lsn %s, at %s"
+                    .formatted(from.id(), from.lsn(), time(from.time())))
             .orElse("");
     assertThat(line.contains("origin: node")).isEqualTo(!origin.isEmpty());
     assertThat(line).contains(origin);
