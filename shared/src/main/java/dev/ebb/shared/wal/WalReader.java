@@ -286,7 +286,6 @@ public final class WalReader {
   private @Nullable Step begin() throws WalException {
     int available = limit - at;
     recordStart = position;
-    end = position;
     if (available < RECORD_HEADER_BYTES
         || PAGE_BYTES - WalFormat.offsetInPage(position) < RECORD_HEADER_BYTES) {
       return goOn();
