@@ -8,6 +8,7 @@ import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.wal.GeneratedWal.Body;
 import dev.ebb.shared.wal.GeneratedWal.Written;
 import dev.ebb.shared.wal.WalReader.Step;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -294,6 +295,20 @@ final class WalReaderTest {
 
     bytes[(2 << 20) + 5000] ^= 1;
     assertThat(failure(wal, bytes).problem()).isEqualTo(WalException.Problem.CHECKSUM);
+  }
+
+  @Test
+  void announcedLengthTakesNoMemoryBeforeTheBytesHaveCome() throws WalException {
+    var wal = new GeneratedWal(WalVersion.V18, SEGMENT, START);
+    wal.add(21, 0, 64 << 20);
+    byte[] bytes = wal.bytes();
+    var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+    long before = threads.getCurrentThreadAllocatedBytes();
+    WalReader reader = WalReader.seeking(wal.options().keeping(1 << 30), START, START);
+    reader.feed(bytes, 0, 1 << 20);
+    assertThat(reader.next()).isEqualTo(Step.MORE);
+    assertThat(threads.getCurrentThreadAllocatedBytes() - before).isLessThan(8 << 20);
+    assertThat(reader.unfinished().isValid()).isTrue();
   }
 
   @Test
