@@ -4,12 +4,15 @@ import dev.ebb.computeservice.blockmap.BlockCapture;
 import dev.ebb.computeservice.blockmap.PageStamps;
 import dev.ebb.computeservice.blockmap.PageVisitor;
 import dev.ebb.computeservice.pages.ReadSnapshot;
-import dev.ebb.computeservice.postgres.WalRecordParts;
 import dev.ebb.computeservice.postgres.WalStream;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.page.FileKey;
 import dev.ebb.shared.page.Manifest.BlockFile;
+import dev.ebb.shared.wal.ImageCompression;
+import dev.ebb.shared.wal.WalBlock;
+import dev.ebb.shared.wal.WalException;
+import dev.ebb.shared.wal.WalRecord;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.file.Path;
@@ -36,6 +39,11 @@ public final class CaptureAudit implements AutoCloseable {
   private static final Logger logger = LoggerFactory.getLogger(CaptureAudit.class);
   private static final int MAX_BEHIND = 100_000;
   private static final int MAX_PAGE_HEADER_BYTES = 40;
+  private static final int PAGE_BYTES = 8192;
+
+  /** {@code pd_upper} of a page's header. */
+  private static final int UPPER_AT = 14;
+
   private static final int VIEWS = 1 << 12;
   private static final long FIRST_PAUSE_NANOS = 1_000_000;
   private static final long MAX_PAUSE_NANOS = 100_000_000;
@@ -108,7 +116,6 @@ public final class CaptureAudit implements AutoCloseable {
   private final PageVisitor visitor;
   private final CaptureWal wal;
   private final Removals removals;
-  private final WalRecordParts parts = new WalRecordParts();
   private final View[] views = new View[VIEWS];
   private final BehindPages behind = new BehindPages();
   private long records;
@@ -190,12 +197,12 @@ public final class CaptureAudit implements AutoCloseable {
     stream.limit(subject.redo());
     while (stream.next()) {
       records++;
-      parts.parse(stream);
-      long lsn = stream.end().value();
-      for (int i = 0; i < parts.blocks(); i++) {
-        if (Stamped.by(stream, parts, i)) {
+      WalRecord record = stream.record();
+      long lsn = record.end().value();
+      for (int i = 0; i < record.blocks(); i++) {
+        if (Stamped.by(record, record.block(i))) {
           references++;
-          compare(i, lsn);
+          compare(record.block(i), lsn);
         }
       }
     }
@@ -210,17 +217,17 @@ public final class CaptureAudit implements AutoCloseable {
     }
   }
 
-  private void compare(int reference, long lsn) {
-    int database = parts.database(reference);
-    int relation = parts.relation(reference);
-    int fork = parts.fork(reference);
-    int block = parts.block(reference);
+  private void compare(WalBlock reference, long lsn) {
+    int database = reference.dbOid();
+    int relation = reference.relNumber();
+    int fork = reference.fork().number();
+    int block = reference.blockNumber();
     int segment = Integer.divideUnsigned(block, FileKey.BLOCKS_PER_SEGMENT);
     int inSegment = Integer.remainderUnsigned(block, FileKey.BLOCKS_PER_SEGMENT);
     View view = view(database, relation, fork, segment);
     if (standing(view, inSegment, lsn) == Standing.THERE
         || removals.explain(database, relation, fork, block, lsn)
-        || parts.isImageOfNewPage(reference)) {
+        || isImageOfNewPage(reference)) {
       return;
     }
     behind.put(key(view), inSegment, lsn);
@@ -232,6 +239,21 @@ public final class CaptureAudit implements AutoCloseable {
               + subject.redo()
               + " changed are not in the snapshot, such as "
               + behind.example());
+    }
+  }
+
+  /**
+   * Whether the reference has an image of a page that is not initialised ({@code PageIsNew}): such
+   * a page is logged, but gets no LSN ({@code log_newpages} in {@code xloginsert.c}).
+   */
+  private static boolean isImageOfNewPage(WalBlock block) {
+    if (block.compression() != ImageCompression.NONE || block.imageBytes() != PAGE_BYTES) {
+      return false;
+    }
+    try {
+      return block.image().getShort(UPPER_AT) == 0;
+    } catch (WalException e) {
+      throw WalStream.corrupt(e);
     }
   }
 

@@ -1,9 +1,12 @@
 package dev.ebb.computeservice.audit;
 
-import dev.ebb.computeservice.postgres.WalRecordParts;
 import dev.ebb.computeservice.postgres.WalStream;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.wal.RelFileLocator;
+import dev.ebb.shared.wal.TransactionEnd;
+import dev.ebb.shared.wal.WalException;
+import dev.ebb.shared.wal.WalRecord;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -14,23 +17,12 @@ import java.util.Map;
  * What the WAL says has been taken away: relations dropped by commits and aborts, blocks cut off,
  * databases dropped. Each of these records is inserted before the file changes ({@code xact.c},
  * {@code storage.c}); that of a database comes after its files, whose drop a capture therefore
- * keeps out of. Sources of the records' layout: {@code xact.h}, {@code xactdesc.c}, {@code
- * storage_xlog.h}, {@code dbcommands_xlog.h}.
+ * keeps out of. Sources of the records' layout: {@code storage_xlog.h}, {@code dbcommands_xlog.h}.
  */
 final class Removals {
   private static final int RM_XACT = 1;
   private static final int RM_SMGR = 2;
   private static final int RM_DATABASE = 4;
-
-  private static final int XACT_KIND = 0x70;
-  private static final int XACT_COMMIT = 0x00;
-  private static final int XACT_ABORT = 0x20;
-  private static final int XACT_COMMIT_PREPARED = 0x30;
-  private static final int XACT_ABORT_PREPARED = 0x40;
-  private static final int XACT_HAS_INFO = 0x80;
-  private static final int INFO_HAS_DATABASE = 1;
-  private static final int INFO_HAS_SUBTRANSACTIONS = 2;
-  private static final int INFO_HAS_RELATIONS = 4;
 
   private static final int SMGR_TRUNCATE = 0x20;
   private static final int TRUNCATE_HEAP = 1;
@@ -54,7 +46,6 @@ final class Removals {
 
   private final WalStream wal;
   private final Lsn redo;
-  private final WalRecordParts parts = new WalRecordParts();
   private final Map<Relation, Long> dropped = new HashMap<>();
   private final Map<Relation, List<Cut>> cuts = new HashMap<>();
   private final Map<Integer, Long> databases = new HashMap<>();
@@ -77,11 +68,10 @@ final class Removals {
     wal.limit(end);
     while (wal.next()) {
       records++;
-      switch (wal.resourceManager()) {
-        case RM_XACT -> transaction();
-        case RM_SMGR -> storage();
-        case RM_DATABASE -> database();
-        default -> {}
+      try {
+        note(wal.record());
+      } catch (WalException e) {
+        throw WalStream.corrupt(e);
       }
       if (dropped.size() + cuts.size() > MAX_NOTED) {
         throw new EbbException.Unavailable("too many relations are dropped in one snapshot's WAL");
@@ -89,52 +79,38 @@ final class Removals {
     }
   }
 
-  private void transaction() {
-    int info = wal.info();
-    int kind = info & XACT_KIND;
-    boolean ends =
-        kind == XACT_COMMIT
-            || kind == XACT_ABORT
-            || kind == XACT_COMMIT_PREPARED
-            || kind == XACT_ABORT_PREPARED;
-    if (!ends || (info & XACT_HAS_INFO) == 0) {
-      return;
-    }
-    parts.parse(wal);
-    int at = 8; // behind the time
-    int has = parts.mainInt(at);
-    at += 4;
-    if ((has & INFO_HAS_RELATIONS) == 0) {
-      return;
-    }
-    if ((has & INFO_HAS_DATABASE) != 0) {
-      at += 8;
-    }
-    if ((has & INFO_HAS_SUBTRANSACTIONS) != 0) {
-      at += 4 + 4 * parts.mainInt(at);
-    }
-    int count = parts.mainInt(at);
-    at += 4;
-    for (int i = 0; i < count; i++, at += 12) {
-      dropped.put(new Relation(parts.mainInt(at + 4), parts.mainInt(at + 8)), wal.end().value());
+  private void note(WalRecord record) throws WalException {
+    switch (record.resourceManager()) {
+      case RM_XACT -> transaction(record);
+      case RM_SMGR -> storage(record);
+      case RM_DATABASE -> database(record);
+      default -> {}
     }
   }
 
-  private void storage() {
-    if (wal.info() != SMGR_TRUNCATE) {
+  private void transaction(WalRecord record) throws WalException {
+    if (!TransactionEnd.is(record)) {
       return;
     }
-    parts.parse(wal);
-    int blocks = parts.mainInt(0);
-    var relation = new Relation(parts.mainInt(8), parts.mainInt(12));
-    int forks = parts.mainInt(16);
+    for (RelFileLocator relation : TransactionEnd.of(record).droppedRelations()) {
+      dropped.put(new Relation(relation.dbOid(), relation.relNumber()), record.end().value());
+    }
+  }
+
+  private void storage(WalRecord record) throws WalException {
+    if (record.operation() != SMGR_TRUNCATE) {
+      return;
+    }
+    int blocks = record.mainInt(0);
+    var relation = new Relation(record.mainInt(8), record.mainInt(12));
+    int forks = record.mainInt(16);
     List<Cut> of = cuts.computeIfAbsent(relation, r -> new ArrayList<>());
     if ((forks & TRUNCATE_HEAP) != 0) {
-      note(of, new Cut(wal.end().value(), FORK_MAIN, blocks));
+      note(of, new Cut(record.end().value(), FORK_MAIN, blocks));
     }
     if ((forks & TRUNCATE_VISIBILITY_MAP) != 0) {
       // Where it was cut follows from the heap's blocks; what is made again gets new records.
-      note(of, new Cut(wal.end().value(), FORK_VISIBILITY_MAP, 0));
+      note(of, new Cut(record.end().value(), FORK_VISIBILITY_MAP, 0));
     }
   }
 
@@ -146,11 +122,10 @@ final class Removals {
     cuts.add(cut);
   }
 
-  private void database() {
-    parts.parse(wal);
-    if (wal.info() == DATABASE_DROP) {
-      databases.put(parts.mainInt(0), wal.end().value());
-    } else if (wal.info() == DATABASE_CREATE_FILE_COPY && !wal.start().isBefore(redo)) {
+  private void database(WalRecord record) throws WalException {
+    if (record.operation() == DATABASE_DROP) {
+      databases.put(record.mainInt(0), record.end().value());
+    } else if (record.operation() == DATABASE_CREATE_FILE_COPY && !record.start().isBefore(redo)) {
       copiedFiles = true;
     }
   }

@@ -1,7 +1,8 @@
 package dev.ebb.computeservice.audit;
 
-import dev.ebb.computeservice.postgres.WalRecordParts;
-import dev.ebb.computeservice.postgres.WalStream;
+import dev.ebb.shared.wal.ForkName;
+import dev.ebb.shared.wal.WalBlock;
+import dev.ebb.shared.wal.WalRecord;
 
 /**
  * Which of a record's block references name pages whose LSN the record sets. Nearly all: a record
@@ -24,8 +25,6 @@ final class Stamped {
   private static final int HASH_SQUEEZE_PAGE = 0x80;
   private static final int HASH_DELETE = 0x90;
 
-  private static final int FORK_FSM = 1;
-
   /** {@code pg_default} and {@code pg_global}; Ebb has no other tablespaces. */
   private static final int DEFAULT_TABLESPACE = 1663;
 
@@ -33,21 +32,21 @@ final class Stamped {
 
   private Stamped() {}
 
-  static boolean by(WalStream record, WalRecordParts parts, int reference) {
-    int tablespace = parts.tablespace(reference);
-    if (parts.fork(reference) == FORK_FSM
+  static boolean by(WalRecord record, WalBlock block) {
+    int tablespace = block.spcOid();
+    if (block.fork() == ForkName.FSM
         || (tablespace != DEFAULT_TABLESPACE && tablespace != GLOBAL_TABLESPACE)) {
       // The free space map is a hint: it is changed, and made anew, without a record.
       return false;
     }
-    int id = parts.id(reference);
+    int id = block.id();
     return switch (record.resourceManager()) {
       // The heap page's flag is set like a hint bit (visibilitymap_set in visibilitymap.c).
-      case RM_HEAP2 -> record.info() != HEAP2_VISIBLE || id == 0;
+      case RM_HEAP2 -> record.operation() != HEAP2_VISIBLE || id == 0;
       // Primary bucket pages that are registered for their lock's sake only: REGBUF_NO_CHANGE in
       // hashovfl.c and hash.c. Of a squeeze the page written to may be one of them as well.
       case RM_HASH ->
-          switch (record.info()) {
+          switch (record.operation()) {
             case HASH_MOVE_PAGE_CONTENTS, HASH_DELETE -> id != 0;
             case HASH_SQUEEZE_PAGE -> id > 1;
             default -> true;

@@ -1,11 +1,12 @@
 package dev.ebb.computeservice.hydrate;
 
-import dev.ebb.computeservice.postgres.WalRecordParts;
 import dev.ebb.computeservice.postgres.WalStream;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.page.FileKey;
 import dev.ebb.shared.page.Manifest.BlockRun;
+import dev.ebb.shared.wal.WalBlock;
+import dev.ebb.shared.wal.WalRecord;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -52,7 +53,6 @@ public final class RecoveryReads {
 
   private final Consumer<BlockRun> fetch;
   private final int maxBlocks;
-  private final WalRecordParts parts = new WalRecordParts();
   private final Set<BlockRun> seen = new HashSet<>();
   private volatile boolean closed;
 
@@ -105,12 +105,13 @@ public final class RecoveryReads {
         log.debug("no further ahead of recovery: {}", e.getMessage());
         return false;
       }
-      parts.parse(wal);
-      for (int i = 0; i < parts.blocks(); i++) {
-        if (TABLESPACES.contains(parts.tablespace(i))) {
-          BlockRun block = block(i);
+      WalRecord record = wal.record();
+      for (int i = 0; i < record.blocks(); i++) {
+        WalBlock changed = record.block(i);
+        if (TABLESPACES.contains(changed.spcOid())) {
+          BlockRun block = block(changed);
           // Seen with an image, or made anew: what comes behind finds it on the local disk.
-          if (seen.add(block) && parts.needsOldPage(i)) {
+          if (seen.add(block) && !changed.hasImage() && !changed.willInit()) {
             blocks.add(block);
           }
         }
@@ -119,14 +120,14 @@ public final class RecoveryReads {
     return true;
   }
 
-  private BlockRun block(int reference) {
-    int block = parts.block(reference);
+  private static BlockRun block(WalBlock changed) {
+    int block = changed.blockNumber();
     return new BlockRun(
         new FileKey(
             FileKey.Kind.RELATION,
-            parts.database(reference),
-            parts.relation(reference),
-            parts.fork(reference),
+            changed.dbOid(),
+            changed.relNumber(),
+            changed.fork().number(),
             Integer.divideUnsigned(block, FileKey.BLOCKS_PER_SEGMENT)),
         Integer.remainderUnsigned(block, FileKey.BLOCKS_PER_SEGMENT),
         1);

@@ -34,9 +34,9 @@ final class WalStreamTest {
     stream.limit(wal.end());
     for (Lsn start : starts) {
       assertThat(stream.next()).isTrue();
-      assertThat(stream.start()).isEqualTo(start);
-      assertThat(stream.resourceManager()).isEqualTo(10);
-      assertThat(stream.info()).isEqualTo(0x20);
+      assertThat(stream.record().start()).isEqualTo(start);
+      assertThat(stream.record().resourceManager()).isEqualTo(10);
+      assertThat(stream.record().info()).isEqualTo(0x20);
     }
     assertThat(stream.next()).isFalse();
     assertThat(stream.end()).isEqualTo(wal.end());
@@ -54,7 +54,7 @@ final class WalStreamTest {
     assertThat(stream.end()).isEqualTo(second);
     stream.limit(wal.end());
     assertThat(stream.next()).isTrue();
-    assertThat(stream.start()).isEqualTo(second);
+    assertThat(stream.record().start()).isEqualTo(second);
     assertThat(stream.end()).isEqualTo(wal.end());
   }
 
@@ -66,9 +66,9 @@ final class WalStreamTest {
     WalStream stream = stream(wal, huge);
     stream.limit(wal.end());
     assertThat(stream.next()).isTrue();
-    assertThat(stream.keptBytes()).isLessThan(stream.totalBytes());
+    assertThat(stream.record().raw().remaining()).isLessThan(stream.record().totalBytes());
     assertThat(stream.next()).isTrue();
-    assertThat(stream.start()).isEqualTo(next);
+    assertThat(stream.record().start()).isEqualTo(next);
   }
 
   @Test

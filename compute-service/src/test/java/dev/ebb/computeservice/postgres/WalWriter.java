@@ -25,11 +25,17 @@ public final class WalWriter {
     return start.plus(at);
   }
 
-  /** Adds a record and returns where it starts. */
+  /** Adds a record with so many bytes of main data, its header included; none has one byte. */
   public Lsn add(int manager, int info, int bodyBytes) {
-    byte[] body = new byte[bodyBytes];
-    for (int i = 0; i < bodyBytes; i++) {
+    byte[] body = new byte[bodyBytes == 1 ? 0 : bodyBytes];
+    for (int i = 0; i < body.length; i++) {
       body[i] = (byte) ((i + 24) * 31 + bodyBytes);
+    }
+    if (body.length > 257) {
+      ByteBuffer.wrap(body).order(ByteOrder.LITTLE_ENDIAN).put((byte) 254).putInt(body.length - 5);
+    } else if (body.length > 0) {
+      body[0] = (byte) 255;
+      body[1] = (byte) (body.length - 2);
     }
     return add(manager, info, body);
   }
