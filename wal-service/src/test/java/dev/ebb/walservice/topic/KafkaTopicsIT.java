@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.NewTopic;
@@ -56,17 +57,22 @@ class KafkaTopicsIT extends LogTopicsContract {
       admin.createTopics(List.of(wrong)).all().get(20, TimeUnit.SECONDS);
       topics.verify(branch, Duration.ofSeconds(20));
       var resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
-      Config settings =
-          Objects.requireNonNull(
-              admin
-                  .describeConfigs(List.of(resource))
-                  .all()
-                  .get(20, TimeUnit.SECONDS)
-                  .get(resource));
+      // The controller has it first, the broker that is asked a moment later.
+      long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+      Config settings = settings(admin, resource);
+      while (settings.get("retention.ms").value().equals("60000") && System.nanoTime() < deadline) {
+        LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
+        settings = settings(admin, resource);
+      }
       assertThat(settings.get("retention.ms").value()).isEqualTo("-1");
       assertThat(settings.get("retention.bytes").value()).isEqualTo("-1");
       assertThat(settings.get("cleanup.policy").value()).isEqualTo("delete");
       assertThat(settings.get("flush.messages").value()).isEqualTo("1");
     }
+  }
+
+  private static Config settings(Admin admin, ConfigResource of) throws Exception {
+    return Objects.requireNonNull(
+        admin.describeConfigs(List.of(of)).all().get(20, TimeUnit.SECONDS).get(of));
   }
 }
