@@ -12,6 +12,9 @@ import java.util.stream.Stream;
 
 /** Statements that make PostgreSQL write as many kinds of records as it can. */
 final class WalLoad {
+  /** Whether there is time for every round. */
+  static final boolean SOAK = Boolean.getBoolean("ebb.soak");
+
   private final WalServer server;
 
   WalLoad(WalServer server) {
