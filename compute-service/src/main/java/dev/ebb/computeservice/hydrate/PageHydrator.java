@@ -114,8 +114,18 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
     return answering.get() > 0;
   }
 
+  /** Fetches blocks that were used soon after the last wake, as far as they are there. */
+  void prewarm(Manifest.BlockRun run) {
+    prefetch(run, prewarmedBytes);
+  }
+
+  /** Fetches blocks that recovery is about to read, as far as they are there. */
+  void aheadOfRecovery(Manifest.BlockRun run) {
+    prefetch(run, hydratedBytes);
+  }
+
   /** Fetches blocks of a file, if it is there and as long, for which nobody waits yet. */
-  void prefetch(Manifest.BlockRun run) {
+  private void prefetch(Manifest.BlockRun run, LongAdder bytes) {
     OptionalInt entry = map.find(run.file());
     if (entry.isEmpty()) {
       return;
@@ -132,7 +142,7 @@ public final class PageHydrator implements HydrationHandler, AutoCloseable {
               run.firstBlock(),
               count,
               LocalFiles.Piece.BLOCK,
-              prewarmedBytes);
+              bytes);
     } catch (IOException e) {
       // Whoever reads it asks for it, and hears why it cannot be had.
       log.debug("prefetch of {}: {}", run, e.toString());

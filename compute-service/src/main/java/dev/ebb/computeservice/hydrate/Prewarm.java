@@ -68,7 +68,7 @@ public final class Prewarm implements AutoCloseable {
           while (hydrator.isAnswering() && !closed) {
             LockSupport.parkNanos(GIVE_WAY_NANOS);
           }
-          hydrator.prefetch(
+          hydrator.prewarm(
               new BlockRun(
                   run.file(), run.firstBlock() + at, Math.min(STEP_BLOCKS, run.count() - at)));
         }

@@ -5,10 +5,13 @@ import dev.ebb.computeservice.blockmap.LocalFiles;
 import dev.ebb.computeservice.hydrate.AgentSocket;
 import dev.ebb.computeservice.hydrate.PageHydrator;
 import dev.ebb.computeservice.hydrate.Prewarm;
+import dev.ebb.computeservice.hydrate.RecoveryReads;
 import dev.ebb.computeservice.localcache.Share;
 import dev.ebb.computeservice.postgres.PostgresProcess;
 import dev.ebb.computeservice.postgres.PostgresSettings;
 import dev.ebb.computeservice.postgres.Trees;
+import dev.ebb.computeservice.postgres.WalFiles;
+import dev.ebb.computeservice.postgres.WalStream;
 import dev.ebb.computeservice.sql.AdminConnection;
 import dev.ebb.computeservice.template.TemplateMaker;
 import dev.ebb.shared.bus.BlockingBus;
@@ -48,12 +51,20 @@ public final class PostgresInstance implements AutoCloseable {
   private volatile List<PageMessage.BootPages.Run> pagesOfAStart;
   private final Path dataDirectory;
   private final Lsn startLsn;
+  private final @Nullable Tail tail;
   private final long systemIdentifier;
   private final PostgresSettings settings;
   private final PostgresProcess.Spec spec;
   private final Duration startTimeout;
   private final CompletableFuture<Integer> exit = new CompletableFuture<>();
   private volatile @Nullable PostgresProcess process;
+
+  /**
+   * WAL that is replayed at the start.
+   *
+   * @param from where a record begins
+   */
+  record Tail(Lsn from, Lsn to, int segmentBytes, int timeline) {}
 
   /** What must be released, whatever a start got as far as. */
   static final class Resources {
@@ -64,6 +75,8 @@ public final class PostgresInstance implements AutoCloseable {
     @Nullable Prewarm prewarm;
     @Nullable AgentSocket socket;
     @Nullable Thread filler;
+    @Nullable RecoveryReads recoveryReads;
+    @Nullable Thread recoveryReader;
 
     /** Holds the port until PostgreSQL takes it. */
     @Nullable ServerSocket port;
@@ -79,7 +92,7 @@ public final class PostgresInstance implements AutoCloseable {
     }
 
     void close() {
-      joinFiller();
+      joinReaders();
       releasePort();
       if (socket != null) {
         try {
@@ -104,13 +117,20 @@ public final class PostgresInstance implements AutoCloseable {
       paths.clear();
     }
 
-    /** It writes to the block map, which must stay mapped meanwhile. */
-    private void joinFiller() {
+    /** They write to the block map, which must stay mapped meanwhile. */
+    void joinReaders() {
+      if (recoveryReads != null) {
+        recoveryReads.close();
+      }
+      filler = join(filler);
+      recoveryReader = join(recoveryReader);
+    }
+
+    private static @Nullable Thread join(@Nullable Thread thread) {
       boolean interrupted = false;
-      while (filler != null) {
+      while (thread != null && thread.isAlive()) {
         try {
-          filler.join();
-          filler = null;
+          thread.join();
         } catch (InterruptedException e) {
           interrupted = true;
         }
@@ -118,6 +138,7 @@ public final class PostgresInstance implements AutoCloseable {
       if (interrupted) {
         Thread.currentThread().interrupt();
       }
+      return null;
     }
 
     private static void deleteTree(Path directory) {
@@ -138,6 +159,7 @@ public final class PostgresInstance implements AutoCloseable {
       List<PageMessage.BootPages.Run> pagesOfAStart,
       Path dataDirectory,
       Lsn startLsn,
+      @Nullable Tail tail,
       long systemIdentifier,
       PostgresSettings settings,
       PostgresProcess.Spec spec,
@@ -150,6 +172,7 @@ public final class PostgresInstance implements AutoCloseable {
     this.pagesOfAStart = pagesOfAStart;
     this.dataDirectory = dataDirectory;
     this.startLsn = startLsn;
+    this.tail = tail;
     this.systemIdentifier = systemIdentifier;
     this.settings = settings;
     this.spec = spec;
@@ -159,6 +182,15 @@ public final class PostgresInstance implements AutoCloseable {
   /** Starts PostgreSQL and waits until it accepts connections. */
   void launch() {
     resources.releasePort();
+    Tail recovers = tail;
+    if (recovers != null) {
+      var reads = RecoveryReads.of(hydrator, share.aheadBlocks());
+      resources.recoveryReads = reads;
+      resources.recoveryReader =
+          Thread.ofVirtual()
+              .name("recovery-" + spec.label())
+              .start(() -> readAhead(reads, recovers));
+    }
     PostgresProcess started = PostgresProcess.start(spec);
     process = started;
     resources.filler = Thread.ofVirtual().name("boot-" + spec.label()).start(this::fillAhead);
@@ -166,6 +198,16 @@ public final class PostgresInstance implements AutoCloseable {
         started.exit().whenComplete((status, error) -> exit.complete(error == null ? status : -1));
     started.awaitReady(startTimeout);
     prewarm.start();
+  }
+
+  private void readAhead(RecoveryReads reads, Tail recovers) {
+    try (var files =
+        WalFiles.in(
+            dataDirectory.resolve("pg_wal"), recovers.segmentBytes(), recovers.timeline())) {
+      reads.run(new WalStream(files, recovers.segmentBytes(), recovers.from()), recovers.to());
+    } catch (IOException | RuntimeException e) {
+      log.debug("{}: nothing more ahead of recovery: {}", spec.label(), e.toString());
+    }
   }
 
   /**
@@ -306,7 +348,7 @@ public final class PostgresInstance implements AutoCloseable {
     prewarm.close();
     PostgresProcess running = process;
     boolean stopped = running != null && running.stopFast(Duration.ofMillis(timeoutMs));
-    resources.joinFiller();
+    resources.joinReaders();
     return stopped;
   }
 

@@ -208,6 +208,13 @@ public final class PostgresInstances {
           pagesOfAStart.getOrDefault(true, List.of()),
           data,
           startLsn,
+          start.tail() == null
+              ? null
+              : new PostgresInstance.Tail(
+                  start.tail().from(),
+                  start.tail().to(),
+                  manifest.walSegmentBytes(),
+                  control.timeline()),
           start.systemIdentifier(),
           settings,
           processSpec(start.label(), directory, data, arena, agent, settings),

@@ -9,8 +9,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import org.jspecify.annotations.Nullable;
 
-/** Pages out of the segment files of a {@code pg_wal}; keeps one file open. */
-final class WalFiles implements WalRecords.Pages, AutoCloseable {
+/** Bytes out of the segment files of a {@code pg_wal}; keeps one file open. */
+public final class WalFiles implements WalRecords.Pages, WalStream.Source, AutoCloseable {
   private final Path directory;
   private final WalSegments segments;
   private final int timeline;
@@ -21,6 +21,26 @@ final class WalFiles implements WalRecords.Pages, AutoCloseable {
     this.directory = directory;
     this.segments = segments;
     this.timeline = timeline;
+  }
+
+  /** Those of a directory. */
+  public static WalFiles in(Path directory, int segmentBytes, int timeline) {
+    return new WalFiles(directory, new WalSegments(segmentBytes), timeline);
+  }
+
+  @Override
+  public void read(Lsn at, byte[] target, int offset, int length) throws IOException {
+    ByteBuffer rest = ByteBuffer.wrap(target, offset, length);
+    while (rest.hasRemaining()) {
+      Lsn position = at.plus(rest.position() - offset);
+      int inSegment = segments.offsetInSegment(position);
+      FileChannel channel = channel(segments.segmentStart(position));
+      rest.limit(Math.min(offset + length, rest.position() + segments.segmentBytes() - inSegment));
+      if (channel == null || channel.read(rest, inSegment) < 0) {
+        throw new IOException("there is no WAL at " + position + " in " + directory);
+      }
+      rest.limit(offset + length);
+    }
   }
 
   @Override

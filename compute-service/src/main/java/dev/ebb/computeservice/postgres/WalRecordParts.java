@@ -19,6 +19,7 @@ public final class WalRecordParts {
 
   private static final int FORK_MASK = 0x0F;
   private static final int HAS_IMAGE = 0x10;
+  private static final int WILL_INITIALISE = 0x40;
   private static final int SAME_RELATION = 0x80;
   private static final int IMAGE_HAS_HOLE = 0x01;
   private static final int IMAGE_COMPRESSED = 0x04 | 0x08 | 0x10;
@@ -37,6 +38,7 @@ public final class WalRecordParts {
   private final int[] imageBytes = new int[MAX_BLOCK_ID + 1];
   private final int[] dataBytes = new int[MAX_BLOCK_ID + 1];
   private final boolean[] wholeImage = new boolean[MAX_BLOCK_ID + 1];
+  private final boolean[] old = new boolean[MAX_BLOCK_ID + 1];
   private int blocks;
   private int dataAt;
   private int mainBytes;
@@ -90,6 +92,7 @@ public final class WalRecordParts {
     dataBytes[blocks] = fields.getShort(at + 1) & 0xFFFF;
     imageBytes[blocks] = 0;
     wholeImage[blocks] = false;
+    old[blocks] = (flags & (HAS_IMAGE | WILL_INITIALISE)) == 0;
     at += 3;
     if ((flags & HAS_IMAGE) != 0) {
       imageBytes[blocks] = fields.getShort(at) & 0xFFFF;
@@ -144,6 +147,14 @@ public final class WalRecordParts {
   /** The block's number in the fork, over all its segments; unsigned. */
   public int block(int reference) {
     return block[reference];
+  }
+
+  /**
+   * Whether replay reads the page as it was before: it neither brings an image of it along nor
+   * makes it anew ({@code XLogReadBufferForRedoExtended} in {@code xlogutils.c}).
+   */
+  public boolean needsOldPage(int reference) {
+    return old[reference];
   }
 
   /**
