@@ -43,6 +43,8 @@ final class CacheDirectory {
       for (Path leftovers : List.of(config.computesDir(), config.runDir())) {
         clear(leftovers);
       }
+      boolean spread = TopDirectory.mark(config.computesDir());
+      log.debug("{}: {}", config.computesDir(), spread ? "spread over the disk" : "not spread");
     } catch (IOException e) {
       throw new EbbException.Unavailable(
           "the cache directory " + config.cacheDir() + " cannot be used: " + e, e);

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.ebb.launcher.client.ApiException;
 import dev.ebb.shared.model.Lsn;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -13,9 +15,12 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -182,6 +187,7 @@ final class BranchIT {
     List<String> lsns = new ArrayList<>();
     List<String> times = new ArrayList<>();
     for (int part = 0; part < 3; part++) {
+      Set<String> known = manifests();
       try (Connection connection = shop.connect();
           Statement statement = connection.createStatement()) {
         for (int i = 0; i < 60; i++) {
@@ -195,7 +201,7 @@ final class BranchIT {
       if (part == 0) {
         shop.suspend();
       } else {
-        Thread.sleep(Duration.ofSeconds(3)); // long enough for a capture
+        Await.until("a capture", Duration.ofSeconds(30), () -> !known.containsAll(manifests()));
       }
     }
     int n = 0;
@@ -218,6 +224,18 @@ final class BranchIT {
     assertThatThrownBy(() -> branches.create(shop, "ahead", "main", "2999-01-01T00:00:00Z"))
         .hasMessageContaining("lies in the future");
     assertThat(branches.list()).doesNotContainKeys("outside", "ahead");
+  }
+
+  /** Of all branches, by their names. */
+  private static Set<String> manifests() throws IOException {
+    var names = new HashSet<String>();
+    try (Stream<Path> branches = Files.list(server.store().resolve("branches"))) {
+      for (Path branch : branches.toList()) {
+        String[] found = branch.resolve("manifests").toFile().list();
+        names.addAll(found == null ? List.of() : List.of(found));
+      }
+    }
+    return names;
   }
 
   @Test

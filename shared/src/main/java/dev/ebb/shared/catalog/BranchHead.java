@@ -89,4 +89,57 @@ public record BranchHead(
         0,
         false);
   }
+
+  BranchHead withGeneration(Generation next) {
+    return with(next, manifestKey, closed, closedLsn, dropped, logMade, collectedBefore, inherits);
+  }
+
+  BranchHead withSnapshot(String newManifestKey, boolean nowClosed, Lsn end) {
+    return with(
+        generation, newManifestKey, nowClosed, end, dropped, logMade, collectedBefore, inherits);
+  }
+
+  BranchHead withTombstone() {
+    return with(
+        generation, manifestKey, closed, closedLsn, true, logMade, collectedBefore, inherits);
+  }
+
+  BranchHead withLogMade() {
+    return with(
+        generation, manifestKey, closed, closedLsn, dropped, true, collectedBefore, inherits);
+  }
+
+  BranchHead withCollected(long before) {
+    return with(generation, manifestKey, closed, closedLsn, dropped, logMade, before, inherits);
+  }
+
+  BranchHead withoutInheritance() {
+    return with(
+        generation, manifestKey, closed, closedLsn, dropped, logMade, collectedBefore, false);
+  }
+
+  /** What stays is whose head it is. */
+  private BranchHead with(
+      Generation newGeneration,
+      String newManifestKey,
+      boolean nowClosed,
+      Lsn end,
+      boolean nowDropped,
+      boolean nowLogMade,
+      long before,
+      boolean nowInherits) {
+    return new BranchHead(
+        formatVersion,
+        branch,
+        database,
+        systemIdentifier,
+        newGeneration,
+        newManifestKey,
+        nowClosed,
+        end,
+        nowDropped,
+        nowLogMade,
+        before,
+        nowInherits);
+  }
 }

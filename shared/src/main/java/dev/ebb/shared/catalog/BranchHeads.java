@@ -11,8 +11,8 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The heads of branches: who may write, and which snapshot is the newest. Every change is a
@@ -117,7 +117,9 @@ public final class BranchHeads {
 
   /** What opening the next generation makes of a head that nobody changes until then. */
   public static BranchHead opened(BranchHead before) {
-    return with(before, before.generation().next(), before.manifestKey(), false, Lsn.INVALID);
+    return before
+        .withGeneration(before.generation().next())
+        .withSnapshot(before.manifestKey(), false, Lsn.INVALID);
   }
 
   /**
@@ -180,23 +182,14 @@ public final class BranchHeads {
    */
   public boolean revise(
       BranchId branch, String expectedManifestKey, String manifestKey, Guard guard) {
-    for (int race = 0; race < MAX_RACES; race++) {
-      Optional<Versioned> now =
-          read(branch)
-              .filter(v -> !v.head().dropped())
-              .filter(v -> v.head().manifestKey().equals(expectedManifestKey));
-      if (now.isEmpty()) {
-        return false;
-      }
-      BranchHead head = now.get().head();
-      guard.require(head);
-      BranchHead after =
-          with(head, head.generation(), manifestKey, head.closed(), head.closedLsn());
-      if (write(after, now.get().version())) {
-        return true;
-      }
-    }
-    throw tooManyRaces(branch);
+    return update(
+            branch,
+            has(expectedManifestKey),
+            head -> {
+              guard.require(head);
+              return head.withSnapshot(manifestKey, head.closed(), head.closedLsn());
+            })
+        .isPresent();
   }
 
   /**
@@ -208,35 +201,12 @@ public final class BranchHeads {
    * @return false where the branch has another manifest by now, or was dropped: look again
    */
   public boolean fence(BranchId branch, String expectedManifestKey, long collectedBefore) {
-    for (int race = 0; race < MAX_RACES; race++) {
-      Optional<Versioned> now =
-          read(branch)
-              .filter(v -> !v.head().dropped())
-              .filter(v -> v.head().manifestKey().equals(expectedManifestKey));
-      if (now.isEmpty()) {
-        return false;
-      }
-      BranchHead head = now.get().head();
-      var after =
-          new BranchHead(
-              head.formatVersion(),
-              head.branch(),
-              head.database(),
-              head.systemIdentifier(),
-              head.generation(),
-              head.manifestKey(),
-              head.closed(),
-              head.closedLsn(),
-              head.dropped(),
-              head.logMade(),
-              // Always another value, whatever the store's clock did: it counts collections, too.
-              Math.max(collectedBefore, head.collectedBefore() + 1),
-              head.inherits());
-      if (write(after, now.get().version())) {
-        return true;
-      }
-    }
-    throw tooManyRaces(branch);
+    return update(
+            branch,
+            has(expectedManifestKey),
+            // Always another value, whatever the store's clock did: it counts collections, too.
+            head -> head.withCollected(Math.max(collectedBefore, head.collectedBefore() + 1)))
+        .isPresent();
   }
 
   /**
@@ -244,7 +214,7 @@ public final class BranchHeads {
    * the head has another generation.
    */
   public void markLogMade(BranchId branch, Generation generation) {
-    mark(branch, generation, true, null);
+    mark(branch, generation, BranchHead::withLogMade);
   }
 
   /**
@@ -252,40 +222,29 @@ public final class BranchHeads {
    * the head has another generation.
    */
   public void markDisinherited(BranchId branch, Generation generation) {
-    mark(branch, generation, null, false);
+    mark(branch, generation, BranchHead::withoutInheritance);
   }
 
-  private void mark(
-      BranchId branch,
-      Generation generation,
-      @Nullable Boolean logMade,
-      @Nullable Boolean inherits) {
-    for (int race = 0; race < MAX_RACES; race++) {
-      Versioned now = require(branch);
-      BranchHead head = now.head();
-      if (!head.generation().equals(generation)) {
-        throw new EbbException.Fenced(
-            "branch " + branch + " is at generation " + head.generation() + ", not " + generation);
-      }
-      var after =
-          new BranchHead(
-              head.formatVersion(),
-              head.branch(),
-              head.database(),
-              head.systemIdentifier(),
-              head.generation(),
-              head.manifestKey(),
-              head.closed(),
-              head.closedLsn(),
-              head.dropped(),
-              logMade == null ? head.logMade() : logMade,
-              head.collectedBefore(),
-              inherits == null ? head.inherits() : inherits);
-      if (after.equals(head) || write(after, now.version())) {
-        return;
-      }
+  private void mark(BranchId branch, Generation generation, UnaryOperator<BranchHead> change) {
+    Optional<BranchHead> marked =
+        update(
+            branch,
+            head -> !head.dropped(),
+            head -> {
+              if (!head.generation().equals(generation)) {
+                throw new EbbException.Fenced(
+                    "branch "
+                        + branch
+                        + " is at generation "
+                        + head.generation()
+                        + ", not "
+                        + generation);
+              }
+              return change.apply(head);
+            });
+    if (marked.isEmpty()) {
+      throw noBranch(branch);
     }
-    throw tooManyRaces(branch);
   }
 
   /**
@@ -316,34 +275,7 @@ public final class BranchHeads {
    * @return false where there is no head
    */
   public boolean drop(BranchId branch) {
-    for (int race = 0; race < MAX_RACES; race++) {
-      Optional<Versioned> now = read(branch);
-      if (now.isEmpty()) {
-        return false;
-      }
-      BranchHead head = now.get().head();
-      if (head.dropped()) {
-        return true;
-      }
-      var tombstone =
-          new BranchHead(
-              head.formatVersion(),
-              head.branch(),
-              head.database(),
-              head.systemIdentifier(),
-              head.generation(),
-              head.manifestKey(),
-              head.closed(),
-              head.closedLsn(),
-              true,
-              head.logMade(),
-              head.collectedBefore(),
-              head.inherits());
-      if (write(tombstone, now.get().version())) {
-        return true;
-      }
-    }
-    throw tooManyRaces(branch);
+    return update(branch, head -> true, BranchHead::withTombstone).isPresent();
   }
 
   private BranchHead commit(
@@ -352,33 +284,53 @@ public final class BranchHeads {
       String manifestKey,
       Guard check,
       UnaryOperator<BranchHead> change) {
+    return update(
+            branch,
+            head -> !head.dropped(),
+            head -> {
+              if (!head.generation().equals(generation)) {
+                throw new EbbException.Fenced(
+                    "branch "
+                        + branch
+                        + " is at generation "
+                        + head.generation()
+                        + "; generation "
+                        + generation
+                        + " may not commit any more");
+              }
+              if (head.manifestKey().equals(manifestKey)) {
+                return head;
+              }
+              check.require(head);
+              return change.apply(head);
+            })
+        .orElseThrow(() -> new EbbException.Fenced("branch " + branch + " was dropped: stop"));
+  }
+
+  /**
+   * Compares and sets until it succeeds; a change that leaves the head as it is writes nothing.
+   *
+   * @param applies whether there is still something to change
+   * @return the head as it is now, or nothing where it does not apply or there is none
+   */
+  private Optional<BranchHead> update(
+      BranchId branch, Predicate<BranchHead> applies, UnaryOperator<BranchHead> change) {
     for (int race = 0; race < MAX_RACES; race++) {
-      Versioned now =
-          read(branch)
-              .filter(v -> !v.head().dropped())
-              .orElseThrow(
-                  () -> new EbbException.Fenced("branch " + branch + " was dropped: stop"));
-      BranchHead head = now.head();
-      if (!head.generation().equals(generation)) {
-        throw new EbbException.Fenced(
-            "branch "
-                + branch
-                + " is at generation "
-                + head.generation()
-                + "; generation "
-                + generation
-                + " may not commit any more");
+      Optional<Versioned> now = read(branch).filter(v -> applies.test(v.head()));
+      if (now.isEmpty()) {
+        return Optional.empty();
       }
-      if (head.manifestKey().equals(manifestKey)) {
-        return head;
-      }
-      check.require(head);
-      BranchHead after = change.apply(head);
-      if (write(after, now.version())) {
-        return after;
+      BranchHead before = now.get().head();
+      BranchHead after = change.apply(before);
+      if (after.equals(before) || write(after, now.get().version())) {
+        return Optional.of(after);
       }
     }
     throw tooManyRaces(branch);
+  }
+
+  private static Predicate<BranchHead> has(String manifestKey) {
+    return head -> !head.dropped() && head.manifestKey().equals(manifestKey);
   }
 
   private static void requireManifest(BranchHead head, String expected) {
@@ -396,31 +348,15 @@ public final class BranchHeads {
 
   private static BranchHead close(
       BranchHead head, String manifestKey, boolean closed, Lsn closedLsn) {
-    return with(head, head.generation(), manifestKey, closed, closed ? closedLsn : Lsn.INVALID);
-  }
-
-  private static BranchHead with(
-      BranchHead head, Generation generation, String manifestKey, boolean closed, Lsn closedLsn) {
-    return new BranchHead(
-        head.formatVersion(),
-        head.branch(),
-        head.database(),
-        head.systemIdentifier(),
-        generation,
-        manifestKey,
-        closed,
-        closedLsn,
-        head.dropped(),
-        head.logMade(),
-        head.collectedBefore(),
-        head.inherits());
+    return head.withSnapshot(manifestKey, closed, closed ? closedLsn : Lsn.INVALID);
   }
 
   private Versioned require(BranchId branch) {
-    return read(branch)
-        .filter(v -> !v.head().dropped())
-        .orElseThrow(
-            () -> new EbbException.NotFound("branch " + branch + " does not exist or was dropped"));
+    return read(branch).filter(v -> !v.head().dropped()).orElseThrow(() -> noBranch(branch));
+  }
+
+  private static EbbException noBranch(BranchId branch) {
+    return new EbbException.NotFound("branch " + branch + " does not exist or was dropped");
   }
 
   private boolean write(BranchHead head, ObjectStore.Version expected) {
