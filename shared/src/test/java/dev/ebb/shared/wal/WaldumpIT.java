@@ -31,8 +31,8 @@ import org.junit.jupiter.api.TestInstance;
 
 /**
  * The decoder beside {@code pg_waldump}, over the WAL of pgbench and of all kinds of DDL. Wants the
- * server package of Debian's PostgreSQL. {@code -Debb.soak=true} compares and damages more, and tells
- * how fast the two are.
+ * server package of Debian's PostgreSQL. {@code -Debb.soak=true} compares and damages more, and
+ * tells how fast the two are.
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 final class WaldumpIT {
@@ -276,7 +276,8 @@ final class WaldumpIT {
       for (int got = 0; got < wal.length; ) {
         got += server().read(start.plus(got), wal, got, wal.length - got);
       }
-      System.out.println(new WalFuzz(wal, start, server().segmentBytes).run(seed, WalLoad.SOAK ? 2_000 : 300));
+      System.out.println(
+          new WalFuzz(wal, start, server().segmentBytes).run(seed, WalLoad.SOAK ? 2_000 : 300));
     }
   }
 
