@@ -9,10 +9,13 @@ import dev.ebb.shared.bus.WalMessage;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.fleet.FleetView;
 import dev.ebb.shared.model.HostId;
+import dev.ebb.shared.store.ObjectStore;
+import dev.ebb.walservice.archive.Archiver;
 import dev.ebb.walservice.history.Histories;
 import dev.ebb.walservice.receive.Receiver;
 import dev.ebb.walservice.receive.Sighting;
 import dev.ebb.walservice.session.WalMetrics;
+import dev.ebb.walservice.topic.ArchivedTopics;
 import dev.ebb.walservice.topic.KafkaTopics;
 import dev.ebb.walservice.topic.LogTopics;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -43,10 +46,12 @@ public final class WalService extends VerticleBase {
   private static final int MAX_REQUESTS = 1024;
 
   private static final long SWEEP_MS = 15_000;
+  private static final long ARCHIVE_MS = 5_000;
 
   /** Where logs are and primaries are found. */
   record Outside(Supplier<LogTopics> topics, Receiver.Connector connector) {}
 
+  private final ObjectStore store;
   private final WalServiceConfig config;
   private final Outside outside;
   private final MeterRegistry meters;
@@ -58,16 +63,24 @@ public final class WalService extends VerticleBase {
   private @Nullable LogTopics topics;
   private @Nullable Logs logs;
   private long sweeps = -1;
+  private long archiving = -1;
 
-  public WalService(WalServiceConfig config, MeterRegistry meters) {
+  /**
+   * Does nothing yet.
+   *
+   * @param store where the archive is, and what tells how much of a topic is needed
+   */
+  public WalService(ObjectStore store, WalServiceConfig config, MeterRegistry meters) {
     this(
+        store,
         config,
         new Outside(
             () -> new KafkaTopics(config.kafka(), config.local()), Receiver.Connector.real()),
         meters);
   }
 
-  WalService(WalServiceConfig config, Outside outside, MeterRegistry meters) {
+  WalService(ObjectStore store, WalServiceConfig config, Outside outside, MeterRegistry meters) {
+    this.store = store;
     this.config = config;
     this.outside = outside;
     this.meters = meters;
@@ -77,8 +90,9 @@ public final class WalService extends VerticleBase {
   public Future<?> start() {
     return run(
             () -> {
-              LogTopics opened = outside.topics().get();
+              LogTopics opened = new ArchivedTopics(outside.topics().get(), store);
               topics = opened;
+              var metrics = new WalMetrics(meters);
               var histories = new Histories(opened, config.spoolDirectory(), Clock.systemUTC());
               logs =
                   new Logs(
@@ -87,7 +101,8 @@ public final class WalService extends VerticleBase {
                       config,
                       outside.connector(),
                       (branch, generation) -> Sighting.of(fleet, branch, generation),
-                      new WalMetrics(meters),
+                      metrics,
+                      new Archiver(opened, store, config.archive(), metrics),
                       executor);
               return new Ok();
             })
@@ -98,12 +113,14 @@ public final class WalService extends VerticleBase {
           consumers.add(bus.subscribe(Addresses.HOSTS, this::heard));
           consumers.add(bus.subscribe(Addresses.WAL_DELETIONS, this::heard));
           sweeps = vertx.setPeriodic(SWEEP_MS, id -> executor.execute(() -> logs().sweep()));
+          archiving = vertx.setPeriodic(ARCHIVE_MS, id -> executor.execute(() -> logs().archive()));
         });
   }
 
   @Override
   public Future<?> stop() {
     vertx.cancelTimer(sweeps);
+    vertx.cancelTimer(archiving);
     return Future.join(consumers.stream().map(MessageConsumer::unregister).toList())
         .eventually(() ->
             run(() -> {

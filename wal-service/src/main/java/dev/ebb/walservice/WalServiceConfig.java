@@ -1,5 +1,6 @@
 package dev.ebb.walservice;
 
+import dev.ebb.walservice.archive.ArchiveLimits;
 import dev.ebb.walservice.broker.EmbeddedBroker;
 import dev.ebb.walservice.topic.KafkaConfig;
 import dev.ebb.walservice.topic.LocalBroker;
@@ -17,13 +18,15 @@ import org.jspecify.annotations.Nullable;
  * @param spoolDirectory for temporary files with WAL that a recovery reads
  * @param maxInFlightBytes WAL of one branch that may be on its way into Kafka
  * @param openTimeout how long opening a log may take
+ * @param archive when WAL goes to the object store
  */
 public record WalServiceConfig(
     KafkaConfig kafka,
     @Nullable LocalBroker local,
     Path spoolDirectory,
     int maxInFlightBytes,
-    Duration openTimeout) {
+    Duration openTimeout,
+    ArchiveLimits archive) {
   private static final int DEFAULT_IN_FLIGHT_BYTES = 8 << 20;
   private static final Duration DEFAULT_OPEN_TIMEOUT = Duration.ofSeconds(25);
 
@@ -43,7 +46,12 @@ public record WalServiceConfig(
   /** For a Kafka elsewhere, with the usual bounds. */
   public static WalServiceConfig of(KafkaConfig kafka, Path spoolDirectory) {
     return new WalServiceConfig(
-        kafka, null, spoolDirectory, DEFAULT_IN_FLIGHT_BYTES, DEFAULT_OPEN_TIMEOUT);
+        kafka,
+        null,
+        spoolDirectory,
+        DEFAULT_IN_FLIGHT_BYTES,
+        DEFAULT_OPEN_TIMEOUT,
+        ArchiveLimits.defaults());
   }
 
   /** For the broker in this process, which is started, with the usual bounds. */
@@ -53,6 +61,13 @@ public record WalServiceConfig(
         broker.local(),
         spoolDirectory,
         DEFAULT_IN_FLIGHT_BYTES,
-        DEFAULT_OPEN_TIMEOUT);
+        DEFAULT_OPEN_TIMEOUT,
+        ArchiveLimits.defaults());
+  }
+
+  /** The same with other limits. */
+  public WalServiceConfig withArchive(ArchiveLimits limits) {
+    return new WalServiceConfig(
+        kafka, local, spoolDirectory, maxInFlightBytes, openTimeout, limits);
   }
 }

@@ -84,6 +84,11 @@ public final class ConfigPrinter {
             "pitrWindow", Quantities.format(config.page().pitrWindow()),
             "gcInterval", Quantities.format(config.page().gcInterval()),
             "gcGrace", Quantities.format(config.page().gcGrace())));
+    root.put(
+        "wal",
+        section(
+            "archiveWal", Quantities.formatBytes(config.wal().archiveWalBytes()),
+            "archiveAge", Quantities.format(config.wal().archiveAge())));
     root.put("scaler", section("idleTimeout", Quantities.format(config.scaler().idleTimeout())));
     root.put(
         "service",

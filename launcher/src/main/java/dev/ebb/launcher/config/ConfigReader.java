@@ -110,6 +110,7 @@ public final class ConfigReader {
         bus(root.section("bus")),
         compute(root.section("compute")),
         page(root.section("page")),
+        wal(root.section("wal")),
         scaler(root.section("scaler")),
         service(root.section("service")));
   }
@@ -289,6 +290,14 @@ public final class ConfigReader {
         section.duration("pitrWindow", Duration.ofDays(7)),
         section.duration("gcInterval", Duration.ofHours(1)),
         grace);
+  }
+
+  private static EbbConfig.Wal wal(Section section) {
+    Duration age = section.duration("archiveAge", Duration.ofMinutes(10));
+    if (age.isZero()) {
+      section.violate("archiveAge", "must be longer than nothing");
+    }
+    return new EbbConfig.Wal(section.bytes("archiveWal", 16 * MEGABYTE, MEGABYTE), age);
   }
 
   private static EbbConfig.Scaler scaler(Section section) {

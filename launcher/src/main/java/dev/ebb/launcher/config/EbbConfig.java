@@ -31,6 +31,7 @@ public record EbbConfig(
     Bus bus,
     Compute compute,
     Page page,
+    Wal wal,
     Scaler scaler,
     Service service) {
 
@@ -169,6 +170,15 @@ public record EbbConfig(
    */
   public record Page(
       long l1Bytes, long l2Bytes, Duration pitrWindow, Duration gcInterval, Duration gcGrace) {}
+
+  /**
+   * The WAL service.
+   *
+   * @param archiveWalBytes how much WAL of a branch may be in Kafka alone before it goes to the
+   *     object store
+   * @param archiveAge how long some may
+   */
+  public record Wal(long archiveWalBytes, Duration archiveAge) {}
 
   /**
    * When computes are put to sleep.

@@ -14,6 +14,7 @@ import dev.ebb.scalerservice.ScalerConfig;
 import dev.ebb.scalerservice.ScalerService;
 import dev.ebb.walservice.WalService;
 import dev.ebb.walservice.WalServiceConfig;
+import dev.ebb.walservice.archive.ArchiveLimits;
 import dev.ebb.walservice.broker.EmbeddedBroker;
 import dev.ebb.walservice.topic.KafkaConfig;
 import io.vertx.core.Deployable;
@@ -57,7 +58,8 @@ final class ServiceFactory {
   }
 
   Deployable wal() {
-    return new WalService(walConfig(), foundation.meters());
+    var limits = new ArchiveLimits(config.wal().archiveWalBytes(), config.wal().archiveAge());
+    return new WalService(foundation.store(), walConfig().withArchive(limits), foundation.meters());
   }
 
   private WalServiceConfig walConfig() {

@@ -116,6 +116,9 @@ final class ConfigReaderTest {
           pitrWindow: 3d
           gcInterval: 30m
           gcGrace: 90m
+        wal:
+          archiveWal: 8MB
+          archiveAge: 1m
         scaler:
           idleTimeout: 90s
         service:

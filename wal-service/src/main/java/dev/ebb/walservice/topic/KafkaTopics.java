@@ -22,6 +22,7 @@ import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
@@ -258,6 +259,31 @@ public final class KafkaTopics implements LogTopics {
             timeout,
             "asking for the end of topic " + partition.topic());
     return Objects.requireNonNull(ends.get(partition)).offset();
+  }
+
+  @Override
+  public long beginOffset(BranchId branch, Duration timeout) {
+    TopicPartition partition = partition(branch);
+    var begins =
+        await(
+            admin.listOffsets(Map.of(partition, OffsetSpec.earliest())).all(),
+            timeout,
+            "asking for the beginning of topic " + partition.topic());
+    return Objects.requireNonNull(begins.get(partition)).offset();
+  }
+
+  @Override
+  public void trim(BranchId branch, long before, Duration timeout) {
+    TopicPartition partition = partition(branch);
+    await(
+        admin.deleteRecords(Map.of(partition, RecordsToDelete.beforeOffset(before))).all(),
+        timeout,
+        "trimming topic " + partition.topic());
+  }
+
+  @Override
+  public String identity(BranchId branch, Duration timeout) {
+    return describe(TopicFormat.topic(branch), timeout).topicId().toString();
   }
 
   @Override
