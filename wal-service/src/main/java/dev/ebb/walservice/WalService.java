@@ -46,6 +46,8 @@ public final class WalService extends VerticleBase {
   private static final int MAX_REQUESTS = 1024;
 
   private static final long SWEEP_MS = 15_000;
+
+  /** How often logs are looked at, or as often as their age asks for. */
   private static final long ARCHIVE_MS = 5_000;
 
   /** Where logs are and primaries are found. */
@@ -113,7 +115,8 @@ public final class WalService extends VerticleBase {
           consumers.add(bus.subscribe(Addresses.HOSTS, this::heard));
           consumers.add(bus.subscribe(Addresses.WAL_DELETIONS, this::heard));
           sweeps = vertx.setPeriodic(SWEEP_MS, id -> executor.execute(() -> logs().sweep()));
-          archiving = vertx.setPeriodic(ARCHIVE_MS, id -> executor.execute(() -> logs().archive()));
+          long look = Math.clamp(config.archive().age().toMillis(), 100, ARCHIVE_MS);
+          archiving = vertx.setPeriodic(look, id -> executor.execute(() -> logs().archive()));
         });
   }
 
