@@ -24,6 +24,7 @@ import io.vertx.core.Promise;
 import io.vertx.core.VerticleBase;
 import io.vertx.core.eventbus.MessageConsumer;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -46,6 +47,7 @@ public final class WalService extends VerticleBase {
   private static final int MAX_REQUESTS = 1024;
 
   private static final long SWEEP_MS = 15_000;
+  private static final Duration CHECK_TIMEOUT = Duration.ofSeconds(10);
 
   /** How often logs are looked at, or as often as their age asks for. */
   private static final long ARCHIVE_MS = 5_000;
@@ -94,6 +96,7 @@ public final class WalService extends VerticleBase {
             () -> {
               LogTopics opened = new ArchivedTopics(outside.topics().get(), store);
               topics = opened;
+              requireSafe(opened);
               var metrics = new WalMetrics(meters);
               var histories = new Histories(opened, config.spoolDirectory(), Clock.systemUTC());
               logs =
@@ -118,6 +121,15 @@ public final class WalService extends VerticleBase {
           long look = Math.clamp(config.archive().age().toMillis(), 100, ARCHIVE_MS);
           archiving = vertx.setPeriodic(look, id -> executor.execute(() -> logs().archive()));
         });
+  }
+
+  /** Where Kafka is away it is looked at again before the first log is opened. */
+  private static void requireSafe(LogTopics topics) {
+    try {
+      topics.requireSafe(CHECK_TIMEOUT);
+    } catch (EbbException.Unavailable e) {
+      log.warn("Kafka's settings could not be checked yet: {}", e.getMessage());
+    }
   }
 
   @Override

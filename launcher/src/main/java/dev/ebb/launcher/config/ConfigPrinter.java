@@ -155,7 +155,8 @@ public final class ConfigPrinter {
               "bootstrapServers", cluster.bootstrapServers(),
               "replicationFactor", cluster.replicationFactor(),
               "minInsyncReplicas", cluster.minInsyncReplicas(),
-              "properties", hidden(cluster.properties()));
+              "properties", hidden(cluster.properties()),
+              "unsafe", cluster.unsafe() ? true : null);
     };
   }
 

@@ -98,12 +98,14 @@ public record EbbConfig(
      * A Kafka cluster.
      *
      * @param properties of the clients, for security: {@code security.protocol} and its like
+     * @param unsafe whether it is used although it may lose acknowledged commits
      */
     record Cluster(
         String bootstrapServers,
         int replicationFactor,
         int minInsyncReplicas,
-        Map<String, String> properties)
+        Map<String, String> properties,
+        boolean unsafe)
         implements Kafka {
       /** Without the properties: a password may be among them. */
       @Override

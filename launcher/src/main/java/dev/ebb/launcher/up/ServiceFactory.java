@@ -76,7 +76,8 @@ final class ServiceFactory {
             kafka.replicationFactor(),
             kafka.minInsyncReplicas(),
             // Nobody else has a copy.
-            kafka.replicationFactor() == 1),
+            kafka.replicationFactor() == 1,
+            kafka.unsafe()),
         spool);
   }
 

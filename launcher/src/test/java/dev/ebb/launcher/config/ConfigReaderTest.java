@@ -169,6 +169,14 @@ final class ConfigReaderTest {
   }
 
   @Test
+  void whatCommitsDependOnIsNotLeftToTheConfiguration() throws Exception {
+    assertThat(
+            violations(
+                "kafka: {bootstrapServers: [\"k:9092\"], properties: {acks: \"1\", client.id: x}}"))
+        .containsExactly("kafka.properties.acks: is Ebb's own to set: commits depend on it");
+  }
+
+  @Test
   void everyViolationIsToldAtOnce() throws Exception {
     assertThat(
             violations(

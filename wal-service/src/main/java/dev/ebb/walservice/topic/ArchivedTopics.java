@@ -111,6 +111,11 @@ public final class ArchivedTopics implements LogTopics {
   }
 
   @Override
+  public void requireSafe(Duration timeout) {
+    topics.requireSafe(timeout);
+  }
+
+  @Override
   public void verify(BranchId branch, Duration timeout) {
     topics.verify(branch, timeout);
   }

@@ -27,6 +27,9 @@ public interface LogTopics extends AutoCloseable {
   /** Makes a branch's topic; nothing where it is there already. */
   void create(BranchId branch, Duration timeout);
 
+  /** {@code Invalid} where what is acknowledged here may be lost, whatever a topic's settings. */
+  void requireSafe(Duration timeout);
+
   /**
    * Checks that the topic keeps what it is given, and corrects settings that do not; {@code
    * Unavailable} where that is refused.

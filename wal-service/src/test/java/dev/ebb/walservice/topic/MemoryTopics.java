@@ -30,6 +30,9 @@ public final class MemoryTopics implements LogTopics {
   }
 
   @Override
+  public void requireSafe(Duration timeout) {}
+
+  @Override
   public void verify(BranchId branch, Duration timeout) {
     topic(branch);
   }
