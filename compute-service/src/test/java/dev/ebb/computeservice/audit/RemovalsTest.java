@@ -7,6 +7,7 @@ import dev.ebb.computeservice.postgres.PgControlTest;
 import dev.ebb.computeservice.postgres.WalStream;
 import dev.ebb.computeservice.postgres.WalWriter;
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.wal.WalVersion;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -26,7 +27,9 @@ final class RemovalsTest {
           PgControlTest.sample(PgControl.State.IN_PRODUCTION, START.plus(40), SEGMENT));
 
   private Removals read(Lsn redo) throws IOException {
-    var removals = new Removals(new WalStream(wal::read, SEGMENT, START), redo);
+    var removals =
+        new Removals(
+            new WalStream(wal::read, WalVersion.V18, SEGMENT, START), WalVersion.V18, redo);
     removals.readTo(wal.end());
     return removals;
   }

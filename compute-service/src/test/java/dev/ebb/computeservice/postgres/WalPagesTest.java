@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.wal.WalVersion;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -171,7 +172,7 @@ final class WalPagesTest {
     }
     assertThat(WalPages.endOfChain(first, middle, Lsn.INVALID, control)).isEqualTo(wal.end());
     byte[] file = Files.readAllBytes(first.resolve("000000010000000000000005"));
-    assertThat(WalPageHeader.isOf(file, START)).isTrue();
+    assertThat(WalPageHeader.isOf(file, START, WalVersion.V18)).isTrue();
     assertThat(WalPageHeader.isLong(file)).isTrue();
   }
 

@@ -11,6 +11,7 @@ import dev.ebb.computeservice.postgres.PostgresSettings;
 import dev.ebb.computeservice.postgres.SupervisedLauncher;
 import dev.ebb.computeservice.postgres.Trees;
 import dev.ebb.computeservice.postgres.WalPages;
+import dev.ebb.shared.model.PostgresMajor;
 import dev.ebb.shared.page.FileKey;
 import dev.ebb.shared.page.Manifest;
 import io.vertx.core.Future;
@@ -61,7 +62,7 @@ public final class PostgresFixture {
               }
             }));
     user = OsUser.choose("postgres");
-    binaries = PostgresBinaries.unpack(root.resolve("postgres"), user);
+    binaries = PostgresBinaries.unpack(root.resolve("postgres"), user, PostgresMajor.DEFAULT);
     launcher = new SupervisedLauncher(NativeFiles.unpack(root).supervisor(), null, 0, 0);
     template = new TemplateMaker(binaries, user, launcher).make(root.resolve("template"));
   }
@@ -155,6 +156,7 @@ public final class PostgresFixture {
     var arguments =
         new ArrayList<>(
             new PostgresSettings(
+                    new PostgresMajor(binaries.version().major()),
                     new ComputeSize(128, 50),
                     "127.0.0.1",
                     port,
