@@ -69,7 +69,9 @@ public final class PgControl {
   private static final int WAL_SEGMENT_BYTES = 228;
   private static final int DATA_CHECKSUM_VERSION = 252;
   private static final int MOCK_NONCE_BYTES = 32;
-  private static final int CRC_BYTES = 4;
+
+  /** The longest of the structures. */
+  private static final int LEAST_BYTES = 296;
 
   /** {@code DBState}, in its order. */
   public enum State {
@@ -112,23 +114,16 @@ public final class PgControl {
    * @throws EbbException.Invalid where it is of another PostgreSQL version
    */
   public static PgControl parse(byte[] file) {
-    if (file.length < CATALOG_VERSION + Integer.BYTES) {
-      throw tooShort(file);
+    if (file.length < LEAST_BYTES) {
+      throw new EbbException.Corrupt(
+          "pg_control has " + file.length + " bytes, expected " + FILE_BYTES);
     }
     var control = new PgControl(file.clone(), format(file));
-    if (file.length < control.format.crc() + CRC_BYTES) {
-      throw tooShort(file);
-    }
     if (control.content.getInt(control.format.crc()) != control.computeCrc()) {
       throw new EbbException.Corrupt("pg_control is damaged: its CRC does not match");
     }
     State.ofCode(control.content.getInt(STATE));
     return control;
-  }
-
-  private static EbbException.Corrupt tooShort(byte[] file) {
-    return new EbbException.Corrupt(
-        "pg_control has " + file.length + " bytes, expected " + FILE_BYTES);
   }
 
   private static Format format(byte[] file) {

@@ -91,6 +91,25 @@ final class RemovalsTest {
     assertThat(explain(read(START), 3, before)).isTrue();
   }
 
+  /** It has no second way to make a database, which took the drop's number in 15. */
+  @Test
+  void droppedDatabaseOf14ExplainsItsBlocks() throws IOException {
+    var old =
+        new WalWriter(
+            START,
+            SEGMENT,
+            PgControlTest.sample(
+                WalVersion.V14, PgControl.State.IN_PRODUCTION, START.plus(40), SEGMENT));
+    Lsn before = old.add(10, 0, 50);
+    old.add(4, 0x10, main(DATABASE, 1, 1663));
+    var removals =
+        new Removals(
+            new WalStream(old::read, WalVersion.V14, SEGMENT, START), WalVersion.V14, START);
+    removals.readTo(old.end());
+    assertThat(explain(removals, 3, before)).isTrue();
+    assertThat(removals.copiedFiles()).isFalse();
+  }
+
   @Test
   void databaseMadeByCopyingFilesCountsBehindRedoOnly() throws IOException {
     wal.add(4, 0x00, main(DATABASE, 1663, 1, 1663));

@@ -22,7 +22,7 @@ public final class PgControlTest {
   }
 
   /** The same, of another version. */
-  static PgControl sample(
+  public static PgControl sample(
       WalVersion version, PgControl.State state, Lsn checkpoint, int segmentBytes) {
     ByteBuffer file = ByteBuffer.allocate(8192).order(ByteOrder.LITTLE_ENDIAN);
     file.putLong(0, 0x1122334455667788L);

@@ -79,7 +79,7 @@ final class PostgresVersionsIT {
 
   @Test
   void everyVersionKeepsWhatItWasGiven() throws Exception {
-    try (var server = new Server(directory, "compute.captureInterval: 2s").start()) {
+    try (var server = new Server(directory, "compute.captureInterval: 1s").start()) {
       server.first().suspend();
       for (int major : MAJORS) {
         Database made = server.create("db" + major, major);
@@ -237,7 +237,9 @@ final class PostgresVersionsIT {
       child.execute("DELETE FROM item WHERE id % 2 = 0", "DROP TABLE wide CASCADE");
       child.suspend();
       assertThat(child.ask("SELECT count(*) FROM item WHERE id % 2 = 0")).isEqualTo("0");
-      Amcheck.assertSound(child);
+      if (Soak.ON) {
+        Amcheck.assertSound(child);
+      }
       child.suspend();
     }
     comparePictures("beside a branch");
