@@ -12,7 +12,7 @@ import dev.ebb.computeservice.localcache.LocalCache;
 import dev.ebb.computeservice.pages.PageClient;
 import dev.ebb.computeservice.placement.Placement;
 import dev.ebb.computeservice.postgres.OsUser;
-import dev.ebb.computeservice.postgres.PostgresBinaries;
+import dev.ebb.computeservice.postgres.PostgresReleases;
 import dev.ebb.computeservice.postgres.SupervisedLauncher;
 import dev.ebb.computeservice.provision.Leftovers;
 import dev.ebb.computeservice.provision.Provision;
@@ -26,6 +26,7 @@ import dev.ebb.shared.catalog.Catalog;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.fleet.FleetView;
 import dev.ebb.shared.model.HostId;
+import dev.ebb.shared.model.PostgresMajor;
 import dev.ebb.shared.store.ObjectStore;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.vertx.core.Future;
@@ -114,10 +115,12 @@ public final class ComputeService extends VerticleBase {
     CacheDirectory.prepare(config, user);
     ArenaDirectory newArenas = CacheDirectory.openArenas(config);
     arenas = newArenas;
-    PostgresBinaries binaries =
-        PostgresBinaries.unpack(config.cacheDir().resolve("postgres"), user);
+    var releases =
+        new PostgresReleases(
+            config.cacheDir().resolve("postgres"),
+            user,
+            binaries -> CacheDirectory.requireKnownSymbols(binaries.bin("postgres")));
     NativeFiles natives = CacheDirectory.unpackNatives(config, user);
-    CacheDirectory.requireKnownSymbols(binaries.bin("postgres"));
     var pages = new PageClient(blocking);
     var catalog = new Catalog(store);
     var heads = new BranchHeads(store);
@@ -128,7 +131,7 @@ public final class ComputeService extends VerticleBase {
     LocalCache newCache = openCache();
     cache = newCache;
     var instances =
-        new PostgresInstances(config, newArenas.path(), newCache, pages, binaries, user, shimmed);
+        new PostgresInstances(config, newArenas.path(), newCache, pages, releases, user, shimmed);
     var context =
         new PrimaryContext(
             vertx,
@@ -154,8 +157,9 @@ public final class ComputeService extends VerticleBase {
     var placement = new Placement(fleet);
     var template =
         new TemplateProvisioner(
-            vertx, store, pages, binaries, user, plain, instances, config.computesDir());
-    template.ensure();
+            vertx, store, pages, releases, user, plain, instances, config.computesDir());
+    // The others when they are first asked for.
+    template.ensure(PostgresMajor.DEFAULT);
     var provision =
         Provision.of(
             blocking,

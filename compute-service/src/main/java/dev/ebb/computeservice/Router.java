@@ -99,6 +99,8 @@ final class Router {
           task(() -> new ComputeMessage.Damages(host.damages(describe.branch())));
       case ComputeMessage.DiscardBranch discard -> done(() -> host.discard(discard.branch()));
       case ComputeMessage.CreateDatabase create -> task(() -> provision.databases().create(create));
+      case ComputeMessage.CreateDatabaseOf create ->
+          task(() -> provision.databases().create(create));
       case ComputeMessage.DropDatabase drop ->
           done(() -> provision.databases().drop(drop.name(), false));
       case ComputeMessage.DropProtectedDatabase drop ->

@@ -13,6 +13,7 @@ import dev.ebb.shared.wal.ImageCompression;
 import dev.ebb.shared.wal.WalBlock;
 import dev.ebb.shared.wal.WalException;
 import dev.ebb.shared.wal.WalRecord;
+import dev.ebb.shared.wal.WalVersion;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.file.Path;
@@ -80,6 +81,7 @@ public final class CaptureAudit implements AutoCloseable {
    *
    * @param label names the branch in log lines
    * @param walDirectory {@code pg_wal}
+   * @param walVersion which PostgreSQL wrote it
    * @param from the last snapshot's redo point; the end of a clean one
    * @param redo this snapshot's
    * @param replayedTo up to where the compute replayed WAL when it started: what that left alone is
@@ -92,6 +94,7 @@ public final class CaptureAudit implements AutoCloseable {
   public record Subject(
       String label,
       Path walDirectory,
+      WalVersion walVersion,
       int walSegmentBytes,
       Lsn from,
       Lsn redo,
@@ -150,11 +153,11 @@ public final class CaptureAudit implements AutoCloseable {
     this.capture = subject.capture();
     this.visitor = visitor;
     this.wal = new CaptureWal(subject.walDirectory(), subject.walSegmentBytes(), subject.log());
-    this.removals = new Removals(stream(), subject.redo());
+    this.removals = new Removals(stream(), subject.walVersion(), subject.redo());
   }
 
   private WalStream stream() {
-    return new WalStream(wal, subject.walSegmentBytes(), subject.from());
+    return new WalStream(wal, subject.walVersion(), subject.walSegmentBytes(), subject.from());
   }
 
   /**

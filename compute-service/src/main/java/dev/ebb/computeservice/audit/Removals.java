@@ -7,6 +7,7 @@ import dev.ebb.shared.wal.RelFileLocator;
 import dev.ebb.shared.wal.TransactionEnd;
 import dev.ebb.shared.wal.WalException;
 import dev.ebb.shared.wal.WalRecord;
+import dev.ebb.shared.wal.WalVersion;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -31,6 +32,9 @@ final class Removals {
   private static final int DATABASE_CREATE_FILE_COPY = 0x00;
   private static final int DATABASE_DROP = 0x20;
 
+  /** 14 has no other way to make a database than to copy files, and numbers the two so. */
+  private static final int DATABASE_DROP_14 = 0x10;
+
   private static final int FORK_MAIN = 0;
   private static final int FORK_VISIBILITY_MAP = 2;
 
@@ -45,6 +49,7 @@ final class Removals {
   private record Cut(long lsn, int fork, int blocks) {}
 
   private final WalStream wal;
+  private final int databaseDrop;
   private final Lsn redo;
   private final Map<Relation, Long> dropped = new HashMap<>();
   private final Map<Relation, List<Cut>> cuts = new HashMap<>();
@@ -56,10 +61,12 @@ final class Removals {
    * Nothing yet.
    *
    * @param wal at the start of the range; nobody else reads it
+   * @param version which PostgreSQL wrote it
    * @param redo the snapshot's
    */
-  Removals(WalStream wal, Lsn redo) {
+  Removals(WalStream wal, WalVersion version, Lsn redo) {
     this.wal = wal;
+    this.databaseDrop = version == WalVersion.V14 ? DATABASE_DROP_14 : DATABASE_DROP;
     this.redo = redo;
   }
 
@@ -123,7 +130,7 @@ final class Removals {
   }
 
   private void database(WalRecord record) throws WalException {
-    if (record.operation() == DATABASE_DROP) {
+    if (record.operation() == databaseDrop) {
       databases.put(record.mainInt(0), record.end().value());
     } else if (record.operation() == DATABASE_CREATE_FILE_COPY && !record.start().isBefore(redo)) {
       copiedFiles = true;

@@ -19,6 +19,7 @@ import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.RoleState;
 import dev.ebb.shared.page.Manifest;
+import dev.ebb.shared.wal.WalVersion;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -197,7 +198,8 @@ public final class Capturer {
       var runs = new PageRuns(sink);
       blocks.run(runs);
       Lsn end;
-      try (var audit = new CaptureAudit(subject(control.redo(), blocks, wal), runs)) {
+      try (var audit =
+          new CaptureAudit(subject(control.redo(), control.major(), blocks, wal), runs)) {
         long auditBegin = System.nanoTime();
         CaptureAudit.Result result =
             audit.run(() -> await(sql.flushLsn(), SQL_TIMEOUT_MS), AUDIT_PATIENCE_MS);
@@ -249,10 +251,12 @@ public final class Capturer {
     }
   }
 
-  private CaptureAudit.Subject subject(Lsn redo, BlockCapture blocks, Log wal) {
+  private CaptureAudit.Subject subject(
+      Lsn redo, WalVersion walVersion, BlockCapture blocks, Log wal) {
     return new CaptureAudit.Subject(
         head.branch().value(),
         dataDirectory.resolve("pg_wal"),
+        walVersion,
         base.walSegmentBytes(),
         auditedTo,
         redo,

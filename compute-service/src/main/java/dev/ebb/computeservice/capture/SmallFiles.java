@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import java.util.zip.CRC32C;
@@ -37,13 +38,22 @@ final class SmallFiles {
   /** A compute's slots are its WAL receiver's and its replicas', which know another one by now. */
   private static final String SLOTS = "pg_replslot";
 
-  /** Named after the full transaction id ({@code TwoPhaseFilePath} in {@code twophase.c}). */
-  private static final Pattern TWO_PHASE = Pattern.compile("pg_twophase/([0-9A-F]{16})");
+  /**
+   * Named after the transaction id: with its epoch from version 17 on, without it before ({@code
+   * TwoPhaseFilePath} in {@code twophase.c}).
+   */
+  private static final Pattern TWO_PHASE =
+      Pattern.compile("pg_twophase/([0-9A-F]{16}|[0-9A-F]{8})");
+
+  private static final int XID_DIGITS = 8;
 
   /** In {@code TwoPhaseFileHeader}: the file's length; at its end there is a CRC-32C. */
   private static final int TWO_PHASE_LENGTH_AT = 4;
 
   private static final int CRC_BYTES = 4;
+
+  private static final int MAX_READS = 100;
+  private static final long READ_AGAIN_NANOS = 100_000;
 
   private SmallFiles() {}
 
@@ -75,7 +85,9 @@ final class SmallFiles {
             if (name.equals("pg_wal")) {
               // PostgreSQL makes these again only where pg_wal itself was missing.
               directories.add("pg_wal/archive_status");
-              directories.add("pg_wal/summaries");
+              if (control.major().major() >= 17) {
+                directories.add("pg_wal/summaries");
+              }
             }
             return DataFiles.isEmptied(name) || name.equals(SLOTS)
                 ? FileVisitResult.SKIP_SUBTREE
@@ -87,7 +99,7 @@ final class SmallFiles {
               throws IOException {
             String name = dataDirectory.relativize(path).toString();
             if (isKept(name, control, stopped)) {
-              readFile(path, name, attributes, files);
+              readFile(path, name, control, attributes, files);
             }
             return FileVisitResult.CONTINUE;
           }
@@ -113,14 +125,23 @@ final class SmallFiles {
     var twoPhase = TWO_PHASE.matcher(name);
     // A prepared transaction newer than the captured checkpoint is made again by replay; its file
     // would be taken for one from the future and lost (storage rule 37).
-    return !twoPhase.matches()
-        || Long.compareUnsigned(
-                Long.parseUnsignedLong(twoPhase.group(1), 16), control.nextFullXid())
-            < 0;
+    return !twoPhase.matches() || isBelow(twoPhase.group(1), control);
+  }
+
+  private static boolean isBelow(String xid, PgControl control) {
+    long number = Long.parseUnsignedLong(xid, 16);
+    return xid.length() == XID_DIGITS
+        // Around the clock, as TransactionIdPrecedes in transam.c; none of these is a special one.
+        ? (int) number - control.nextXid() < 0
+        : Long.compareUnsigned(number, control.nextFullXid()) < 0;
   }
 
   private static void readFile(
-      Path path, String name, BasicFileAttributes attributes, List<SmallFile> into)
+      Path path,
+      String name,
+      PgControl control,
+      BasicFileAttributes attributes,
+      List<SmallFile> into)
       throws IOException {
     if (!attributes.isRegularFile()) {
       throw new EbbException.Invalid(
@@ -129,7 +150,7 @@ final class SmallFiles {
               + ", which is no regular file: tablespaces outside"
               + " the cluster are not supported");
     }
-    boolean statistics = name.equals(StatisticsFile.PATH);
+    boolean statistics = StatisticsFile.is(name);
     if (attributes.size() > MAX_BYTES && !statistics) {
       throw new EbbException.Invalid(
           "the data directory holds "
@@ -139,15 +160,14 @@ final class SmallFiles {
               + " bytes, which is not a file of PostgreSQL's own");
     }
     try {
-      byte[] content = Files.readAllBytes(path);
-      requireIntact(name, content);
+      byte[] content = readIntact(path, name);
       if (TWO_PHASE.matcher(name).matches() && !isWholeTwoPhase(content)) {
         // A checkpoint behind the captured one is writing it just now: so its transaction was
         // prepared behind the captured redo point, and replay makes it again.
         return;
       }
       if (statistics) {
-        StatisticsFile.shortened(content, MAX_STATISTICS_BYTES)
+        StatisticsFile.shortened(content, control.major(), MAX_STATISTICS_BYTES)
             .ifPresent(kept -> into.add(new SmallFile(name, kept)));
         return;
       }
@@ -168,7 +188,24 @@ final class SmallFiles {
     return (int) crc.getValue() == fields.getInt(content.length - CRC_BYTES);
   }
 
-  /** A relation map is overwritten in place before version 16. */
+  /**
+   * A relation map is overwritten in place before version 16: its CRC tells, then it is read again.
+   */
+  private static byte[] readIntact(Path path, String name) throws IOException {
+    for (int attempt = 1; ; attempt++) {
+      byte[] content = Files.readAllBytes(path);
+      try {
+        requireIntact(name, content);
+        return content;
+      } catch (EbbException.Corrupt e) {
+        if (attempt == MAX_READS) {
+          throw e;
+        }
+        LockSupport.parkNanos(READ_AGAIN_NANOS);
+      }
+    }
+  }
+
   static void requireIntact(String name, byte[] content) {
     if (name.endsWith("pg_filenode.map") && !RelationMapFile.isIntact(content)) {
       throw new EbbException.Corrupt(name + " is damaged or was read while it was being written");

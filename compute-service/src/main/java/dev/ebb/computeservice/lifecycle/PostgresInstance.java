@@ -20,6 +20,7 @@ import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.Secret;
 import dev.ebb.shared.page.Manifest;
+import dev.ebb.shared.wal.WalVersion;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import java.io.IOException;
@@ -64,7 +65,7 @@ public final class PostgresInstance implements AutoCloseable {
    *
    * @param from where a record begins
    */
-  record Tail(Lsn from, Lsn to, int segmentBytes, int timeline) {}
+  record Tail(Lsn from, Lsn to, WalVersion version, int segmentBytes, int timeline) {}
 
   /** What must be released, whatever a start got as far as. */
   static final class Resources {
@@ -204,7 +205,9 @@ public final class PostgresInstance implements AutoCloseable {
     try (var files =
         WalFiles.in(
             dataDirectory.resolve("pg_wal"), recovers.segmentBytes(), recovers.timeline())) {
-      reads.run(new WalStream(files, recovers.segmentBytes(), recovers.from()), recovers.to());
+      reads.run(
+          new WalStream(files, recovers.version(), recovers.segmentBytes(), recovers.from()),
+          recovers.to());
     } catch (IOException | RuntimeException e) {
       log.debug("{}: nothing more ahead of recovery: {}", spec.label(), e.toString());
     }

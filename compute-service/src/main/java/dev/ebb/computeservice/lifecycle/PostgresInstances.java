@@ -17,6 +17,7 @@ import dev.ebb.computeservice.postgres.OsUser;
 import dev.ebb.computeservice.postgres.PgControl;
 import dev.ebb.computeservice.postgres.PostgresBinaries;
 import dev.ebb.computeservice.postgres.PostgresProcess;
+import dev.ebb.computeservice.postgres.PostgresReleases;
 import dev.ebb.computeservice.postgres.PostgresSettings;
 import dev.ebb.computeservice.postgres.ProcessLauncher;
 import dev.ebb.computeservice.skeleton.Skeleton;
@@ -26,6 +27,7 @@ import dev.ebb.shared.bus.PageMessage;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.model.PostgresMajor;
 import dev.ebb.shared.model.Secret;
 import dev.ebb.shared.page.FileKey;
 import dev.ebb.shared.page.Manifest;
@@ -61,7 +63,7 @@ public final class PostgresInstances {
   private final LocalCache cache;
   private final PrewarmMemory prewarmMemory = new PrewarmMemory();
   private final PageClient pages;
-  private final PostgresBinaries binaries;
+  private final PostgresReleases releases;
   private final OsUser user;
   private final ProcessLauncher launcher;
 
@@ -97,14 +99,14 @@ public final class PostgresInstances {
       Path arenas,
       LocalCache cache,
       PageClient pages,
-      PostgresBinaries binaries,
+      PostgresReleases releases,
       OsUser user,
       ProcessLauncher launcher) {
     this.config = config;
     this.arenas = arenas;
     this.cache = cache;
     this.pages = pages;
-    this.binaries = binaries;
+    this.releases = releases;
     this.user = user;
     this.launcher = launcher;
     this.owner = user.switched() ? principal(user) : null;
@@ -149,6 +151,8 @@ public final class PostgresInstances {
    */
   public PostgresInstance lay(Start start) {
     Manifest manifest = start.manifest();
+    PostgresMajor major = PostgresMajor.ofRelease(manifest.postgresVersion());
+    PostgresBinaries binaries = releases.require(major);
     var boot =
         CompletableFuture.supplyAsync(
             () -> start.snapshot().read(pages::bootPages), task -> Thread.ofVirtual().start(task));
@@ -198,7 +202,7 @@ public final class PostgresInstances {
       Lsn startLsn = start.tail() == null ? manifest.endLsn() : start.tail().to();
       ServerSocket port = freePort();
       closing.port = port;
-      var settings = settings(directory, run, port.getLocalPort());
+      var settings = settings(major, directory, run, port.getLocalPort());
       return new PostgresInstance(
           closing,
           files,
@@ -213,11 +217,12 @@ public final class PostgresInstances {
               : new PostgresInstance.Tail(
                   start.tail().from(),
                   start.tail().to(),
+                  control.major(),
                   manifest.walSegmentBytes(),
                   control.timeline()),
           start.systemIdentifier(),
           settings,
-          processSpec(start.label(), directory, data, arena, agent, settings),
+          processSpec(start.label(), binaries, directory, data, arena, agent, settings),
           Duration.ofMillis(config.startTimeoutMs()));
     } catch (IOException e) {
       closing.close();
@@ -244,7 +249,8 @@ public final class PostgresInstances {
     }
   }
 
-  private PostgresSettings settings(Path directory, Path run, int port) throws IOException {
+  private PostgresSettings settings(PostgresMajor major, Path directory, Path run, int port)
+      throws IOException {
     Path hba = directory.resolve("pg_hba.conf");
     Files.writeString(
         hba, new HbaFile(TemplateMaker.ADMIN, List.of(config.address() + "/32")).text());
@@ -253,6 +259,7 @@ public final class PostgresInstances {
     Files.writeString(ident, "");
     user.own(ident);
     return new PostgresSettings(
+        major,
         new ComputeSize(config.computeMemoryMb(), config.maxConnections()),
         config.address(),
         port,
@@ -263,7 +270,13 @@ public final class PostgresInstances {
   }
 
   private PostgresProcess.Spec processSpec(
-      String label, Path directory, Path data, Path arena, Path agent, PostgresSettings settings) {
+      String label,
+      PostgresBinaries binaries,
+      Path directory,
+      Path data,
+      Path arena,
+      Path agent,
+      PostgresSettings settings) {
     return new PostgresProcess.Spec(
         launcher,
         binaries,

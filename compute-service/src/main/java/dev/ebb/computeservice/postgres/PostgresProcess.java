@@ -44,6 +44,7 @@ public final class PostgresProcess implements AutoCloseable {
   private static final int STATUS_LINE = 8;
 
   private static final int MAX_PID_LINE_BYTES = 32;
+  private static final String STATISTICS_COLLECTOR = "postgres: stats collector";
 
   /** Heartbeats of all processes: a byte into a pipe each, which does not block. */
   private static final ScheduledExecutorService BEATS =
@@ -279,12 +280,30 @@ public final class PostgresProcess implements AutoCloseable {
     return true;
   }
 
-  /** The processes that the postmaster has started and that live: sessions and others. */
+  /**
+   * The processes that the postmaster has started and that live: sessions and others. Not the
+   * statistics collector of 14, which is in no shared memory, so that PostgreSQL itself does not
+   * tell of it.
+   */
   public Set<Long> children() {
+    boolean collects = spec.binaries().version().major() < 15;
     return ProcessHandle.of(pid).stream()
         .flatMap(ProcessHandle::children)
         .map(ProcessHandle::pid)
+        .filter(child -> !collects || !isStatisticsCollector(child))
         .collect(Collectors.toSet());
+  }
+
+  /** By its title: a session's goes on with database and address behind whatever its role is. */
+  private static boolean isStatisticsCollector(long pid) {
+    try {
+      String title =
+          Files.readString(
+              Path.of("/proc", Long.toString(pid), "cmdline"), StandardCharsets.ISO_8859_1);
+      return title.replace('\0', ' ').strip().equals(STATISTICS_COLLECTOR);
+    } catch (IOException e) {
+      return false; // it has just ended
+    }
   }
 
   /**

@@ -1,5 +1,6 @@
 package dev.ebb.computeservice.postgres;
 
+import dev.ebb.shared.model.PostgresMajor;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -9,6 +10,7 @@ import java.util.regex.Pattern;
  * The settings of one compute, passed as {@code -c} arguments because those outrank everything that
  * a user can write ({@code postgresql.auto.conf}, {@code ALTER DATABASE} for what is set at start).
  *
+ * @param postgres the major version: some settings are newer than others
  * @param size how large it may be
  * @param host where it listens, a loopback address by default
  * @param port its TCP port, also in the name of its unix socket
@@ -18,6 +20,7 @@ import java.util.regex.Pattern;
  * @param standbyName the name that wal-service's receiver carries; unguessable
  */
 public record PostgresSettings(
+    PostgresMajor postgres,
     ComputeSize size,
     String host,
     int port,
@@ -86,7 +89,10 @@ public record PostgresSettings(
     a.set("synchronous_commit", "on");
     a.set("synchronous_standby_names", "FIRST 1 (\"" + standbyName + "\")");
     // Written settings bypass the WAL, so that they would not survive a suspend.
-    a.set("allow_alter_system", "off");
+    // Before 17 only a superuser can, or whom one allows to: Ebb is the only one.
+    if (postgres.number() >= 17) {
+      a.set("allow_alter_system", "off");
+    }
     // Ebb checkpoints when it captures; those of PostgreSQL only bound the local WAL, since
     // recovery begins at a snapshot, not at them.
     a.set("checkpoint_timeout", "1h");
@@ -146,9 +152,13 @@ public record PostgresSettings(
 
   private void inputAndOutput(Arguments a) {
     // Three I/O workers would serialise the misses that the page shim waits for.
-    a.set("io_method", "sync");
-    // The page shim does not see direct I/O's alignment rules.
-    a.set("debug_io_direct", "");
+    if (postgres.number() >= 18) {
+      a.set("io_method", "sync");
+    }
+    // The page shim does not see direct I/O's alignment rules; 14 and 15 do none on data files.
+    if (postgres.number() >= 16) {
+      a.set("debug_io_direct", "");
+    }
     // Hints to write back early help only an fsync that never comes.
     a.set("checkpoint_flush_after", 0);
     a.set("bgwriter_flush_after", 0);

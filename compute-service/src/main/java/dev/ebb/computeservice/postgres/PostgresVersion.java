@@ -2,6 +2,8 @@ package dev.ebb.computeservice.postgres;
 
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Names;
+import dev.ebb.shared.model.PostgresMajor;
+import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -16,14 +18,17 @@ public record PostgresVersion(int number) {
       Pattern.compile("postgres \\(PostgreSQL\\) (\\d{1,3})\\.(\\d{1,3})\\b.*", Pattern.DOTALL);
 
   /**
-   * Earlier ones acknowledge commits before the checkpointer has set synchronous replication up, or
-   * mishandle the replay of a truncation over a fuzzy copy.
+   * Of the majors whose file formats are known here. Earlier ones acknowledge commits before the
+   * checkpointer has set synchronous replication up, or mishandle the replay of a truncation over a
+   * fuzzy copy.
    */
   private static final Map<Integer, Integer> MINIMUM_MINOR =
       Map.of(14, 22, 15, 17, 16, 12, 17, 8, 18, 2);
 
-  /** Majors whose file formats {@link PgControl} and {@link WalPages} know. */
-  private static final int ONLY_MAJOR = 18;
+  /** The majors that Ebb knows how to run, in order. */
+  static List<PostgresMajor> majors() {
+    return MINIMUM_MINOR.keySet().stream().map(PostgresMajor::new).sorted().toList();
+  }
 
   /** Parses what {@code postgres --version} prints. */
   public static PostgresVersion parse(String printed) {
@@ -51,7 +56,11 @@ public record PostgresVersion(int number) {
    */
   public PostgresVersion requireSupported() {
     Integer minimum = MINIMUM_MINOR.get(major());
-    if (minimum != null && minor() < minimum) {
+    if (minimum == null) {
+      throw new EbbException.Invalid(
+          "PostgreSQL " + this + " is not supported: use a release of 14 to 18");
+    }
+    if (minor() < minimum) {
       throw new EbbException.Invalid(
           "PostgreSQL "
               + this
@@ -60,10 +69,6 @@ public record PostgresVersion(int number) {
               + "."
               + minimum
               + " or newer");
-    }
-    if (major() != ONLY_MAJOR) {
-      throw new EbbException.Invalid(
-          "PostgreSQL " + this + " is not supported yet: use a release of " + ONLY_MAJOR);
     }
     return this;
   }

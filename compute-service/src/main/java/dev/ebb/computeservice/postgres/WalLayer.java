@@ -129,7 +129,7 @@ public final class WalLayer implements AutoCloseable {
     byte[] header = new byte[segments.headerBytes(pageStart)];
     file.seek(segments.offsetInSegment(pageStart));
     file.readFully(header);
-    if (!WalPageHeader.isOf(header, pageStart)) {
+    if (!WalPageHeader.isOf(header, pageStart, control.major())) {
       file.seek(segments.offsetInSegment(pageStart));
       file.write(WalPageHeader.synthesised(pageStart, segments, control));
     }

@@ -3,6 +3,7 @@ package dev.ebb.computeservice.postgres;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.page.Manifest;
+import dev.ebb.shared.wal.WalVersion;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -47,7 +48,7 @@ public final class WalPages {
     var segments = new WalSegments(control.walSegmentBytes());
     try (var files = new WalFiles(walDirectory, segments, control.timeline())) {
       WalRecords.Found record =
-          new WalRecords(segments, files)
+          new WalRecords(segments, files, control.major())
               .read(control.checkpoint())
               .filter(r ->
                   r.resourceManager() == WalRecords.RMGR_XLOG
@@ -59,18 +60,18 @@ public final class WalPages {
                           + ", where pg_control says"));
       var wanted = new TreeSet<>(record.pages());
       wanted.add(segments.segmentStart(control.checkpoint()));
-      return new CleanStop(pieces(files, wanted, record.end()), record.end());
+      return new CleanStop(pieces(files, wanted, record.end(), control.major()), record.end());
     }
   }
 
   private static List<Manifest.WalPiece> pieces(
-      WalFiles files, Iterable<Lsn> pageStarts, Lsn endLsn) throws IOException {
+      WalFiles files, Iterable<Lsn> pageStarts, Lsn endLsn, WalVersion version) throws IOException {
     var pieces = new ArrayList<Manifest.WalPiece>();
     @Nullable Lsn start = null;
     var bytes = new ByteArrayOutputStream();
     for (Lsn pageStart : pageStarts) {
       byte @Nullable [] page = files.page(pageStart);
-      if (page == null || !WalPageHeader.isOf(page, pageStart)) {
+      if (page == null || !WalPageHeader.isOf(page, pageStart, version)) {
         throw new EbbException.Corrupt("no intact WAL page at " + pageStart);
       }
       if (start != null && !start.plus(bytes.size()).equals(pageStart)) {
@@ -134,7 +135,7 @@ public final class WalPages {
       throws IOException {
     var segments = new WalSegments(control.walSegmentBytes());
     try (var files = new WalFiles(walDirectory, segments, control.timeline())) {
-      var records = new WalRecords(segments, files);
+      var records = new WalRecords(segments, files, control.major());
       Lsn at = from;
       @Nullable Lsn previous = null;
       while (!limit.isValid() || at.isBefore(limit)) {

@@ -1,6 +1,7 @@
 package dev.ebb.computeservice.postgres;
 
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.wal.WalVersion;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -49,10 +50,12 @@ final class WalRecords {
 
   private final WalSegments segments;
   private final Pages pages;
+  private final WalVersion version;
 
-  WalRecords(WalSegments segments, Pages pages) {
+  WalRecords(WalSegments segments, Pages pages, WalVersion version) {
     this.segments = segments;
     this.pages = pages;
+    this.version = version;
   }
 
   /** The record at {@code lsn}, or nothing where no intact one is. */
@@ -119,7 +122,7 @@ final class WalRecords {
 
   private byte @Nullable [] intactPage(Lsn start) throws IOException {
     byte @Nullable [] page = pages.page(start);
-    return page != null && WalPageHeader.isOf(page, start) ? page : null;
+    return page != null && WalPageHeader.isOf(page, start, version) ? page : null;
   }
 
   private static ByteBuffer buffer(byte[] bytes) {

@@ -40,15 +40,15 @@ public final class WalStream {
   /**
    * A stream of the records from one position on; {@link #limit} says how far.
    *
+   * @param version told because the range may begin behind the only header of its page
    * @param from where a record starts, or may start
    */
-  public WalStream(Source source, int segmentBytes, Lsn from) {
+  public WalStream(Source source, WalVersion version, int segmentBytes, Lsn from) {
     this.source = source;
     this.limit = from.value();
-    // The version is told because the range may begin behind the only header of its page.
     this.reader =
         WalReader.atRecord(
-            WalOptions.ofSegments(segmentBytes).with(WalVersion.V18).keeping(MAX_KEPT_BYTES), from);
+            WalOptions.ofSegments(segmentBytes).with(version).keeping(MAX_KEPT_BYTES), from);
   }
 
   /** Up to where the WAL may be read; never goes back. */

@@ -4,6 +4,7 @@ import dev.ebb.computeservice.lifecycle.Host;
 import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.BlockingBus;
 import dev.ebb.shared.bus.ComputeMessage.CreateDatabase;
+import dev.ebb.shared.bus.ComputeMessage.CreateDatabaseOf;
 import dev.ebb.shared.bus.ComputeMessage.DatabaseCreated;
 import dev.ebb.shared.bus.WalMessage;
 import dev.ebb.shared.catalog.BranchHead;
@@ -17,13 +18,14 @@ import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.Names;
+import dev.ebb.shared.model.PostgresMajor;
 import dev.ebb.shared.page.Manifest;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.Supplier;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -45,7 +47,7 @@ public final class DatabaseProvisioner {
   private final BranchHeads heads;
   private final Host host;
   private final BranchRemoval removal;
-  private final Supplier<TemplateProvisioner.Template> template;
+  private final Function<PostgresMajor, TemplateProvisioner.Template> template;
   private final Clock clock;
   private final SystemIdentifiers identifiers;
 
@@ -55,7 +57,7 @@ public final class DatabaseProvisioner {
       BranchHeads heads,
       Host host,
       BranchRemoval removal,
-      Supplier<TemplateProvisioner.Template> template,
+      Function<PostgresMajor, TemplateProvisioner.Template> template,
       Clock clock) {
     this.bus = bus;
     this.catalog = catalog;
@@ -67,15 +69,23 @@ public final class DatabaseProvisioner {
     this.identifiers = new SystemIdentifiers(clock);
   }
 
-  /** Makes a database with its branch {@code main}, started and answering, on this host. */
+  /** Makes a database of the default version; see {@link #create(CreateDatabaseOf)}. */
   public DatabaseCreated create(CreateDatabase request) {
+    return create(
+        new CreateDatabaseOf(
+            PostgresMajor.DEFAULT, request.name(), request.owner(), request.ownerVerifier()));
+  }
+
+  /** Makes a database with its branch {@code main}, started and answering, on this host. */
+  public DatabaseCreated create(CreateDatabaseOf request) {
     requireName(request.name());
     requireOwner(request.owner());
-    TemplateProvisioner.Template from = template.get();
+    TemplateProvisioner.Template from = template.apply(request.postgres());
     var database = DatabaseId.random();
     var branch = BranchId.random();
     catalog.create(
-        DatabaseRecord.creating(database, request.name(), request.owner(), clock.millis(), branch));
+        DatabaseRecord.creating(
+            database, request.name(), request.owner(), clock.millis(), request.postgres(), branch));
     try {
       Manifest manifest = from.manifest();
       heads.create(

@@ -8,9 +8,10 @@ import dev.ebb.shared.catalog.BranchHeads;
 import dev.ebb.shared.catalog.BranchRecord;
 import dev.ebb.shared.catalog.Catalog;
 import dev.ebb.shared.catalog.DatabaseRecord;
+import dev.ebb.shared.model.PostgresMajor;
 import dev.ebb.shared.store.ObjectStore;
 import java.time.Clock;
-import java.util.function.Supplier;
+import java.util.function.Function;
 
 /** What makes and drops databases and their branches at a host, and clears up. */
 public record Provision(
@@ -27,7 +28,7 @@ public record Provision(
       PageClient pages,
       Host host,
       Placement placement,
-      Supplier<TemplateProvisioner.Template> template,
+      Function<PostgresMajor, TemplateProvisioner.Template> template,
       long pitrWindowMs,
       Clock clock) {
     var catalog = new Catalog(store);

@@ -7,6 +7,8 @@ import dev.ebb.computeservice.pages.CaptureSink;
 import dev.ebb.computeservice.pages.PageClient;
 import dev.ebb.computeservice.postgres.OsUser;
 import dev.ebb.computeservice.postgres.PostgresBinaries;
+import dev.ebb.computeservice.postgres.PostgresReleases;
+import dev.ebb.computeservice.postgres.PostgresVersion;
 import dev.ebb.computeservice.postgres.ProcessLauncher;
 import dev.ebb.computeservice.postgres.Trees;
 import dev.ebb.computeservice.template.SkeletonCheck;
@@ -16,6 +18,7 @@ import dev.ebb.shared.bus.PageMessage;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.Generation;
+import dev.ebb.shared.model.PostgresMajor;
 import dev.ebb.shared.model.SnapshotId;
 import dev.ebb.shared.page.Manifest;
 import dev.ebb.shared.store.ObjectStore;
@@ -24,6 +27,9 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -41,11 +47,14 @@ public final class TemplateProvisioner {
   private final Vertx vertx;
   private final ObjectStore store;
   private final PageClient pages;
-  private final PostgresBinaries binaries;
+  private final PostgresReleases releases;
   private final OsUser user;
   private final ProcessLauncher launcher;
   private final PostgresInstances instances;
   private final Path scratch;
+
+  /** Held while a template is looked up or made: who needs the same one waits for it. */
+  private final Map<PostgresMajor, ReentrantLock> making = new ConcurrentHashMap<>();
 
   /** The template and its manifest. */
   public record Template(String manifestKey, Manifest manifest) {}
@@ -59,7 +68,7 @@ public final class TemplateProvisioner {
       Vertx vertx,
       ObjectStore store,
       PageClient pages,
-      PostgresBinaries binaries,
+      PostgresReleases releases,
       OsUser user,
       ProcessLauncher launcher,
       PostgresInstances instances,
@@ -67,36 +76,51 @@ public final class TemplateProvisioner {
     this.vertx = vertx;
     this.store = store;
     this.pages = pages;
-    this.binaries = binaries;
+    this.releases = releases;
     this.user = user;
     this.launcher = launcher;
     this.instances = instances;
     this.scratch = scratch;
   }
 
-  /** The template for these binaries; makes it where there is none. Takes seconds then. */
-  public Template ensure() {
+  /**
+   * The template of a major version; makes it where there is none. Takes seconds then.
+   *
+   * @throws EbbException.Invalid where this host has no PostgreSQL of that version
+   */
+  public Template ensure(PostgresMajor major) {
+    if (!releases.has(major)) {
+      throw new EbbException.Invalid(
+          "there is no PostgreSQL " + major + " here: choose one of " + releases.list());
+    }
+    PostgresBinaries binaries = releases.require(major);
     var pointer =
         new TemplatePointer(
             store, "templates/postgresql-" + binaries.version() + "/current", Clock.systemUTC());
-    String key = pointer.ensure(this::make);
-    return new Template(key, pages.manifest(key));
+    ReentrantLock lock = making.computeIfAbsent(major, m -> new ReentrantLock());
+    lock.lock();
+    try {
+      String key = pointer.ensure(() -> make(binaries));
+      return new Template(key, pages.manifest(key));
+    } finally {
+      lock.unlock();
+    }
   }
 
-  private String make() {
+  private String make(PostgresBinaries binaries) {
     var branch = new BranchId("template" + BranchId.random().value());
     Path directory = scratch.resolve(branch.value());
     log.info("making the template for PostgreSQL {}", binaries.version());
     try {
       StoppedCluster cluster = new TemplateMaker(binaries, user, launcher).make(directory);
-      PageMessage.CaptureCommitted plain = snapshot(branch, cluster, "", List.of());
+      PageMessage.CaptureCommitted plain = snapshot(binaries, branch, cluster, "", List.of());
       List<Manifest.BlockRun> boot =
           BootBlocks.choose(
               SkeletonCheck.requiredBlocks(cluster.control(), cluster.files()),
               List.of(),
               _ -> true,
               demandsOfAStart(plain.manifestKey()));
-      return snapshot(branch, cluster, plain.manifestKey(), boot).manifestKey();
+      return snapshot(binaries, branch, cluster, plain.manifestKey(), boot).manifestKey();
     } catch (IOException e) {
       throw new EbbException.Unavailable("the template could not be made: " + e, e);
     } finally {
@@ -105,7 +129,11 @@ public final class TemplateProvisioner {
   }
 
   private PageMessage.CaptureCommitted snapshot(
-      BranchId branch, StoppedCluster cluster, String base, List<Manifest.BlockRun> boot)
+      PostgresBinaries binaries,
+      BranchId branch,
+      StoppedCluster cluster,
+      String base,
+      List<Manifest.BlockRun> boot)
       throws IOException {
     try (CaptureSink sink = pages.openCapture(branch, Generation.NONE, base)) {
       if (base.isEmpty()) {
@@ -129,17 +157,22 @@ public final class TemplateProvisioner {
             true,
             cluster.readBlocks(run.file(), run.firstBlock(), run.count()));
       }
-      return sink.commit(manifest(branch, sink.snapshot(), cluster, boot), false);
+      return sink.commit(
+          manifest(binaries.version(), branch, sink.snapshot(), cluster, boot), false);
     }
   }
 
-  private Manifest manifest(
-      BranchId branch, SnapshotId snapshot, StoppedCluster cluster, List<Manifest.BlockRun> boot) {
+  private static Manifest manifest(
+      PostgresVersion version,
+      BranchId branch,
+      SnapshotId snapshot,
+      StoppedCluster cluster,
+      List<Manifest.BlockRun> boot) {
     return new Manifest(
         snapshot,
         branch,
         Generation.NONE,
-        binaries.version().number(),
+        version.number(),
         cluster.control().systemIdentifier(),
         cluster.control().walSegmentBytes(),
         1,

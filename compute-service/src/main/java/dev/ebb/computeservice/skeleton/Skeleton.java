@@ -6,6 +6,7 @@ import dev.ebb.computeservice.postgres.WalLayer;
 import dev.ebb.computeservice.postgres.WalPages;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.model.PostgresMajor;
 import dev.ebb.shared.page.Manifest;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -75,10 +76,26 @@ public final class Skeleton {
         throw new EbbException.Corrupt(
             "snapshot " + manifest.snapshot() + " has no " + PgControl.PATH);
       }
+      requireVersion(control);
       return layControlAndWal(control, tail);
     } catch (IOException e) {
       throw new EbbException.Unavailable(
           "cannot lay out the data directory " + dataDirectory + ": " + e, e);
+    }
+  }
+
+  private void requireVersion(PgControl control) {
+    int major = PostgresMajor.ofRelease(manifest.postgresVersion()).number();
+    if (control.major().major() != major) {
+      throw new EbbException.Corrupt(
+          "snapshot "
+              + manifest.snapshot()
+              + " is said to be of PostgreSQL "
+              + major
+              + ", its "
+              + PgControl.PATH
+              + " is of "
+              + control.major().major());
     }
   }
 

@@ -46,6 +46,12 @@ public final class AdminConnection {
   private static final Duration SHORT = Duration.ofSeconds(10);
   private static final int MAX_NAME_BYTES = 63;
 
+  /**
+   * Before, it lets a role make itself a member of {@code pg_execute_server_program} and others,
+   * and so become PostgreSQL's OS user: as good as superuser, which no owner may be.
+   */
+  private static final int CREATEROLE_SINCE_MAJOR = 16;
+
   private static final String ROLE_COLUMNS =
       """
       SELECT rolname, rolpassword, rolcanlogin, rolsuper, rolreplication, rolconnlimit,
@@ -224,7 +230,13 @@ public final class AdminConnection {
     } catch (EbbException.Invalid e) {
       return Future.failedFuture(e);
     }
-    String attributes = " LOGIN CREATEROLE CREATEDB PASSWORD " + password;
+    String attributes =
+        " LOGIN CREATEDB "
+            + (connection.databaseMetadata().majorVersion() < CREATEROLE_SINCE_MAJOR
+                ? ""
+                : "CREATEROLE ")
+            + "PASSWORD "
+            + password;
     return exists("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = $1", role)
         .compose(
             found -> simple((found ? "ALTER ROLE " : "CREATE ROLE ") + owner + attributes, SHORT))

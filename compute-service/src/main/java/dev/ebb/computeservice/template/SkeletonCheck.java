@@ -153,7 +153,7 @@ public final class SkeletonCheck {
       }
     }
     PgControl control = PgControl.read(dataDirectory);
-    requireVersionFile(dataDirectory, "PG_VERSION");
+    requireVersionFile(dataDirectory, "PG_VERSION", control);
     requireMap(dataDirectory, "global/pg_filenode.map");
     var databases = new TreeSet<Integer>(Integer::compareUnsigned);
     int last = 0;
@@ -170,7 +170,7 @@ public final class SkeletonCheck {
     }
     for (int database : databases) {
       String base = "base/" + Integer.toUnsignedString(database);
-      requireVersionFile(dataDirectory, base + "/PG_VERSION");
+      requireVersionFile(dataDirectory, base + "/PG_VERSION", control);
       requireMap(dataDirectory, base + "/pg_filenode.map");
     }
     requireCommitLog(control, lengths(files));
@@ -181,10 +181,11 @@ public final class SkeletonCheck {
     }
   }
 
-  private static void requireVersionFile(Path root, String path) throws IOException {
-    byte[] content = contentOf(root, path);
-    if (!new String(content, StandardCharsets.US_ASCII).strip().matches("\\d{2}")) {
-      throw broken(path + " does not hold a version");
+  private static void requireVersionFile(Path root, String path, PgControl control)
+      throws IOException {
+    String version = new String(contentOf(root, path), StandardCharsets.US_ASCII).strip();
+    if (!version.equals(Integer.toString(control.major().major()))) {
+      throw broken(path + " does not hold the version of pg_control");
     }
   }
 

@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -100,31 +101,42 @@ public final class TemplateMaker {
    * access rules that {@code hba_file} and {@code ident_file} replace.
    */
   private static void removeDeadWeight(Path dataDirectory) throws IOException {
-    for (String path : List.of("pg_stat/pgstat.stat", "pg_hba.conf", "pg_ident.conf")) {
+    for (String path : List.of("pg_hba.conf", "pg_ident.conf")) {
       Files.deleteIfExists(dataDirectory.resolve(path));
+    }
+    // 14 has several of them.
+    try (var statistics = Files.newDirectoryStream(dataDirectory.resolve("pg_stat"), "*.stat")) {
+      for (Path file : statistics) {
+        Files.delete(file);
+      }
     }
   }
 
   private void initialise(Path dataDirectory) throws IOException {
-    run(
-        "initdb",
-        null,
-        List.of(
-            binaries.bin("initdb").toString(),
-            "--pgdata=" + dataDirectory,
-            "--username=" + ADMIN,
-            // No template survives a crash half made.
-            "--no-sync",
-            // Packs carry checksums, and hint bits would have to be logged.
-            "--no-data-checksums",
-            "--wal-segsize=" + (WAL_SEGMENT_BYTES >> 20),
-            "--encoding=UTF8",
-            // Its order of text does not change with the machine's C library.
-            "--locale=C",
-            "--locale-provider=builtin",
-            "--builtin-locale=C.UTF-8",
-            // Never read: every compute gets its own hba_file.
-            "--auth=reject"));
+    var program =
+        new ArrayList<>(
+            List.of(
+                binaries.bin("initdb").toString(),
+                "--pgdata=" + dataDirectory,
+                "--username=" + ADMIN,
+                // No template survives a crash half made.
+                "--no-sync",
+                "--wal-segsize=" + (WAL_SEGMENT_BYTES >> 20),
+                "--encoding=UTF8",
+                // Its order of text does not change with the machine's C library.
+                "--locale=C",
+                // Never read: every compute gets its own hba_file.
+                "--auth=reject"));
+    int major = binaries.version().major();
+    if (major >= 17) {
+      // As fixed, and it knows all letters; before, C alone is, and it knows those of ASCII.
+      program.addAll(List.of("--locale-provider=builtin", "--builtin-locale=C.UTF-8"));
+    }
+    if (major >= 18) {
+      // Packs carry checksums, and hint bits would have to be logged. Off by default before.
+      program.add("--no-data-checksums");
+    }
+    run("initdb", null, program);
   }
 
   /** Each statement is one line of the single-user backend's input. */

@@ -7,6 +7,7 @@ import dev.ebb.computeservice.postgres.PgControlTest;
 import dev.ebb.computeservice.postgres.WalStream;
 import dev.ebb.computeservice.postgres.WalWriter;
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.wal.WalVersion;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -26,7 +27,9 @@ final class RemovalsTest {
           PgControlTest.sample(PgControl.State.IN_PRODUCTION, START.plus(40), SEGMENT));
 
   private Removals read(Lsn redo) throws IOException {
-    var removals = new Removals(new WalStream(wal::read, SEGMENT, START), redo);
+    var removals =
+        new Removals(
+            new WalStream(wal::read, WalVersion.V18, SEGMENT, START), WalVersion.V18, redo);
     removals.readTo(wal.end());
     return removals;
   }
@@ -86,6 +89,25 @@ final class RemovalsTest {
     Lsn before = wal.add(10, 0, 50);
     wal.add(4, 0x20, main(DATABASE, 1, 1663));
     assertThat(explain(read(START), 3, before)).isTrue();
+  }
+
+  /** It has no second way to make a database, which took the drop's number in 15. */
+  @Test
+  void droppedDatabaseOf14ExplainsItsBlocks() throws IOException {
+    var old =
+        new WalWriter(
+            START,
+            SEGMENT,
+            PgControlTest.sample(
+                WalVersion.V14, PgControl.State.IN_PRODUCTION, START.plus(40), SEGMENT));
+    Lsn before = old.add(10, 0, 50);
+    old.add(4, 0x10, main(DATABASE, 1, 1663));
+    var removals =
+        new Removals(
+            new WalStream(old::read, WalVersion.V14, SEGMENT, START), WalVersion.V14, START);
+    removals.readTo(old.end());
+    assertThat(explain(removals, 3, before)).isTrue();
+    assertThat(removals.copiedFiles()).isFalse();
   }
 
   @Test

@@ -40,7 +40,7 @@ final class TestPostgres {
     String arch = System.getProperty("os.arch").equals("aarch64") ? "arm_64" : "x86_64";
     Path archive = root.resolve("postgres.txz");
     try (InputStream in =
-        TestPostgres.class.getResourceAsStream("/postgres-linux-" + arch + ".txz")) {
+        TestPostgres.class.getResourceAsStream("/postgresql/18/postgres-linux-" + arch + ".txz")) {
       if (in == null) {
         throw new IOException("no PostgreSQL for " + arch + " on the class path");
       }

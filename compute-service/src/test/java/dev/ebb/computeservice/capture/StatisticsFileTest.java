@@ -2,6 +2,7 @@ package dev.ebb.computeservice.capture;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.ebb.shared.wal.WalVersion;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import org.junit.jupiter.api.Test;
@@ -35,13 +36,15 @@ final class StatisticsFileTest {
   @Test
   void shortFileStaysAsItIs() {
     byte[] file = file(10);
-    assertThat(StatisticsFile.shortened(file, file.length)).containsSame(file);
+    assertThat(StatisticsFile.shortened(file, WalVersion.V18, file.length)).containsSame(file);
   }
 
   @Test
   void longFileKeepsWhatIsNoRelationAndTheRelationsThatChanged() {
     byte[] file = file(2_000);
-    byte[] kept = StatisticsFile.shortened(file, FIXED + 281 + 50 * RELATION + 1).orElseThrow();
+    byte[] kept =
+        StatisticsFile.shortened(file, WalVersion.V18, FIXED + 281 + 50 * RELATION + 1)
+            .orElseThrow();
     assertThat(kept).startsWith(java.util.Arrays.copyOf(file, FIXED + 281)).endsWith((byte) 'E');
     assertThat(kept.length).isBetween(FIXED + 281 + 40 * RELATION, FIXED + 281 + 50 * RELATION + 1);
     ByteBuffer fields = ByteBuffer.wrap(kept).order(ByteOrder.LITTLE_ENDIAN);
@@ -54,6 +57,6 @@ final class StatisticsFileTest {
   void longFileThatIsNotUnderstoodIsLeftOut() {
     byte[] file = file(100);
     file[file.length - 1] = 'N';
-    assertThat(StatisticsFile.shortened(file, 10_000)).isEmpty();
+    assertThat(StatisticsFile.shortened(file, WalVersion.V18, 10_000)).isEmpty();
   }
 }

@@ -6,6 +6,7 @@ import dev.ebb.computeservice.postgres.PgControl;
 import dev.ebb.computeservice.template.PostgresFixture;
 import dev.ebb.computeservice.template.PostgresFixture.Server;
 import dev.ebb.computeservice.template.TemplateMaker;
+import dev.ebb.shared.model.PostgresMajor;
 import dev.ebb.shared.page.Manifest.SmallFile;
 import io.vertx.pgclient.PgConnection;
 import java.io.IOException;
@@ -21,18 +22,28 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Storage rule 37: prepared transactions at a capture's edge. Between the reading of the control
  * file and that of the two-phase files some are prepared, some are ended, and PostgreSQL
  * checkpoints once more; then it is killed and recovered from the files as the capture has them.
  */
+@ParameterizedClass
+@MethodSource("majors")
 final class TwoPhaseIT {
   private static final String DB = TemplateMaker.DATABASE;
   private static final String PREPARED = "SELECT gid FROM pg_prepared_xacts ORDER BY gid";
-  private final PostgresFixture postgres = PostgresFixture.get();
+  private final PostgresFixture postgres;
 
-  TwoPhaseIT() throws IOException {}
+  TwoPhaseIT(PostgresMajor major) throws IOException {
+    postgres = PostgresFixture.get(major);
+  }
+
+  static List<PostgresMajor> majors() {
+    return PostgresFixture.MAJORS;
+  }
 
   @AfterEach
   void clean() throws IOException {
@@ -118,8 +129,9 @@ final class TwoPhaseIT {
     }
   }
 
-  private static String name(String fullXid) {
-    return String.format("%016X", Long.parseLong(fullXid));
+  private String name(String fullXid) {
+    return String.format(
+        postgres.binaries.version().major() < 17 ? "%08X" : "%016X", Long.parseLong(fullXid));
   }
 
   private static void prepare(Server server, String gid) {

@@ -3,24 +3,31 @@ package dev.ebb.computeservice.postgres;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.ebb.computeservice.template.PostgresFixture;
+import dev.ebb.shared.model.PostgresMajor;
 import java.io.IOException;
 import java.nio.file.Path;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Test;
+import java.util.List;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** The file as parsed here against what PostgreSQL says of it. */
 final class PgControlIT {
-  private final PostgresFixture postgres = PostgresFixture.get();
-
-  PgControlIT() throws IOException {}
-
-  @AfterEach
-  void clean() throws IOException {
-    postgres.clean();
+  static List<PostgresMajor> majors() {
+    return PostgresFixture.MAJORS;
   }
 
-  @Test
-  void everyFieldIsWhatPostgresReadsToo() throws IOException {
+  @ParameterizedTest
+  @MethodSource("majors")
+  void everyFieldIsWhatPostgresReadsToo(PostgresMajor major) throws IOException {
+    PostgresFixture postgres = PostgresFixture.get(major);
+    try {
+      compare(major, postgres);
+    } finally {
+      postgres.clean();
+    }
+  }
+
+  private static void compare(PostgresMajor major, PostgresFixture postgres) throws IOException {
     Path data =
         postgres.lay(
             postgres.template, postgres.template.control().withSystemIdentifier(4711_0815L));
@@ -42,6 +49,7 @@ final class PgControlIT {
           .isEqualTo("47110815");
       assertThat(one(server, "SELECT catalog_version_no FROM pg_control_system()"))
           .isEqualTo(Integer.toString(control.catalogVersion()));
+      assertThat(control.major().major()).isEqualTo(major.number());
       assertThat(control.state()).isEqualTo(PgControl.State.IN_PRODUCTION);
       assertThat(
               one(

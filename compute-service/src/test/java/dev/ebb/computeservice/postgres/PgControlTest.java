@@ -5,19 +5,37 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.wal.WalVersion;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.zip.CRC32C;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 public final class PgControlTest {
 
   /** A file with what the WAL code looks at. */
   public static PgControl sample(PgControl.State state, Lsn checkpoint, int segmentBytes) {
+    return sample(WalVersion.V18, state, checkpoint, segmentBytes);
+  }
+
+  /** The same, of another version. */
+  public static PgControl sample(
+      WalVersion version, PgControl.State state, Lsn checkpoint, int segmentBytes) {
     ByteBuffer file = ByteBuffer.allocate(8192).order(ByteOrder.LITTLE_ENDIAN);
     file.putLong(0, 0x1122334455667788L);
-    file.putInt(8, 1800);
+    file.putInt(8, version.major() < 17 ? 1300 : version.major() * 100);
+    file.putInt(
+        12,
+        switch (version) {
+          case V14 -> 202107181;
+          case V15 -> 202209061;
+          case V16 -> 202307071;
+          case V17 -> 202406281;
+          case V18 -> 202506291;
+        });
     file.putInt(16, 1);
     file.putLong(32, checkpoint.value());
     file.putLong(40, checkpoint.value());
@@ -25,14 +43,15 @@ public final class PgControlTest {
     file.putInt(216, 8192);
     file.putInt(224, 8192);
     file.putInt(228, segmentBytes);
-    seal(file);
+    seal(file, version);
     return PgControl.parse(file.array()).withState(state);
   }
 
-  private static void seal(ByteBuffer file) {
+  private static void seal(ByteBuffer file, WalVersion version) {
+    int end = version == WalVersion.V18 ? 292 : 288;
     var crc = new CRC32C();
-    crc.update(file.duplicate().clear().limit(292));
-    file.putInt(292, (int) crc.getValue());
+    crc.update(file.duplicate().clear().limit(end));
+    file.putInt(end, (int) crc.getValue());
   }
 
   private final PgControl control = sample(PgControl.State.SHUTDOWNED, new Lsn(0x2000028), 1 << 20);
@@ -53,13 +72,16 @@ public final class PgControlTest {
     assertThat(control.state()).isEqualTo(PgControl.State.SHUTDOWNED);
   }
 
-  @Test
-  void nonceIsReplaced() {
+  @ParameterizedTest
+  @EnumSource(WalVersion.class)
+  void nonceIsReplaced(WalVersion version) {
     byte[] nonce = new byte[32];
     Arrays.fill(nonce, (byte) 5);
-    byte[] changed = control.withMockAuthenticationNonce(nonce).bytes();
-    assertThat(Arrays.copyOfRange(changed, 257, 289)).isEqualTo(nonce);
-    PgControl.parse(changed);
+    PgControl of = sample(version, PgControl.State.SHUTDOWNED, new Lsn(0x2000028), 1 << 20);
+    byte[] changed = of.withMockAuthenticationNonce(nonce).bytes();
+    int at = version == WalVersion.V18 ? 257 : 256;
+    assertThat(Arrays.copyOfRange(changed, at, at + 32)).isEqualTo(nonce);
+    assertThat(PgControl.parse(changed).major()).isEqualTo(version);
   }
 
   @Test
@@ -81,10 +103,10 @@ public final class PgControlTest {
   @Test
   void otherVersionIsRefusedAsSuch() {
     ByteBuffer file = ByteBuffer.wrap(control.bytes()).order(ByteOrder.LITTLE_ENDIAN);
-    file.putInt(8, 1300);
+    file.putInt(8, 1201);
     assertThatThrownBy(() -> PgControl.parse(file.array()))
         .isInstanceOf(EbbException.Invalid.class)
-        .hasMessageContaining("1300");
+        .hasMessageContaining("1201");
   }
 
   @Test
@@ -97,7 +119,7 @@ public final class PgControlTest {
   void unknownStateIsCorrupt() {
     ByteBuffer file = ByteBuffer.wrap(control.bytes()).order(ByteOrder.LITTLE_ENDIAN);
     file.putInt(16, 7);
-    seal(file);
+    seal(file, WalVersion.V18);
     assertThatThrownBy(() -> PgControl.parse(file.array()))
         .isInstanceOf(EbbException.Corrupt.class)
         .hasMessageContaining("unknown state 7");

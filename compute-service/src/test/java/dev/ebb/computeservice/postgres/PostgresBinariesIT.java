@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.PostgresMajor;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,6 +17,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 final class PostgresBinariesIT {
+  private static final PostgresMajor MAJOR = PostgresMajor.DEFAULT;
+
   @TempDir Path root;
 
   @Test
@@ -26,11 +29,15 @@ final class PostgresBinariesIT {
     Files.setLastModifiedTime(
         abandoned.getParent(), FileTime.from(Instant.now().minusSeconds(7_200)));
     try (var threads = Executors.newFixedThreadPool(2)) {
-      var one = CompletableFuture.supplyAsync(() -> PostgresBinaries.unpack(parent, user), threads);
-      var two = CompletableFuture.supplyAsync(() -> PostgresBinaries.unpack(parent, user), threads);
+      var one =
+          CompletableFuture.supplyAsync(
+              () -> PostgresBinaries.unpack(parent, user, MAJOR), threads);
+      var two =
+          CompletableFuture.supplyAsync(
+              () -> PostgresBinaries.unpack(parent, user, MAJOR), threads);
       assertThat(one.join()).isEqualTo(two.join());
     }
-    PostgresBinaries again = PostgresBinaries.unpack(parent, user);
+    PostgresBinaries again = PostgresBinaries.unpack(parent, user, MAJOR);
     assertThat(again.version().major()).isEqualTo(18);
     assertThat(again.directory().getFileName().toString()).matches("18\\.\\d+-[0-9a-f]{8}");
     assertThat(again.bin("postgres")).isExecutable();
@@ -43,10 +50,11 @@ final class PostgresBinariesIT {
 
   @Test
   void unsupportedCpuIsNamed() {
-    assertThatThrownBy(() -> PostgresBinaries.resourceFor("riscv64"))
+    assertThatThrownBy(() -> PostgresBinaries.resourceFor(MAJOR, "riscv64"))
         .isInstanceOf(EbbException.Invalid.class)
         .hasMessageContaining("riscv64");
-    assertThat(PostgresBinaries.resourceFor("aarch64")).isEqualTo("postgres-linux-arm_64.txz");
+    assertThat(PostgresBinaries.resourceFor(MAJOR, "aarch64"))
+        .isEqualTo("postgresql/18/postgres-linux-arm_64.txz");
   }
 
   @Test
@@ -54,7 +62,7 @@ final class PostgresBinariesIT {
     OsUser user = selfOrReachable();
     assertThatThrownBy(() -> PostgresBinaries.unpack(root, user, "postgres-none.txz"))
         .isInstanceOf(EbbException.Invalid.class)
-        .hasMessageContaining("postgres-none.txz is not on the classpath");
+        .hasMessageContaining("postgres-none.txz is not on the class path");
   }
 
   @Test
@@ -64,7 +72,7 @@ final class PostgresBinariesIT {
             root.resolve("closed"),
             PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     var stranger = new OsUser("stranger", 54_321, 54_321, true);
-    assertThatThrownBy(() -> PostgresBinaries.unpack(closed.resolve("p"), stranger))
+    assertThatThrownBy(() -> PostgresBinaries.unpack(closed.resolve("p"), stranger, MAJOR))
         .isInstanceOf(EbbException.Invalid.class)
         .hasMessageContaining("stranger")
         .hasMessageContaining("cannot enter");

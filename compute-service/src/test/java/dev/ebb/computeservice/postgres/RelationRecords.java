@@ -1,6 +1,7 @@
 package dev.ebb.computeservice.postgres;
 
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.wal.WalVersion;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
@@ -50,6 +51,6 @@ public final class RelationRecords {
 
   /** From the first record on. */
   public WalStream stream() {
-    return new WalStream(wal::read, SEGMENT, START);
+    return new WalStream(wal::read, WalVersion.V18, SEGMENT, START);
   }
 }

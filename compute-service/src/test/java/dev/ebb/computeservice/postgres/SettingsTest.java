@@ -3,14 +3,43 @@ package dev.ebb.computeservice.postgres;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.ebb.shared.model.PostgresMajor;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 final class SettingsTest {
   private static PostgresSettings settings(ComputeSize size, String standby, Path sockets) {
+    return settings(18, size, standby, sockets);
+  }
+
+  private static PostgresSettings settings(
+      int major, ComputeSize size, String standby, Path sockets) {
     return new PostgresSettings(
-        size, "127.0.0.1", 5433, sockets, Path.of("/x/hba"), Path.of("/x/ident"), standby);
+        new PostgresMajor(major),
+        size,
+        "127.0.0.1",
+        5433,
+        sockets,
+        Path.of("/x/hba"),
+        Path.of("/x/ident"),
+        standby);
+  }
+
+  /** PostgreSQL does not start on a setting that it does not know. */
+  @Test
+  void settingsAreThoseOfTheVersion() {
+    var size = new ComputeSize(512, 100);
+    assertThat(settings(14, size, "ebb_abc", Path.of("/s")).arguments())
+        .contains("fsync=off", "max_slot_wal_keep_size=-1")
+        .noneMatch(a -> a.startsWith("io_method") || a.startsWith("debug_io_direct"))
+        .noneMatch(a -> a.startsWith("allow_alter_system"));
+    assertThat(settings(16, size, "ebb_abc", Path.of("/s")).arguments())
+        .contains("debug_io_direct=")
+        .noneMatch(a -> a.startsWith("io_method") || a.startsWith("allow_alter_system"));
+    assertThat(settings(17, size, "ebb_abc", Path.of("/s")).arguments())
+        .contains("debug_io_direct=", "allow_alter_system=off")
+        .noneMatch(a -> a.startsWith("io_method"));
   }
 
   @Test

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.wal.WalVersion;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -14,6 +15,8 @@ import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 final class WalPagesTest {
   private static final int SEGMENT = 1 << 20;
@@ -49,6 +52,25 @@ final class WalPagesTest {
     assertThat(stop.pieces().get(0).start()).isEqualTo(START);
     assertThat(stop.pieces().get(0).bytes()).hasSize(8192);
     assertThat(stop.pieces().get(1).start()).isEqualTo(WalSegments.pageStart(checkpoint));
+  }
+
+  @ParameterizedTest
+  @EnumSource(WalVersion.class)
+  void pagesAreThoseOfTheControlFilesVersion(WalVersion version) throws IOException {
+    PgControl of = PgControlTest.sample(version, PgControl.State.SHUTDOWNED, START, SEGMENT);
+    var wal = new WalWriter(START, SEGMENT, of);
+    wal.add(10, 0, 30_000);
+    Lsn checkpoint = wal.add(0, 0, 90);
+    lay(first, wal, of);
+    PgControl stopped =
+        PgControlTest.sample(version, PgControl.State.SHUTDOWNED, checkpoint, SEGMENT);
+    assertThat(WalPages.cleanStop(first, stopped).endLsn()).isEqualTo(wal.end());
+
+    var other = version == WalVersion.V18 ? WalVersion.V14 : WalVersion.V18;
+    PgControl foreign =
+        PgControlTest.sample(other, PgControl.State.SHUTDOWNED, checkpoint, SEGMENT);
+    assertThatThrownBy(() -> WalPages.cleanStop(first, foreign))
+        .isInstanceOf(EbbException.Corrupt.class);
   }
 
   @Test
@@ -171,7 +193,7 @@ final class WalPagesTest {
     }
     assertThat(WalPages.endOfChain(first, middle, Lsn.INVALID, control)).isEqualTo(wal.end());
     byte[] file = Files.readAllBytes(first.resolve("000000010000000000000005"));
-    assertThat(WalPageHeader.isOf(file, START)).isTrue();
+    assertThat(WalPageHeader.isOf(file, START, WalVersion.V18)).isTrue();
     assertThat(WalPageHeader.isLong(file)).isTrue();
   }
 

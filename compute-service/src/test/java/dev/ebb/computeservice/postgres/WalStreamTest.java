@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.wal.WalVersion;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,7 +20,7 @@ final class WalStreamTest {
       PgControlTest.sample(PgControl.State.IN_PRODUCTION, START.plus(40), SEGMENT);
 
   private WalStream stream(WalWriter wal, Lsn from) {
-    return new WalStream(wal::read, SEGMENT, from);
+    return new WalStream(wal::read, WalVersion.V18, SEGMENT, from);
   }
 
   @Test

@@ -129,7 +129,7 @@ final class World implements AutoCloseable {
             pages,
             host,
             placement,
-            () -> {
+            major -> {
               throw new EbbException.Unavailable("no template");
             },
             WINDOW.toMillis(),

@@ -11,6 +11,7 @@ import dev.ebb.computeservice.postgres.PostgresSettings;
 import dev.ebb.computeservice.postgres.SupervisedLauncher;
 import dev.ebb.computeservice.postgres.Trees;
 import dev.ebb.computeservice.postgres.WalPages;
+import dev.ebb.shared.model.PostgresMajor;
 import dev.ebb.shared.page.FileKey;
 import dev.ebb.shared.page.Manifest;
 import io.vertx.core.Future;
@@ -27,18 +28,26 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
-import org.jspecify.annotations.Nullable;
+import java.util.stream.IntStream;
 
 /** Real PostgreSQL for the tests: binaries and a template once per JVM, clusters made from it. */
 public final class PostgresFixture {
   public static final Duration PATIENCE = Duration.ofSeconds(60);
-  private static @Nullable PostgresFixture instance;
+
+  /** The majors that tests of several go through: the oldest and the newest, or all. */
+  public static final List<PostgresMajor> MAJORS =
+      (Boolean.getBoolean("ebb.soak") ? IntStream.rangeClosed(14, 18) : IntStream.of(14, 18))
+          .mapToObj(PostgresMajor::new)
+          .toList();
+
+  private static final Map<PostgresMajor, PostgresFixture> INSTANCES = new HashMap<>();
 
   public final Path root;
   public final OsUser user;
@@ -48,7 +57,7 @@ public final class PostgresFixture {
   public final Vertx vertx = Vertx.vertx();
   private int made;
 
-  private PostgresFixture() throws IOException {
+  private PostgresFixture(PostgresMajor major) throws IOException {
     root = Files.createTempDirectory("ebb-it");
     Files.setPosixFilePermissions(root, PosixFilePermissions.fromString("rwxr-xr-x"));
     Runtime.getRuntime()
@@ -61,16 +70,20 @@ public final class PostgresFixture {
               }
             }));
     user = OsUser.choose("postgres");
-    binaries = PostgresBinaries.unpack(root.resolve("postgres"), user);
+    binaries = PostgresBinaries.unpack(root.resolve("postgres"), user, major);
     launcher = new SupervisedLauncher(NativeFiles.unpack(root).supervisor(), null, 0, 0);
     template = new TemplateMaker(binaries, user, launcher).make(root.resolve("template"));
   }
 
-  public static synchronized PostgresFixture get() throws IOException {
-    PostgresFixture present = instance;
+  public static PostgresFixture get() throws IOException {
+    return get(PostgresMajor.DEFAULT);
+  }
+
+  public static synchronized PostgresFixture get(PostgresMajor major) throws IOException {
+    PostgresFixture present = INSTANCES.get(major);
     if (present == null) {
-      present = new PostgresFixture();
-      instance = present;
+      present = new PostgresFixture(major);
+      INSTANCES.put(major, present);
     }
     return present;
   }
@@ -155,6 +168,7 @@ public final class PostgresFixture {
     var arguments =
         new ArrayList<>(
             new PostgresSettings(
+                    new PostgresMajor(binaries.version().major()),
                     new ComputeSize(128, 50),
                     "127.0.0.1",
                     port,

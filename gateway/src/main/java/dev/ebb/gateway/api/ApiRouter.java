@@ -248,7 +248,11 @@ final class ApiRouter {
     JsonObject body = Objects.requireNonNull(request.body().asJsonObject(), "body");
     String name = body.getString("name");
     return databases
-        .create(name, body.getString("owner"), new Secret(body.getString("password")))
+        .create(
+            name,
+            body.getString("owner"),
+            new Secret(body.getString("password")),
+            NewDatabase.postgres(body))
         .map(database -> {
           request.response().setStatusCode(201).putHeader("Location", "/v1/databases/" + name);
           return Json.database(database, fleet);

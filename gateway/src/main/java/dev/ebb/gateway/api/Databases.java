@@ -5,6 +5,7 @@ import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.Bus;
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
 import dev.ebb.shared.bus.ComputeMessage.CreateDatabase;
+import dev.ebb.shared.bus.ComputeMessage.CreateDatabaseOf;
 import dev.ebb.shared.bus.ComputeMessage.DropDatabase;
 import dev.ebb.shared.bus.ComputeMessage.DropProtectedDatabase;
 import dev.ebb.shared.bus.ComputeMessage.SuspendBranch;
@@ -14,10 +15,12 @@ import dev.ebb.shared.catalog.Catalog;
 import dev.ebb.shared.catalog.DatabaseRecord;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.PostgresMajor;
 import dev.ebb.shared.model.Secret;
 import dev.ebb.shared.scram.ScramVerifier;
 import io.vertx.core.Future;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** What the API does, apart from HTTP. */
 final class Databases {
@@ -44,7 +47,13 @@ final class Databases {
     return offLoop.call(() -> catalog.find(name).orElseThrow(() -> unknown(name)));
   }
 
-  Future<DatabaseRecord> create(String name, String owner, Secret password) {
+  /**
+   * Makes one.
+   *
+   * @param postgres its major version; null for the default of whoever makes it
+   */
+  Future<DatabaseRecord> create(
+      String name, String owner, Secret password, @Nullable PostgresMajor postgres) {
     if (LoginRules.isReserved(owner)) {
       return Future.failedFuture(
           new EbbException.Invalid(
@@ -53,8 +62,13 @@ final class Databases {
     return offLoop
         .call(() -> ScramVerifier.of(password).stored())
         .compose(verifier ->
-            bus.request(
-                Addresses.COMPUTE, new CreateDatabase(name, owner, verifier), CREATE_TIMEOUT_MS))
+            postgres == null
+                ? bus.request(
+                    Addresses.COMPUTE, new CreateDatabase(name, owner, verifier), CREATE_TIMEOUT_MS)
+                : bus.request(
+                    Addresses.COMPUTE,
+                    new CreateDatabaseOf(postgres, name, owner, verifier),
+                    CREATE_TIMEOUT_MS))
         .compose(created -> get(name));
   }
 

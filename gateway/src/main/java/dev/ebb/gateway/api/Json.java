@@ -34,6 +34,7 @@ final class Json {
         .put("id", database.id().value())
         .put("name", database.name())
         .put("owner", database.owner())
+        .put("postgresVersion", database.postgres().number())
         .put("state", lower(database.state()))
         .put("created", Instant.ofEpochMilli(database.createdEpochMs()).toString())
         .put("branches", branches);

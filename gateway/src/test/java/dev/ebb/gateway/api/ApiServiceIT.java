@@ -13,6 +13,7 @@ import dev.ebb.shared.bus.ComputeMessage.BranchesDescribed;
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
 import dev.ebb.shared.bus.ComputeMessage.CreateBranch;
 import dev.ebb.shared.bus.ComputeMessage.CreateDatabase;
+import dev.ebb.shared.bus.ComputeMessage.CreateDatabaseOf;
 import dev.ebb.shared.bus.ComputeMessage.DatabaseCreated;
 import dev.ebb.shared.bus.ComputeMessage.DescribeBranches;
 import dev.ebb.shared.bus.ComputeMessage.DropBranch;
@@ -39,6 +40,7 @@ import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.HostId;
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.model.PostgresMajor;
 import dev.ebb.shared.model.Secret;
 import dev.ebb.shared.scram.ScramVerifier;
 import dev.ebb.shared.store.LocalObjectStore;
@@ -117,6 +119,10 @@ class ApiServiceIT {
     return Future.succeededFuture(
         switch (message) {
           case CreateDatabase create -> {
+            addToCatalog(create.name(), create.owner());
+            yield new DatabaseCreated(new DatabaseId(create.name()), MAIN);
+          }
+          case CreateDatabaseOf create -> {
             addToCatalog(create.name(), create.owner());
             yield new DatabaseCreated(new DatabaseId(create.name()), MAIN);
           }
@@ -212,7 +218,7 @@ class ApiServiceIT {
     var expected =
         new JsonObject(
             """
-            {"id":"shop","name":"shop","owner":"app","state":"ready",
+            {"id":"shop","name":"shop","owner":"app","postgresVersion":18,"state":"ready",
              "created":"1970-01-01T00:00:00Z",
              "branches":[{"id":"shopmain","name":"main","state":"suspended",
                           "created":"1970-01-01T00:00:00Z","protected":false}]}
@@ -222,6 +228,26 @@ class ApiServiceIT {
     assertThat(
             new JsonObject(get("/v1/databases").body()).getJsonArray("databases").getJsonObject(0))
         .isEqualTo(expected);
+  }
+
+  @Test
+  void versionThatIsAskedForIsPassedOn() throws Exception {
+    var created =
+        post(
+            "/v1/databases",
+            "{\"name\":\"shop\",\"owner\":\"app\",\"password\":\"s3cret\",\"postgresVersion\":15}");
+    assertThat(created.statusCode()).as(created.body()).isEqualTo(201);
+    assertThat(((CreateDatabaseOf) asked.getFirst()).postgres()).isEqualTo(new PostgresMajor(15));
+
+    for (String wrong : List.of("\"15\"", "15.3", "0", "-1", "[]", "99999999999")) {
+      var refused =
+          post(
+              "/v1/databases",
+              "{\"name\":\"blog\",\"owner\":\"app\",\"password\":\"s3cret\",\"postgresVersion\":"
+                  + wrong
+                  + "}");
+      assertThat(problem(refused, 400).getString("detail")).as(wrong).contains("postgresVersion");
+    }
   }
 
   @ParameterizedTest

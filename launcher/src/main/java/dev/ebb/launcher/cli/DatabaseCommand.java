@@ -61,7 +61,8 @@ final class DatabaseCommand implements Runnable {
         "Without a password one is made and printed, this once.",
         "Examples:",
         "  ./ebb db create shop --owner app --password s3cret",
-        "  ./ebb db create shop --owner app --password-stdin < password.txt"
+        "  ./ebb db create shop --owner app --password-stdin < password.txt",
+        "  ./ebb db create old --pg 14"
       })
   static final class Create extends ApiCommand {
     @Parameters(paramLabel = "NAME", description = "Lower-case letters, digits, - and _.")
@@ -73,6 +74,14 @@ final class DatabaseCommand implements Runnable {
         defaultValue = "app",
         description = "The role that owns it (default: ${DEFAULT-VALUE}).")
     private String owner = "app";
+
+    @Option(
+        names = "--pg",
+        paramLabel = "VERSION",
+        description =
+            "The major version of PostgreSQL that it and its branches run (default: 18). The error"
+                + " of one that there is not names those that there are.")
+    private @Nullable Integer postgresVersion;
 
     @ArgGroup private @Nullable GivenPassword given;
 
@@ -99,6 +108,9 @@ final class DatabaseCommand implements Runnable {
       body.put("name", name);
       body.put("owner", owner);
       body.put("password", password);
+      if (postgresVersion != null) {
+        body.put("postgresVersion", postgresVersion);
+      }
       Object answer = client.send("POST", PATH, body);
       if (options().json()) {
         var shown = new LinkedHashMap<Object, @Nullable Object>();
@@ -158,16 +170,29 @@ final class DatabaseCommand implements Runnable {
         out().println(Json.write(answer));
         return;
       }
-      var table = new Table(Column.text("DATABASE"), Column.text("OWNER"), Column.text("STATE"));
+      var table =
+          new Table(
+              Column.text("DATABASE"),
+              Column.text("OWNER"),
+              Column.number("POSTGRESQL"),
+              Column.text("STATE"));
       for (Map<?, ?> database : objects(answer, "databases")) {
         String state = text(database, "state");
         List<Map<?, ?>> branches = objects(database, "branches");
         if (!READY.equals(state) || branches.isEmpty()) {
-          table.row(text(database, "name"), text(database, "owner"), state);
+          table.row(
+              text(database, "name"),
+              text(database, "owner"),
+              text(database, "postgresVersion"),
+              state);
         }
         for (Map<?, ?> branch : READY.equals(state) ? branches : List.<Map<?, ?>>of()) {
           var address = new BranchArgument(text(database, "name"), text(branch, "name"));
-          table.row(address.toString(), text(database, "owner"), text(branch, "state"));
+          table.row(
+              address.toString(),
+              text(database, "owner"),
+              text(database, "postgresVersion"),
+              text(branch, "state"));
         }
       }
       table.print(out());

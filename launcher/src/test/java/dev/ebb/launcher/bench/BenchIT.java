@@ -8,6 +8,7 @@ import dev.ebb.computeservice.postgres.OsUser;
 import dev.ebb.computeservice.postgres.PostgresBinaries;
 import dev.ebb.launcher.client.Json;
 import dev.ebb.launcher.client.ServerLocation;
+import dev.ebb.shared.model.PostgresMajor;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -56,7 +57,8 @@ final class BenchIT {
     Files.setPosixFilePermissions(data, PosixFilePermissions.fromString("rwxr-xr-x"));
     cleanup.add("delete " + data, () -> Cleanup.deleteTree(data));
     OsUser user = OsUser.choose("postgres");
-    PostgresBinaries binaries = PostgresBinaries.unpack(data.resolve("postgres"), user);
+    PostgresBinaries binaries =
+        PostgresBinaries.unpack(data.resolve("postgres"), user, PostgresMajor.DEFAULT);
     Files.writeString(data.resolve("token"), "t0ken");
     behind =
         BarePostgres.create(

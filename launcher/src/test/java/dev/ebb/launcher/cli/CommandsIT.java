@@ -22,9 +22,9 @@ import org.junit.jupiter.api.io.TempDir;
 final class CommandsIT {
   private static final String DATABASES =
       """
-      {"databases":[{"name":"blog","owner":"writer","state":"ready","branches":[\
+      {"databases":[{"name":"blog","owner":"writer","postgresVersion":15,"state":"ready","branches":[\
       {"name":"dev","state":"running"},{"name":"main","state":"suspended"}]},\
-      {"name":"shop","owner":"app","state":"creating","branches":[]}]}\
+      {"name":"shop","owner":"app","postgresVersion":18,"state":"creating","branches":[]}]}\
       """;
   private static final String COMPUTES =
       """
@@ -162,10 +162,10 @@ final class CommandsIT {
     assertThat(run("db", "list").out())
         .isEqualTo(
             """
-            DATABASE  OWNER   STATE
-            blog@dev  writer  running
-            blog      writer  suspended
-            shop      app     creating
+            DATABASE  OWNER   POSTGRESQL  STATE
+            blog@dev  writer          15  running
+            blog      writer          15  suspended
+            shop      app             18  creating
             """);
   }
 

@@ -15,6 +15,7 @@ final class Amcheck {
       SELECT c.oid::regclass, v.blkno, v.offnum, v.msg
       FROM pg_class c, LATERAL verify_heapam(c.oid, check_toast => true) v
       WHERE c.relkind IN ('r', 'm', 't', 'S') AND c.relpersistence <> 't'
+        AND (c.relkind <> 'S' OR current_setting('server_version_num')::int >= 160000)
       """;
   private static final String INDEXES =
       """

@@ -65,12 +65,16 @@ record Database(Server server, String name, String id) {
 
   /** Past the gateway, as the superuser that only Ebb itself may be. */
   Connection connectAsAdmin() throws SQLException, IOException, ApiException {
-    var secret = new Secret(Files.readString(server.data().resolve("cluster-secret")).strip());
-    String password = new AdminPasswords(secret).of(new DatabaseId(id)).reveal();
+    String password = adminPassword();
     if (compute("wake") instanceof Map<?, ?> ready && ready.get("port") instanceof Number port) {
       return connect(port.intValue(), bareName(), ADMIN, password);
     }
     throw new AssertionError("the API does not tell the compute's port");
+  }
+
+  String adminPassword() throws IOException {
+    var secret = new Secret(Files.readString(server.data().resolve("cluster-secret")).strip());
+    return new AdminPasswords(secret).of(new DatabaseId(id)).reveal();
   }
 
   /** Each in a transaction of its own, in a connection of its own. */

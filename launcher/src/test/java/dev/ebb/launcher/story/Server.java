@@ -144,6 +144,25 @@ final class Server implements AutoCloseable {
     return new Database(this, name, text(made, "id"));
   }
 
+  /** The same, of a major version of PostgreSQL. */
+  Database create(String name, int postgresVersion) throws IOException, ApiException {
+    Object made =
+        api()
+            .send(
+                "POST",
+                "/v1/databases",
+                Map.of(
+                    "name",
+                    name,
+                    "owner",
+                    Database.OWNER,
+                    "password",
+                    Database.PASSWORD,
+                    "postgresVersion",
+                    postgresVersion));
+    return new Database(this, name, text(made, "id"));
+  }
+
   /** The database that the first start makes. */
   Database first() throws IOException, ApiException {
     return new Database(this, "ebb", text(api().send("GET", "/v1/databases/ebb", null), "id"));

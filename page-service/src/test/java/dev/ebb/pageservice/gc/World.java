@@ -24,6 +24,7 @@ import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.model.PostgresMajor;
 import dev.ebb.shared.model.SnapshotId;
 import dev.ebb.shared.page.FileKey;
 import dev.ebb.shared.page.Manifest;
@@ -84,6 +85,7 @@ public final class World implements AutoCloseable {
                 "app",
                 DatabaseRecord.State.CREATING,
                 0,
+                PostgresMajor.DEFAULT,
                 Map.of("main", BranchRecord.first(MAIN, 0), "dev", BranchRecord.first(DEV, 0))));
     heads.create(head(MAIN, ""));
     contents.put(MAIN, new TreeMap<>());

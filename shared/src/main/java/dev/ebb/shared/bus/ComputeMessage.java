@@ -8,6 +8,7 @@ import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.HostId;
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.model.PostgresMajor;
 import dev.ebb.shared.model.RoleState;
 import dev.ebb.shared.model.Secret;
 import java.util.List;
@@ -26,6 +27,13 @@ public sealed interface ComputeMessage extends BusMessage {
    * @param ownerVerifier the owner's SCRAM-SHA-256 verifier
    */
   record CreateDatabase(String name, String owner, Secret ownerVerifier)
+      implements ComputeMessage, Request<DatabaseCreated> {}
+
+  /**
+   * The same, of a major version that need not be the default. {@code Invalid} with the names of
+   * those that there are where it is none of them.
+   */
+  record CreateDatabaseOf(PostgresMajor postgres, String name, String owner, Secret ownerVerifier)
       implements ComputeMessage, Request<DatabaseCreated> {}
 
   /** The new database answers queries. */

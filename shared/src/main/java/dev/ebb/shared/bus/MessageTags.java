@@ -78,6 +78,7 @@ final class MessageTags {
     register(104, ComputeMessage.ProtectBranch.class);
     register(105, ComputeMessage.DescribeBranches.class);
     register(106, ComputeMessage.BranchesDescribed.class);
+    register(107, ComputeMessage.CreateDatabaseOf.class);
 
     register(112, ScalerMessage.ScaleEvent.class);
   }

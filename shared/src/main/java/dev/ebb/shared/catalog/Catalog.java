@@ -200,6 +200,7 @@ public final class Catalog {
         before.owner(),
         state,
         before.createdEpochMs(),
+        before.postgres(),
         branches);
   }
 

@@ -9,6 +9,7 @@ import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.model.PostgresMajor;
 import java.io.IOException;
 import java.util.Map;
 import java.util.TreeMap;
@@ -67,7 +68,8 @@ final class CatalogJson {
         .put("name", database.name())
         .put("owner", database.owner())
         .put("state", database.state().name())
-        .put("createdEpochMs", database.createdEpochMs());
+        .put("createdEpochMs", database.createdEpochMs())
+        .put("postgres", database.postgres().number());
     ObjectNode branches = json.putObject("branches");
     new TreeMap<>(database.branches())
         .forEach((name, branch) -> branches.set(name, branch(branch)));
@@ -103,6 +105,9 @@ final class CatalogJson {
           in.text("owner"),
           DatabaseRecord.State.valueOf(in.text("state")),
           created,
+          in.has("postgres")
+              ? new PostgresMajor(in.integer("postgres"))
+              : DatabaseRecord.FIRST_POSTGRES,
           Map.copyOf(branches));
     });
   }
@@ -199,6 +204,14 @@ final class CatalogJson {
         throw wrong(field);
       }
       return value.longValue();
+    }
+
+    int integer(String field) {
+      long value = number(field);
+      if (value != (int) value) {
+        throw wrong(field);
+      }
+      return (int) value;
     }
 
     boolean flag(String field) {

@@ -3,6 +3,7 @@ package dev.ebb.shared.catalog;
 import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.DatabaseId;
+import dev.ebb.shared.model.PostgresMajor;
 import java.util.Map;
 import java.util.stream.Collectors;
 
@@ -11,6 +12,7 @@ import java.util.stream.Collectors;
  *
  * @param state CREATING until its first start succeeded; DROPPING once a drop began
  * @param owner the role that owns it
+ * @param postgres the major version of all its branches
  * @param branches branches by name
  */
 public record DatabaseRecord(
@@ -20,9 +22,13 @@ public record DatabaseRecord(
     String owner,
     State state,
     long createdEpochMs,
+    PostgresMajor postgres,
     Map<String, BranchRecord> branches) {
   /** The version that is written. */
-  public static final int FORMAT_VERSION = 2;
+  public static final int FORMAT_VERSION = 3;
+
+  /** Of the databases from before version 3, which did not say. */
+  static final PostgresMajor FIRST_POSTGRES = new PostgresMajor(18);
 
   /** Where a database stands in its life. */
   public enum State {
@@ -33,7 +39,12 @@ public record DatabaseRecord(
 
   /** A database whose branch {@code main} is being started for the first time. */
   public static DatabaseRecord creating(
-      DatabaseId id, String name, String owner, long createdEpochMs, BranchId main) {
+      DatabaseId id,
+      String name,
+      String owner,
+      long createdEpochMs,
+      PostgresMajor postgres,
+      BranchId main) {
     return new DatabaseRecord(
         FORMAT_VERSION,
         id,
@@ -41,7 +52,14 @@ public record DatabaseRecord(
         owner,
         State.CREATING,
         createdEpochMs,
+        postgres,
         Map.of(BranchAddress.MAIN, BranchRecord.first(main, createdEpochMs)));
+  }
+
+  /** The same, of the version that is made where nobody asks for another. */
+  public static DatabaseRecord creating(
+      DatabaseId id, String name, String owner, long createdEpochMs, BranchId main) {
+    return creating(id, name, owner, createdEpochMs, PostgresMajor.DEFAULT, main);
   }
 
   /** What may be done to its branches. */

@@ -7,6 +7,7 @@ import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.model.PostgresMajor;
 import dev.ebb.shared.store.InMemoryObjectStore;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -23,12 +24,13 @@ final class CatalogTest {
 
   private static DatabaseRecord database(String name, DatabaseId id) {
     return new DatabaseRecord(
-        2,
+        3,
         id,
         name,
         "app",
         DatabaseRecord.State.CREATING,
         1_700_000_000_000L,
+        new PostgresMajor(15),
         Map.of(
             "main",
             BranchRecord.first(new BranchId("b1"), 1_700_000_000_000L),
@@ -138,8 +140,8 @@ final class CatalogTest {
     byte[] stored = store.get("catalog/databases/shop").orElseThrow().content();
     assertThat(new String(stored, StandardCharsets.UTF_8))
         .isEqualTo(
-            "{\"formatVersion\":2,\"id\":\"db1\",\"name\":\"shop\",\"owner\":\"app\","
-                + "\"state\":\"CREATING\",\"createdEpochMs\":1700000000000,"
+            "{\"formatVersion\":3,\"id\":\"db1\",\"name\":\"shop\",\"owner\":\"app\","
+                + "\"state\":\"CREATING\",\"createdEpochMs\":1700000000000,\"postgres\":15,"
                 + "\"branches\":{\"dev\":{\"id\":\"b2\",\"state\":\"READY\",\"parent\":\"b1\","
                 + "\"forkLsn\":\"0/16B3748\",\"createdEpochMs\":1700000000001,\"protected\":true},"
                 + "\"main\":{\"id\":\"b1\",\"state\":\"READY\",\"parent\":null,"
@@ -156,6 +158,17 @@ final class CatalogTest {
 
     assertThat(catalog.find("shop").orElseThrow().branches())
         .isEqualTo(Map.of("main", BranchRecord.first(new BranchId("b1"), 17)));
+  }
+
+  @Test
+  void secondVersionKnewOneMajorAlone() {
+    store.put(
+        "catalog/databases/shop",
+        ("{\"formatVersion\":2,\"id\":\"db1\",\"name\":\"shop\",\"owner\":\"app\","
+                + "\"state\":\"READY\",\"createdEpochMs\":17,\"branches\":{}}")
+            .getBytes(StandardCharsets.UTF_8));
+
+    assertThat(catalog.find("shop").orElseThrow().postgres()).isEqualTo(new PostgresMajor(18));
   }
 
   @Test
@@ -227,10 +240,10 @@ final class CatalogTest {
 
   @Test
   void newerOrDamagedRecordIsNamed() {
-    store.put("catalog/databases/new", "{\"formatVersion\":3}".getBytes(StandardCharsets.UTF_8));
+    store.put("catalog/databases/new", "{\"formatVersion\":4}".getBytes(StandardCharsets.UTF_8));
     assertThatThrownBy(() -> catalog.find("new"))
         .isInstanceOf(EbbException.Unavailable.class)
-        .hasMessageContaining("catalog/databases/new has format 3");
+        .hasMessageContaining("catalog/databases/new has format 4");
 
     for (String damaged :
         List.of(
@@ -244,7 +257,9 @@ final class CatalogTest {
             "{\"formatVersion\":1,\"id\":\"../\",\"name\":\"a\",\"owner\":\"a\",\"state\":\"READY\","
                 + "\"createdEpochMs\":1,\"branches\":{}}",
             "{\"formatVersion\":1,\"id\":\"a\",\"name\":\"a\",\"owner\":\"a\",\"state\":\"ODD\","
-                + "\"createdEpochMs\":1,\"branches\":{}}")) {
+                + "\"createdEpochMs\":1,\"branches\":{}}",
+            "{\"formatVersion\":3,\"id\":\"a\",\"name\":\"a\",\"owner\":\"a\",\"state\":\"READY\","
+                + "\"createdEpochMs\":1,\"postgres\":0,\"branches\":{}}")) {
       store.put("catalog/databases/bad", damaged.getBytes(StandardCharsets.UTF_8));
       assertThatThrownBy(() -> catalog.find("bad"))
           .as(damaged)
