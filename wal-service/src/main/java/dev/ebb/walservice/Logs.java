@@ -357,8 +357,7 @@ final class Logs {
         uncertain -> {
           // Looked at again: a topic that was deleted meanwhile is never opened.
           verified.remove(branch);
-          Opening opening = Opening.takeover(uncertain.durable(), uncertain.startOffset());
-          LogSession next = takeOverSession(branch, generation, opening);
+          LogSession next = takeOverSession(branch, generation, uncertain.again());
           try {
             await(branch, next);
           } catch (InterruptedException e) {

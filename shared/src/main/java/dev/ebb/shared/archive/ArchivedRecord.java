@@ -1,5 +1,7 @@
 package dev.ebb.shared.archive;
 
+import java.util.Arrays;
+
 /**
  * A record of a branch's topic, as the topic had it.
  *
@@ -11,4 +13,15 @@ package dev.ebb.shared.archive;
  * @param bytes its value
  */
 public record ArchivedRecord(
-    long offset, int kind, long generation, long writer, long lsn, byte[] bytes) {}
+    long offset, int kind, long generation, long writer, long lsn, byte[] bytes) {
+
+  /** Whether all of it is equal. */
+  public boolean isSame(ArchivedRecord other) {
+    return offset == other.offset
+        && kind == other.kind
+        && generation == other.generation
+        && writer == other.writer
+        && lsn == other.lsn
+        && Arrays.equals(bytes, other.bytes);
+  }
+}

@@ -29,6 +29,11 @@ public final class LogArchive {
 
   /** Stores records that follow one another, at least one; returns the object's size. */
   public int store(List<ArchivedRecord> records) {
+    for (int i = 1; i < records.size(); i++) {
+      if (records.get(i).offset() != records.get(i - 1).offset() + 1) {
+        throw new IllegalArgumentException("a gap before record " + records.get(i).offset());
+      }
+    }
     var key =
         new ArchiveKey(branch, topic, records.getFirst().offset(), records.getLast().offset() + 1);
     byte[] content = ArchiveCodec.encode(records);
@@ -80,8 +85,27 @@ public final class LogArchive {
             .get(name)
             .orElseThrow(() -> new EbbException.NotFound(name + " is not there any more"))
             .content();
-    return ArchiveCodec.decode(
-        name, content, from, record -> record.offset() < to && each.test(record));
+    var next = new long[] {from};
+    boolean all =
+        ArchiveCodec.decode(
+            name,
+            content,
+            from,
+            record -> {
+              if (record.offset() != next[0]) {
+                throw lacks(name, next[0]);
+              }
+              next[0]++;
+              return record.offset() < to && each.test(record);
+            });
+    if (all && next[0] < key.to()) {
+      throw lacks(name, next[0]);
+    }
+    return all;
+  }
+
+  private static EbbException.Corrupt lacks(String name, long offset) {
+    return new EbbException.Corrupt(name + " is damaged: record " + offset + " is not in it");
   }
 
   private List<ArchiveKey> keys() {

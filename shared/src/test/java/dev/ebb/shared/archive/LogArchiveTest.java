@@ -71,6 +71,27 @@ final class LogArchiveTest {
   }
 
   @Test
+  void objectThatHasNotWhatItsNameSaysIsCorruptInsteadOfLeftOut() {
+    byte[] tooShort = ArchiveCodec.encode(records(3, 8));
+    store.put(new ArchiveKey(BRANCH, "topic_-1", 3, 10).toString(), tooShort);
+    var gap = new ArrayList<>(records(10, 15));
+    gap.remove(2);
+    store.put(
+        new ArchiveKey(BRANCH, "topic_-1", 10, 15).toString(), ArchiveCodec.encode(gap));
+    store.put(
+        new ArchiveKey(BRANCH, "topic_-1", 20, 25).toString(),
+        ArchiveCodec.encode(records(22, 25)));
+
+    for (long[] range : new long[][] {{3, 9}, {3, 10}, {10, 14}, {12, 15}, {20, 21}, {20, 25}}) {
+      assertThatThrownBy(() -> read(range[0], range[1]))
+          .as("%d to %d", range[0], range[1])
+          .isInstanceOf(EbbException.Corrupt.class)
+          .hasMessageContaining("is not in it");
+    }
+    assertThatThrownBy(() -> archive.store(gap)).isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
   void keysSayWhatTheyHoldAndOthersAreNone() {
     var key = new ArchiveKey(BRANCH, "AbC_-9", 255, 4096);
     assertThat(key).hasToString("branches/branch1/wal/AbC_-9.00000000000000ff-0000000000001000");

@@ -5,6 +5,7 @@ import dev.ebb.shared.archive.LogArchive;
 import dev.ebb.shared.bus.WalMessage.DurableLsn;
 import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.catalog.BranchHeads;
+import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.page.Manifest;
@@ -40,14 +41,28 @@ public final class Archiver {
   /** Of one object, before compression. */
   private static final int OBJECT_BYTES = 16 << 20;
 
+  /** So many of one branch at a time. */
+  private static final int MAX_OBJECTS = 16;
+
   private final LogTopics topics;
   private final ObjectStore store;
   private final BranchHeads heads;
   private final ArchiveLimits limits;
   private final WalMetrics metrics;
+  private final int objectBytes;
   private final Map<BranchId, Progress> known = new HashMap<>();
 
   public Archiver(LogTopics topics, ObjectStore store, ArchiveLimits limits, WalMetrics metrics) {
+    this(topics, store, limits, metrics, OBJECT_BYTES);
+  }
+
+  Archiver(
+      LogTopics topics,
+      ObjectStore store,
+      ArchiveLimits limits,
+      WalMetrics metrics,
+      int objectBytes) {
+    this.objectBytes = objectBytes;
     this.topics = topics;
     this.store = store;
     this.heads = new BranchHeads(store);
@@ -100,9 +115,12 @@ public final class Archiver {
       known.put(branch, progress);
     }
     if (isDue(branch, progress, durable)) {
-      archive(branch, progress, durable.offset() + 1);
-      progress.archivedLsn = durable.lsn();
-      progress.waitingSinceNanos = 0;
+      if (isGone(branch, progress)) {
+        return;
+      }
+      boolean all = archive(branch, progress, durable.offset() + 1);
+      progress.archivedLsn = all ? durable.lsn() : Lsn.INVALID;
+      progress.waitingSinceNanos = all ? 0 : progress.waitingSinceNanos;
     }
     if (progress.archivedTo > progress.begin) {
       trim(branch, progress);
@@ -112,7 +130,46 @@ public final class Archiver {
   private Progress begin(BranchId branch) {
     String topic = topics.identity(branch, TIMEOUT);
     long begin = topics.beginOffset(branch, TIMEOUT);
-    return new Progress(topic, begin, new LogArchive(store, branch, topic).coveredTo(begin));
+    var archive = new LogArchive(store, branch, topic);
+    long archivedTo = archive.coveredTo(begin);
+    if (archivedTo > begin) {
+      requireSame(branch, archive, archivedTo - 1);
+    }
+    return new Progress(topic, begin, archivedTo);
+  }
+
+  /**
+   * What was archived was acknowledged. Where the topic has something else in its place, or
+   * nothing, Kafka lost records: what was archived behind those would be taken for their
+   * continuation.
+   */
+  private void requireSame(BranchId branch, LogArchive archive, long offset) {
+    List<ArchivedRecord> archived = new ArrayList<>();
+    archive.read(offset, offset + 1, archived::add);
+    List<ArchivedRecord> present = new ArrayList<>();
+    if (topics.endOffset(branch, TIMEOUT) > offset) {
+      topics.read(
+          branch,
+          offset,
+          offset + 1,
+          stored -> present.add(ArchivedTopics.archived(stored)),
+          TIMEOUT);
+    }
+    if (present.isEmpty() || !present.getFirst().isSame(archived.getFirst())) {
+      throw new EbbException.Corrupt(
+          "Kafka lost acknowledged records: the topic has not the record "
+              + offset
+              + " that is archived");
+    }
+  }
+
+  /** Whether the topic was made again: what is known of it is not true of another. */
+  private boolean isGone(BranchId branch, Progress progress) {
+    boolean gone = !progress.topic.equals(topics.identity(branch, TIMEOUT));
+    if (gone) {
+      known.remove(branch);
+    }
+    return gone;
   }
 
   private boolean isDue(BranchId branch, Progress progress, DurableLsn durable) {
@@ -151,17 +208,25 @@ public final class Archiver {
     return first[0];
   }
 
-  private void archive(BranchId branch, Progress progress, long to) {
+  /** Whether all of it was: one branch's backlog must not keep the others waiting. */
+  private boolean archive(BranchId branch, Progress progress, long to) {
     var archive = new LogArchive(store, branch, progress.topic);
-    while (progress.archivedTo < to) {
+    for (int objects = 0; progress.archivedTo < to; objects++) {
+      if (objects == MAX_OBJECTS) {
+        return false;
+      }
       List<ArchivedRecord> records = read(branch, progress.archivedTo, to);
       if (records.isEmpty()) {
-        return; // what is durable here may not be shown to readers yet
+        return false; // what is durable here may not be shown to readers yet
+      }
+      if (records.getFirst().offset() != progress.archivedTo) {
+        throw new EbbException.Corrupt("the topic has no record " + progress.archivedTo);
       }
       int stored = archive.store(records);
       progress.archivedTo = records.getLast().offset() + 1;
       metrics.archived(records.stream().mapToLong(record -> record.bytes().length).sum(), stored);
     }
+    return true;
   }
 
   private List<ArchivedRecord> read(BranchId branch, long from, long to) {
@@ -177,7 +242,7 @@ public final class Archiver {
           public boolean test(LogRecord.Stored stored) {
             records.add(ArchivedTopics.archived(stored));
             bytes += stored.record().bytes().length;
-            return bytes < OBJECT_BYTES;
+            return bytes < objectBytes;
           }
         },
         TIMEOUT);
@@ -206,6 +271,9 @@ public final class Archiver {
       return; // archived one of these days
     }
     if (needed > progress.begin) {
+      if (isGone(branch, progress)) {
+        return;
+      }
       topics.trim(branch, needed, TIMEOUT);
       progress.begin = needed;
       metrics.trimmed();

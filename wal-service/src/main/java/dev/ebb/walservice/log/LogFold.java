@@ -130,7 +130,9 @@ public final class LogFold {
       if (record.kind() == RecordKind.WAL) {
         started = true;
         startedTerm = record.term();
-        startLsn = base = end = record.lsn();
+        // Where the term started is not known: not behind this.
+        startLsn = Lsn.INVALID;
+        base = end = record.lsn();
       } else {
         fenceOffset = record.fenceOffset();
       }
@@ -201,7 +203,7 @@ public final class LogFold {
 
   /** Compares with the history, as far as its bytes are kept. */
   private boolean sameAsHistory(Lsn at, byte[] bytes, int length) {
-    long dropped = Math.max(0, Lsn.max(history.keptFrom(), at).minus(at));
+    long dropped = Math.max(0, Lsn.max(Lsn.max(history.keptFrom(), base), at).minus(at));
     var ours = new byte[(int) Math.min(COMPARED_AT_ONCE, Math.max(0, length - dropped))];
     for (long from = dropped; from < length; from += ours.length) {
       int n = (int) Math.min(ours.length, length - from);

@@ -97,9 +97,12 @@ public final class LogWriter {
     return provenOffset;
   }
 
-  /** The offset of the start record, a hint for a later term; -1 before. */
-  public long startOffset() {
-    return startOffset;
+  /**
+   * For a further writer of the same generation, where this one cannot go on. It reads from the
+   * newest record known to be valid: what a primary wrote long ago may have expired, and is much.
+   */
+  public Opening again() {
+    return Opening.takeover(durable, provenOffset);
   }
 
   public boolean isOpen() {

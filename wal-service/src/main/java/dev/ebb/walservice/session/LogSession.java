@@ -6,6 +6,7 @@ import dev.ebb.shared.model.Lsn;
 import dev.ebb.walservice.log.Command;
 import dev.ebb.walservice.log.LogRecord;
 import dev.ebb.walservice.log.LogWriter;
+import dev.ebb.walservice.log.Opening;
 import dev.ebb.walservice.topic.LogTopics;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -147,11 +148,11 @@ public final class LogSession {
     }
   }
 
-  /** The start record's offset, -1 before the term started. */
-  public long startOffset() {
+  /** How a further session of the same generation begins, where this one cannot go on. */
+  public Opening again() {
     lock.lock();
     try {
-      return writer.startOffset();
+      return writer.again();
     } finally {
       lock.unlock();
     }

@@ -180,6 +180,23 @@ final class ArchiverTest {
     assertThat(objects()).as("nothing new").hasSize(1);
   }
 
+  /** Other branches wait for their turn. */
+  @Test
+  void backlogIsArchivedAPartAtATime() {
+    var limits = new ArchiveLimits(10 * WAL_BYTES, Duration.ofDays(1));
+    archiver = new Archiver(topics, store, limits, new WalMetrics(meters), 2 * WAL_BYTES);
+    write(50);
+    archiver.look(BRANCH, durable());
+    assertThat(objects()).hasSize(16);
+
+    archiver.look(BRANCH, durable());
+    assertThat(objects().getLast().to()).isEqualTo(written.size());
+    snapshot("one", BRANCH, 40);
+    archiver.look(BRANCH, durable());
+    assertThat(memory.beginOffset(BRANCH, TIMEOUT)).isEqualTo(40);
+    assertReadable();
+  }
+
   @Test
   void topicIsTrimmedUpToWhatTheNewestSnapshotNeedsAndNoFurther() {
     write(30);
@@ -303,6 +320,49 @@ final class ArchiverTest {
     memory.trim(BRANCH, 25, TIMEOUT);
 
     assertReadable();
+  }
+
+  /** The archiver need not hear of it. */
+  @Test
+  void topicMadeAgainIsTrimmedOnlyBehindAnArchiveOfItsOwn() {
+    write(30);
+    snapshot("one", BRANCH, 20);
+    archiver.look(BRANCH, durable());
+    topics.delete(BRANCH, TIMEOUT);
+    topics.create(BRANCH, TIMEOUT);
+    written.clear();
+    term = new Term(new Generation(2), 5);
+    openTerm();
+    write(25);
+    snapshot("two", BRANCH, 22);
+    archiver.look(BRANCH, durable());
+    archiver.look(BRANCH, durable());
+
+    assertThat(memory.beginOffset(BRANCH, TIMEOUT)).isEqualTo(22);
+    assertReadable();
+  }
+
+  /** The rest of the topic is no continuation of what is archived. */
+  @Test
+  void nothingIsArchivedOrTrimmedWhereKafkaLostRecordsThatAreArchived() {
+    write(30);
+    archiver.look(BRANCH, durable());
+    int archived = objects().size();
+    memory.lose(BRANCH, 20);
+    written.subList(20, written.size()).clear();
+    term = new Term(new Generation(2), 5);
+    end = new Lsn(1_000 + 18 * WAL_BYTES);
+    openTerm();
+    for (int more : new int[] {2, 20}) {
+      write(more);
+      archiver = archiver(10 * WAL_BYTES, Duration.ofDays(1));
+      snapshot("s" + more, BRANCH, written.size() - 1L);
+      assertThatThrownBy(() -> archiver.look(BRANCH, durable()))
+          .isInstanceOf(EbbException.Corrupt.class)
+          .hasMessageContaining("Kafka lost acknowledged records");
+    }
+    assertThat(objects()).hasSize(archived);
+    assertThat(memory.beginOffset(BRANCH, TIMEOUT)).isZero();
   }
 
   @Test

@@ -22,6 +22,12 @@ public final class MemoryTopics implements LogTopics {
     mute = true;
   }
 
+  /** Forgets what it acknowledged, from an offset on. */
+  public synchronized void lose(BranchId branch, int from) {
+    List<LogRecord.Stored> topic = topic(branch);
+    topic.subList(from, topic.size()).clear();
+  }
+
   @Override
   public synchronized void create(BranchId branch, Duration timeout) {
     if (topics.putIfAbsent(branch, new ArrayList<>()) == null) {
