@@ -158,7 +158,16 @@ public final class KafkaTopics implements LogTopics {
     if (known || local != null) {
       return;
     }
-    List<String> problems = KafkaSafety.problems(config, brokers(timeout));
+    List<String> problems;
+    try {
+      problems = KafkaSafety.problems(config, brokers(timeout));
+    } catch (EbbException.Unavailable e) {
+      if (!config.unsafe()) {
+        throw e;
+      }
+      // Who may not ask the brokers cannot know.
+      problems = List.of(String.valueOf(e.getMessage()));
+    }
     if (!problems.isEmpty()) {
       String what =
           "the Kafka at "
