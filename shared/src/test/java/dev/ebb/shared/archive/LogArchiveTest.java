@@ -76,8 +76,7 @@ final class LogArchiveTest {
     store.put(new ArchiveKey(BRANCH, "topic_-1", 3, 10).toString(), tooShort);
     var gap = new ArrayList<>(records(10, 15));
     gap.remove(2);
-    store.put(
-        new ArchiveKey(BRANCH, "topic_-1", 10, 15).toString(), ArchiveCodec.encode(gap));
+    store.put(new ArchiveKey(BRANCH, "topic_-1", 10, 15).toString(), ArchiveCodec.encode(gap));
     store.put(
         new ArchiveKey(BRANCH, "topic_-1", 20, 25).toString(),
         ArchiveCodec.encode(records(22, 25)));
