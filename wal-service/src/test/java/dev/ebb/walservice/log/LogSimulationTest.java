@@ -16,7 +16,8 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Runs writers of several generations against a topic under random delays, lost and repeated
- * acknowledgements, repeated appends, zombies and takeovers. A failure names its seed.
+ * acknowledgements, repeated appends, zombies and takeovers, while snapshots are taken, the topic
+ * is trimmed behind them and what was before expires. A failure names its seed.
  */
 class LogSimulationTest {
   private static final int SEEDS = 10_000;
@@ -27,6 +28,7 @@ class LogSimulationTest {
   void acknowledgedRecordsStayInTheOneHistoryWhateverHappens() {
     int acknowledged = 0;
     int generations = 0;
+    int trims = 0;
     for (long seed = 0; seed < SEEDS; seed++) {
       var world = new World(seed);
       try {
@@ -35,11 +37,13 @@ class LogSimulationTest {
         throw new AssertionError("seed " + seed + " fails: " + e.getMessage(), e);
       }
       acknowledged += world.acknowledged.size();
+      trims += world.trims;
       generations += (int) world.generation;
     }
     // The simulation is worth nothing where nothing gets done in it.
     assertThat(acknowledged).isGreaterThan(SEEDS * 5);
     assertThat(generations).isGreaterThan(SEEDS * 2);
+    assertThat(trims).isGreaterThan(SEEDS / 10);
   }
 
   /** A commit that a primary reported to its client. */
@@ -53,9 +57,20 @@ class LogSimulationTest {
     long generation;
     long nextOffset;
     boolean closed = true;
+
+    /** Of the newest snapshot: a valid record, and the record's end from which it is recovered. */
     long hint = -1;
+
     Lsn floor = ORIGIN;
+
+    /** The topic's oldest record. */
+    long begin;
+
+    /** What lies before is not in the archive any more. */
+    long expired;
+
     int commits;
+    int trims;
 
     World(long seed) {
       random = new Random(seed);
@@ -75,6 +90,13 @@ class LogSimulationTest {
         if (random.nextInt(50) == 0) {
           readersSeeEveryCommit();
         }
+        if (random.nextInt(30) == 0 && hint > begin) {
+          begin = hint;
+          trims++;
+        }
+        if (random.nextInt(60) == 0) {
+          expired = begin;
+        }
       }
       for (Actor actor : List.copyOf(actors)) {
         for (int i = 0; i < 400 && actor.step(); i++) {}
@@ -87,25 +109,32 @@ class LogSimulationTest {
       generation++;
       var primary = new Primary(generation);
       var opening = new Opening(floor, closed, hint, floor);
-      actors.add(new Actor(this, primary, opening, World::lastWholeRecord));
+      Lsn needed = floor;
+      actors.add(new Actor(this, primary, opening, fold -> lastWholeRecord(fold, needed)));
       closed = false;
     }
 
-    /** Another wal-service takes the newest primary over. */
+    /** Another wal-service takes the newest primary over, or the same one opens its log again. */
     void takeOver() {
       Actor last = actors.getLast();
       if (last.primary.start != null) {
-        var opening = Opening.takeover(last.primary.start, -1);
+        boolean again = last.writer.provenOffset() >= 0 && random.nextBoolean();
+        Opening opening =
+            again
+                ? last.writer.again()
+                : Opening.takeover(last.primary.start, begin > 0 ? begin : -1);
         actors.add(new Actor(this, last.primary, opening, LogFold::end));
       }
     }
 
     /** Records of the toy format are a length byte and so many bytes of one generation. */
-    static Lsn lastWholeRecord(LogFold fold) {
+    static Lsn lastWholeRecord(LogFold fold, Lsn from) {
       if (fold.isEmpty()) {
-        return ORIGIN;
+        return from;
       }
-      Lsn at = fold.base();
+      assertThat(fold.base()).isLessThanOrEqualTo(from);
+      assertThat(fold.end()).isGreaterThanOrEqualTo(from);
+      Lsn at = from;
       var length = new byte[1];
       while (at.isBefore(fold.end())) {
         fold.source().read(at, length, 0, 1);
@@ -144,17 +173,33 @@ class LogSimulationTest {
         fold.source().read(commit.start, bytes, 0, bytes.length);
         assertThat(bytes).as("generation %s", commit.generation).isEqualTo(commit.bytes);
       }
-      if (hint >= 0) {
-        LogFold later = read(true, hint, Long.MAX_VALUE);
-        assertThat(later.end()).isEqualTo(fold.end());
-        assertThat(later.term()).isEqualTo(fold.term());
+      for (long valid : new long[] {hint, begin}) {
+        if (valid > 0) {
+          LogFold later = read(true, valid, Long.MAX_VALUE);
+          assertThat(later.base()).isLessThanOrEqualTo(floor);
+          assertThat(later.end()).isEqualTo(fold.end());
+          assertThat(later.term()).isEqualTo(fold.term());
+        }
       }
     }
 
-    /** What a capture does: notes a valid record and the end, which is a record's. */
-    void noteHint(Actor actor) {
-      if (actor.primary.generation == generation && actor.writer.isOpen()) {
-        hint = actor.writer.provenOffset();
+    /** A capture begins: notes a valid record, then the redo point. */
+    void beginCapture(Actor actor) {
+      if (actor.writer.isOpen()) {
+        actor.primary.capturedHint = actor.writer.provenOffset();
+        actor.primary.capturedRedo = actor.primary.end();
+      }
+    }
+
+    /** A capture ends once all that it has is durable; by compare-and-set at its generation. */
+    void endCapture(Primary primary, Lsn durable) {
+      Lsn redo = primary.capturedRedo;
+      if (redo != null && !durable.isBefore(redo)) {
+        primary.capturedRedo = null;
+        if (primary.generation == generation) {
+          hint = primary.capturedHint;
+          floor = redo;
+        }
       }
     }
   }
@@ -163,6 +208,8 @@ class LogSimulationTest {
   private static final class Primary {
     final long generation;
     @Nullable Lsn start;
+    long capturedHint;
+    @Nullable Lsn capturedRedo;
     byte[] wal = {};
     final List<Commit> waiting = new ArrayList<>();
 
@@ -192,6 +239,7 @@ class LogSimulationTest {
           it.remove();
         }
       }
+      world.endCapture(this, durable);
     }
   }
 
@@ -202,6 +250,7 @@ class LogSimulationTest {
     final LogWriter writer;
     final ArrayDeque<Command.Append> unsent = new ArrayDeque<>();
     final ArrayDeque<long[]> unacknowledged = new ArrayDeque<>();
+    final long expiredBefore;
     Command.@Nullable Read reading;
     boolean ended;
 
@@ -212,6 +261,7 @@ class LogSimulationTest {
         java.util.function.Function<LogFold, Lsn> findEnd) {
       this.world = world;
       this.primary = primary;
+      this.expiredBefore = world.expired;
       var term = new Term(new Generation(primary.generation), world.random.nextLong());
       writer = new LogWriter(term, opening, trust -> world.read(trust, 0, 0), findEnd);
       execute(writer.open());
@@ -250,8 +300,15 @@ class LogSimulationTest {
         unacknowledged.removeLast();
         unacknowledged.add(new long[] {append.ticket(), world.nextOffset});
         world.store(append.record());
-      } else if (fate == 2) { // a repetition that nobody hears of
-        world.store(append.record());
+      } else if (fate == 2) { // a repetition that nobody hears of, of all that one request had
+        List<LogRecord> request = new ArrayList<>(List.of(append.record()));
+        for (int more = world.random.nextInt(3); more > 0 && !unsent.isEmpty(); more--) {
+          append = unsent.remove();
+          unacknowledged.add(new long[] {append.ticket(), world.nextOffset});
+          world.store(append.record());
+          request.add(append.record());
+        }
+        request.forEach(world::store);
       } else if (fate == 3) {
         unacknowledged.getLast()[1] = -1;
       }
@@ -274,6 +331,11 @@ class LogSimulationTest {
     void read() {
       Command.Read range = reading;
       if (range == null) {
+        return;
+      }
+      assertThat(range.from()).as("had expired before").isGreaterThanOrEqualTo(expiredBefore);
+      if (range.from() < world.expired) { // it was paused for days
+        execute(writer.appendFailed("its owner gave up"));
         return;
       }
       boolean breaksOff = world.random.nextInt(20) == 0;
@@ -307,7 +369,7 @@ class LogSimulationTest {
                 writer.appendEnd(), Arrays.copyOfRange(primary.wal, from, from + length)));
       }
       if (world.random.nextInt(20) == 0) {
-        world.noteHint(this);
+        world.beginCapture(this);
       }
     }
 
