@@ -8,10 +8,17 @@ import dev.ebb.shared.bus.Ok;
 import dev.ebb.shared.bus.WalMessage;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.fleet.FleetView;
+import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.HostId;
+import dev.ebb.shared.store.ObjectStore;
 import dev.ebb.walservice.history.Histories;
 import dev.ebb.walservice.receive.Receiver;
 import dev.ebb.walservice.receive.Sighting;
+import dev.ebb.walservice.send.CatalogBranches;
+import dev.ebb.walservice.send.SenderStatus;
+import dev.ebb.walservice.send.ServedBranch;
+import dev.ebb.walservice.send.WalSender;
+import dev.ebb.walservice.send.WalSenderConfig;
 import dev.ebb.walservice.session.WalMetrics;
 import dev.ebb.walservice.topic.KafkaTopics;
 import dev.ebb.walservice.topic.LogTopics;
@@ -44,8 +51,9 @@ public final class WalService extends VerticleBase {
 
   private static final long SWEEP_MS = 15_000;
 
-  /** Where logs are and primaries are found. */
-  record Outside(Supplier<LogTopics> topics, Receiver.Connector connector) {}
+  /** Where logs, primaries and branches are found. */
+  record Outside(
+      Supplier<LogTopics> topics, Receiver.Connector connector, ServedBranch.Directory branches) {}
 
   private final WalServiceConfig config;
   private final Outside outside;
@@ -57,13 +65,21 @@ public final class WalService extends VerticleBase {
   private final FleetView fleet = new FleetView(Clock.systemUTC());
   private @Nullable LogTopics topics;
   private @Nullable Logs logs;
+  private volatile @Nullable WalSender sender;
   private long sweeps = -1;
 
-  public WalService(WalServiceConfig config, MeterRegistry meters) {
+  /**
+   * Does nothing yet.
+   *
+   * @param store where the catalog is, which names the branches
+   */
+  public WalService(ObjectStore store, WalServiceConfig config, MeterRegistry meters) {
     this(
         config,
         new Outside(
-            () -> new KafkaTopics(config.kafka(), config.local()), Receiver.Connector.real()),
+            () -> new KafkaTopics(config.kafka(), config.local()),
+            Receiver.Connector.real(),
+            new CatalogBranches(store)),
         meters);
   }
 
@@ -89,6 +105,7 @@ public final class WalService extends VerticleBase {
                       (branch, generation) -> Sighting.of(fleet, branch, generation),
                       new WalMetrics(meters),
                       executor);
+              startSender(opened);
               return new Ok();
             })
         .onSuccess(ok -> {
@@ -101,12 +118,48 @@ public final class WalService extends VerticleBase {
         });
   }
 
+  private void startSender(LogTopics opened) {
+    WalSenderConfig listening = config.sender();
+    if (listening != null) {
+      sender =
+          new WalSender(
+              listening,
+              outside.branches(),
+              WalSender.fromTopics(opened, logs(), config.spoolDirectory()),
+              meters);
+    }
+  }
+
+  /** The port of the WAL sender; 0 where there is none. */
+  public int senderPort() {
+    WalSender present = sender;
+    return present == null ? 0 : present.port();
+  }
+
+  /** The standbys that WAL is streamed to. */
+  public List<SenderStatus> senders() {
+    WalSender present = sender;
+    return present == null ? List.of() : present.senders();
+  }
+
+  private void letGo(BranchId branch) throws InterruptedException {
+    WalSender present = sender;
+    if (present != null) {
+      present.drop(branch);
+    }
+    logs().letGo(branch);
+  }
+
   @Override
   public Future<?> stop() {
     vertx.cancelTimer(sweeps);
     return Future.join(consumers.stream().map(MessageConsumer::unregister).toList())
         .eventually(() ->
             run(() -> {
+              WalSender present = sender;
+              if (present != null) {
+                present.close();
+              }
               if (logs != null) {
                 logs.close();
               }
@@ -124,7 +177,7 @@ public final class WalService extends VerticleBase {
       case WalMessage.LogDeleted deleted ->
           run(
                   () -> {
-                    logs().letGo(deleted.branch());
+                    letGo(deleted.branch());
                     return new Ok();
                   })
               .onFailure(e -> log.warn("the log of {} is still held", deleted.branch(), e));
@@ -170,6 +223,7 @@ public final class WalService extends VerticleBase {
         // Another instance may hold it.
         new Bus(vertx)
             .publish(Addresses.WAL_DELETIONS, new WalMessage.LogDeleted(request.branch()));
+        letGo(request.branch());
         held.delete(request);
         yield new Ok();
       }

@@ -1,6 +1,7 @@
 package dev.ebb.walservice;
 
 import dev.ebb.walservice.broker.EmbeddedBroker;
+import dev.ebb.walservice.send.WalSenderConfig;
 import dev.ebb.walservice.topic.KafkaConfig;
 import dev.ebb.walservice.topic.LocalBroker;
 import java.nio.file.Path;
@@ -17,13 +18,15 @@ import org.jspecify.annotations.Nullable;
  * @param spoolDirectory for temporary files with WAL that a recovery reads
  * @param maxInFlightBytes WAL of one branch that may be on its way into Kafka
  * @param openTimeout how long opening a log may take
+ * @param sender how standbys reach the WAL sender; null: there is none
  */
 public record WalServiceConfig(
     KafkaConfig kafka,
     @Nullable LocalBroker local,
     Path spoolDirectory,
     int maxInFlightBytes,
-    Duration openTimeout) {
+    Duration openTimeout,
+    @Nullable WalSenderConfig sender) {
   private static final int DEFAULT_IN_FLIGHT_BYTES = 8 << 20;
   private static final Duration DEFAULT_OPEN_TIMEOUT = Duration.ofSeconds(25);
 
@@ -43,7 +46,7 @@ public record WalServiceConfig(
   /** For a Kafka elsewhere, with the usual bounds. */
   public static WalServiceConfig of(KafkaConfig kafka, Path spoolDirectory) {
     return new WalServiceConfig(
-        kafka, null, spoolDirectory, DEFAULT_IN_FLIGHT_BYTES, DEFAULT_OPEN_TIMEOUT);
+        kafka, null, spoolDirectory, DEFAULT_IN_FLIGHT_BYTES, DEFAULT_OPEN_TIMEOUT, null);
   }
 
   /** For the broker in this process, which is started, with the usual bounds. */
@@ -53,6 +56,13 @@ public record WalServiceConfig(
         broker.local(),
         spoolDirectory,
         DEFAULT_IN_FLIGHT_BYTES,
-        DEFAULT_OPEN_TIMEOUT);
+        DEFAULT_OPEN_TIMEOUT,
+        null);
+  }
+
+  /** The same with a WAL sender. */
+  public WalServiceConfig withSender(WalSenderConfig listening) {
+    return new WalServiceConfig(
+        kafka, local, spoolDirectory, maxInFlightBytes, openTimeout, listening);
   }
 }

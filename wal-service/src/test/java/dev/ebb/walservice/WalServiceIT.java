@@ -13,6 +13,7 @@ import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.Secret;
+import dev.ebb.shared.store.LocalObjectStore;
 import dev.ebb.walservice.broker.EmbeddedBroker;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.vertx.core.Vertx;
@@ -61,7 +62,11 @@ class WalServiceIT {
   }
 
   private void deploy() {
-    var deployed = new WalService(WalServiceConfig.embedded(broker, dir.resolve("spool")), meters);
+    var deployed =
+        new WalService(
+            new LocalObjectStore(dir.resolve("store")),
+            WalServiceConfig.embedded(broker, dir.resolve("spool")),
+            meters);
     get(vertx.deployVerticle(deployed));
   }
 

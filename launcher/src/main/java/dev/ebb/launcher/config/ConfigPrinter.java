@@ -84,11 +84,24 @@ public final class ConfigPrinter {
             "pitrWindow", Quantities.format(config.page().pitrWindow()),
             "gcInterval", Quantities.format(config.page().gcInterval()),
             "gcGrace", Quantities.format(config.page().gcGrace())));
+    root.put("wal", section("sender", sender(config.wal().sender())));
     root.put("scaler", section("idleTimeout", Quantities.format(config.scaler().idleTimeout())));
     root.put(
         "service",
         section("host", config.service().host(), "httpPort", config.service().httpPort()));
     return root;
+  }
+
+  private static Map<String, Object> sender(EbbConfig.@Nullable Sender sender) {
+    return sender == null
+        ? section("enabled", false)
+        : section(
+            "host",
+            sender.host(),
+            "port",
+            sender.port(),
+            "timeout",
+            Quantities.format(sender.timeout()));
   }
 
   private static Map<String, Object> gateway(EbbConfig.Gateway gateway) {

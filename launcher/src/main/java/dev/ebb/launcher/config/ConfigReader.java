@@ -110,6 +110,7 @@ public final class ConfigReader {
         bus(root.section("bus")),
         compute(root.section("compute")),
         page(root.section("page")),
+        wal(root.section("wal")),
         scaler(root.section("scaler")),
         service(root.section("service")));
   }
@@ -289,6 +290,18 @@ public final class ConfigReader {
         section.duration("pitrWindow", Duration.ofDays(7)),
         section.duration("gcInterval", Duration.ofHours(1)),
         grace);
+  }
+
+  private static EbbConfig.Wal wal(Section section) {
+    Section sender = section.section("sender");
+    boolean enabled = sender.truth("enabled", true);
+    String host = sender.text("host", "127.0.0.1");
+    Integer port = sender.has("port") ? sender.integer("port", 0, 0, MAX_PORT) : null;
+    Duration timeout = sender.duration("timeout", Duration.ofMinutes(1));
+    if (timeout.toMillis() < 1_000) {
+      sender.violate("timeout", "is shorter than 1s");
+    }
+    return new EbbConfig.Wal(enabled ? new EbbConfig.Sender(host, port, timeout) : null);
   }
 
   private static EbbConfig.Scaler scaler(Section section) {

@@ -31,6 +31,7 @@ public record EbbConfig(
     Bus bus,
     Compute compute,
     Page page,
+    Wal wal,
     Scaler scaler,
     Service service) {
 
@@ -169,6 +170,23 @@ public record EbbConfig(
    */
   public record Page(
       long l1Bytes, long l2Bytes, Duration pitrWindow, Duration gcInterval, Duration gcGrace) {}
+
+  /**
+   * The WAL service.
+   *
+   * @param sender null: standbys cannot stream from here
+   */
+  public record Wal(@Nullable Sender sender) {}
+
+  /**
+   * Streaming replication for standbys and {@code pg_receivewal}.
+   *
+   * @param port null: {@link #DEFAULT_PORT}, or any free one where that is in use
+   * @param timeout a client that says nothing for so long is gone
+   */
+  public record Sender(String host, @Nullable Integer port, Duration timeout) {
+    public static final int DEFAULT_PORT = 7432;
+  }
 
   /**
    * When computes are put to sleep.

@@ -116,6 +116,11 @@ final class ConfigReaderTest {
           pitrWindow: 3d
           gcInterval: 30m
           gcGrace: 90m
+        wal:
+          sender:
+            host: 10.0.0.1
+            port: 7000
+            timeout: 30s
         scaler:
           idleTimeout: 90s
         service:

@@ -52,6 +52,12 @@ public interface LogTopics extends AutoCloseable {
   /** Behind the newest acknowledged record. */
   long endOffset(BranchId branch, Duration timeout);
 
+  /**
+   * Behind the newest record that no failure takes away any more. Where the broker is in this
+   * process, records can be read before they are on disk: waits until they are.
+   */
+  long durableEndOffset(BranchId branch, Duration timeout);
+
   /** Deletes a branch's topic; nothing where there is none. */
   void delete(BranchId branch, Duration timeout);
 
