@@ -356,6 +356,7 @@ final class StandbyIT {
     Path into = Files.createDirectory(dir.resolve("received"));
     Process receiving = receive(into);
     try {
+      Await.until("it streams", () -> !service.senders().isEmpty());
       insert(1, 6_000);
       Lsn end = Lsn.parse(primary.query("select pg_switch_wal()"));
       insert(10_000, 1_000);
@@ -363,7 +364,7 @@ final class StandbyIT {
       long last = end.value() / SEGMENT;
       assertThat(last).isGreaterThan(first);
       Await.until("the segments are there", () -> Files.exists(received(into, last)));
-      TestPostgres.run("kill", "-INT", Long.toString(receiving.pid()));
+      new ProcessBuilder("kill", "-INT", Long.toString(receiving.pid())).start().waitFor();
       assertThat(receiving.waitFor()).isZero();
       // It goes on where it was, with the partial file that it left.
       receiving = receive(into);

@@ -148,6 +148,16 @@ final class ConfigReaderTest {
   }
 
   @Test
+  void senderOfWalIsOnUnlessItIsSwitchedOff() throws Exception {
+    assertThat(reader.read(null, List.of()).wal().sender())
+        .isEqualTo(new EbbConfig.Sender("127.0.0.1", null, Duration.ofMinutes(1)));
+    EbbConfig off = reader.read(file("wal: {sender: {enabled: false}}"), List.of());
+    assertThat(off.wal().sender()).isNull();
+    assertThat(reader.read(file(ConfigPrinter.yaml(off)), List.of())).isEqualTo(off);
+    assertThat(violations("wal: {sender: {timeout: 10ms, port: 70000}}")).hasSize(2);
+  }
+
+  @Test
   void flagOutranksTheFile() throws Exception {
     EbbConfig config =
         reader.read(

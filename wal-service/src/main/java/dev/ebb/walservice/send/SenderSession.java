@@ -129,6 +129,9 @@ final class SenderSession implements Runnable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } catch (EbbException e) {
+      if (!(e instanceof EbbException.NotFound)) {
+        log.warn("{} cannot be served: {}", state.client, e.getMessage());
+      }
       refuse(SenderErrors.of(e, true));
     } catch (RuntimeException | Error e) {
       log.error("the session of {} failed", state.client, e);
@@ -251,6 +254,9 @@ final class SenderSession implements Runnable {
         Reply.parameterStatus("DateStyle", "ISO, MDY"),
         Reply.parameterStatus("TimeZone", "UTC"),
         Reply.parameterStatus("is_superuser", "off"),
+        // Spares clients with target_session_attrs a question that is SQL.
+        Reply.parameterStatus("in_hot_standby", "off"),
+        Reply.parameterStatus("default_transaction_read_only", "off"),
         Reply.parameterStatus("session_authorization", Names.printable(connect.user())),
         Reply.backendKeyData(1, 0),
         Reply.readyForQuery());
