@@ -2,13 +2,15 @@ package dev.ebb.launcher;
 
 import dev.ebb.launcher.bench.BenchCommand;
 import dev.ebb.launcher.cli.EbbCommand;
+import dev.ebb.launcher.wal.WalCommand;
 import java.util.Map;
 import java.util.function.Supplier;
 
 /** {@code ebb}. Touches nothing that takes long to load: the commands decide what they need. */
 public final class Main {
   /** Commands that live in packages of their own. */
-  private static final Map<String, Supplier<Object>> FURTHER = Map.of("bench", BenchCommand::new);
+  private static final Map<String, Supplier<Object>> FURTHER =
+      Map.of("bench", BenchCommand::new, "wal", WalCommand::new);
 
   private Main() {}
 

@@ -5,6 +5,7 @@ import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.walservice.archive.Archiver;
 import dev.ebb.walservice.fork.LogFork;
 import dev.ebb.walservice.history.BranchHistory;
 import dev.ebb.walservice.history.Histories;
@@ -33,12 +34,16 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The logs that this instance writes, and what is asked of them. Methods block; what they throw is
  * an {@code EbbException}.
  */
 final class Logs implements DurableEnds {
+  private static final Logger log = LoggerFactory.getLogger(Logs.class);
+
   /** A stopped generation answers for so long, in case that its answer got lost. */
   private static final Duration FORGET_AFTER = Duration.ofMinutes(10);
 
@@ -61,6 +66,8 @@ final class Logs implements DurableEnds {
   private final Receiver.Connector connector;
   private final BranchLog.Hearsay hearsay;
   private final WalMetrics metrics;
+  private final Archiver archiver;
+  private final ReentrantLock archiving = new ReentrantLock();
   private final Executor executor;
   private final SecureRandom random = new SecureRandom();
   private final ConcurrentHashMap<BranchId, BranchLog> logs = new ConcurrentHashMap<>();
@@ -75,6 +82,7 @@ final class Logs implements DurableEnds {
       Receiver.Connector connector,
       BranchLog.Hearsay hearsay,
       WalMetrics metrics,
+      Archiver archiver,
       Executor executor) {
     this.topics = topics;
     this.histories = histories;
@@ -82,6 +90,7 @@ final class Logs implements DurableEnds {
     this.connector = connector;
     this.hearsay = hearsay;
     this.metrics = metrics;
+    this.archiver = archiver;
     this.executor = executor;
     for (int i = 0; i < LOCKS; i++) {
       locks[i] = new ReentrantLock();
@@ -150,9 +159,14 @@ final class Logs implements DurableEnds {
         new LogFork(
             topics, asked -> histories.empty(asked.from(), hint), random.nextLong(), FORK_TIMEOUT);
     WalMessage.LogForked forked = fork.fork(request, () -> durableHere(request.parent()));
-    return forked.outcome() == WalMessage.LogForked.Outcome.NOT_IN_LOG && hint > 0
-        ? forkFrom(request, -1)
-        : forked;
+    if (forked.outcome() != WalMessage.LogForked.Outcome.NOT_IN_LOG || hint <= 0) {
+      return forked;
+    }
+    try {
+      return forkFrom(request, -1);
+    } catch (EbbException.NotFound e) {
+      return forked; // the beginning has expired
+    }
   }
 
   @Override
@@ -326,7 +340,10 @@ final class Logs implements DurableEnds {
    */
   private BranchLog takeOver(BranchId branch, Generation generation, Lsn start)
       throws InterruptedException {
-    LogSession session = takeOverSession(branch, generation, Opening.takeover(start, -1));
+    // What is trimmed is not needed; it would be read from the archive.
+    long begin = topics.beginOffset(branch, TOPIC_TIMEOUT);
+    LogSession session =
+        takeOverSession(branch, generation, Opening.takeover(start, begin > 0 ? begin : -1));
     Lsn end = await(branch, session);
     var beginning = new BranchLog.Beginning(null, start);
     BranchLog taken = log(branch, generation, beginning, session, StreamStart.at(end));
@@ -505,6 +522,26 @@ final class Logs implements DurableEnds {
   void sweep() {
     logs.values().removeIf(log -> log.isForgettable(FORGET_AFTER));
     histories.sweep();
+  }
+
+  /** Archives and trims what is held here, unless that goes on already. */
+  void archive() {
+    if (!archiving.tryLock()) {
+      return;
+    }
+    try {
+      archiver.retain(logs.keySet());
+      logs.forEach((branch, held) -> {
+        try {
+          archiver.look(branch, held.durable());
+        } catch (EbbException e) {
+          // Nothing is lost: the topic has it still.
+          log.warn("the log of branch {} is not archived for now: {}", branch, e.getMessage());
+        }
+      });
+    } finally {
+      archiving.unlock();
+    }
   }
 
   /** Ends every receiver; what is in flight is left to itself. */

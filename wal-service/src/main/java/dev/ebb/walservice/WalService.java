@@ -11,6 +11,7 @@ import dev.ebb.shared.fleet.FleetView;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.HostId;
 import dev.ebb.shared.store.ObjectStore;
+import dev.ebb.walservice.archive.Archiver;
 import dev.ebb.walservice.history.Histories;
 import dev.ebb.walservice.receive.Receiver;
 import dev.ebb.walservice.receive.Sighting;
@@ -20,6 +21,7 @@ import dev.ebb.walservice.send.ServedBranch;
 import dev.ebb.walservice.send.WalSender;
 import dev.ebb.walservice.send.WalSenderConfig;
 import dev.ebb.walservice.session.WalMetrics;
+import dev.ebb.walservice.topic.ArchivedTopics;
 import dev.ebb.walservice.topic.KafkaTopics;
 import dev.ebb.walservice.topic.LogTopics;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -28,6 +30,7 @@ import io.vertx.core.Promise;
 import io.vertx.core.VerticleBase;
 import io.vertx.core.eventbus.MessageConsumer;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -50,11 +53,16 @@ public final class WalService extends VerticleBase {
   private static final int MAX_REQUESTS = 1024;
 
   private static final long SWEEP_MS = 15_000;
+  private static final Duration CHECK_TIMEOUT = Duration.ofSeconds(10);
+
+  /** How often logs are looked at, or as often as their age asks for. */
+  private static final long ARCHIVE_MS = 5_000;
 
   /** Where logs, primaries and branches are found. */
   record Outside(
       Supplier<LogTopics> topics, Receiver.Connector connector, ServedBranch.Directory branches) {}
 
+  private final ObjectStore store;
   private final WalServiceConfig config;
   private final Outside outside;
   private final MeterRegistry meters;
@@ -67,14 +75,17 @@ public final class WalService extends VerticleBase {
   private @Nullable Logs logs;
   private volatile @Nullable WalSender sender;
   private long sweeps = -1;
+  private long archiving = -1;
 
   /**
    * Does nothing yet.
    *
-   * @param store where the catalog is, which names the branches
+   * @param store where the catalog is, which names the branches, the archive, and what tells how
+   *     much of a topic is needed
    */
   public WalService(ObjectStore store, WalServiceConfig config, MeterRegistry meters) {
     this(
+        store,
         config,
         new Outside(
             () -> new KafkaTopics(config.kafka(), config.local()),
@@ -83,7 +94,8 @@ public final class WalService extends VerticleBase {
         meters);
   }
 
-  WalService(WalServiceConfig config, Outside outside, MeterRegistry meters) {
+  WalService(ObjectStore store, WalServiceConfig config, Outside outside, MeterRegistry meters) {
+    this.store = store;
     this.config = config;
     this.outside = outside;
     this.meters = meters;
@@ -93,8 +105,10 @@ public final class WalService extends VerticleBase {
   public Future<?> start() {
     return run(
             () -> {
-              LogTopics opened = outside.topics().get();
+              LogTopics opened = new ArchivedTopics(outside.topics().get(), store);
               topics = opened;
+              requireSafe(opened);
+              var metrics = new WalMetrics(meters);
               var histories = new Histories(opened, config.spoolDirectory(), Clock.systemUTC());
               logs =
                   new Logs(
@@ -103,7 +117,8 @@ public final class WalService extends VerticleBase {
                       config,
                       outside.connector(),
                       (branch, generation) -> Sighting.of(fleet, branch, generation),
-                      new WalMetrics(meters),
+                      metrics,
+                      new Archiver(opened, store, config.archive(), metrics),
                       executor);
               startSender(opened);
               return new Ok();
@@ -115,6 +130,8 @@ public final class WalService extends VerticleBase {
           consumers.add(bus.subscribe(Addresses.HOSTS, this::heard));
           consumers.add(bus.subscribe(Addresses.WAL_DELETIONS, this::heard));
           sweeps = vertx.setPeriodic(SWEEP_MS, id -> executor.execute(() -> logs().sweep()));
+          long look = Math.clamp(config.archive().age().toMillis(), 100, ARCHIVE_MS);
+          archiving = vertx.setPeriodic(look, id -> executor.execute(() -> logs().archive()));
         });
   }
 
@@ -150,9 +167,19 @@ public final class WalService extends VerticleBase {
     logs().letGo(branch);
   }
 
+  /** Where Kafka is away it is looked at again before the first log is opened. */
+  private static void requireSafe(LogTopics topics) {
+    try {
+      topics.requireSafe(CHECK_TIMEOUT);
+    } catch (EbbException.Unavailable e) {
+      log.warn("Kafka's settings could not be checked yet: {}", e.getMessage());
+    }
+  }
+
   @Override
   public Future<?> stop() {
     vertx.cancelTimer(sweeps);
+    vertx.cancelTimer(archiving);
     return Future.join(consumers.stream().map(MessageConsumer::unregister).toList())
         .eventually(() ->
             run(() -> {

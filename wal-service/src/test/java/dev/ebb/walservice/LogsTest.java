@@ -9,6 +9,8 @@ import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.Secret;
+import dev.ebb.shared.store.LocalObjectStore;
+import dev.ebb.walservice.archive.Archiver;
 import dev.ebb.walservice.history.Histories;
 import dev.ebb.walservice.log.LogRecord;
 import dev.ebb.walservice.log.Term;
@@ -27,6 +29,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -64,6 +67,8 @@ final class LogsTest {
 
     Instance() {
       var config = WalServiceConfig.of(KafkaConfig.oneReplica("unused:1"), directory);
+      var metrics = new WalMetrics(meters);
+      var store = new LocalObjectStore(directory.resolve("store"));
       logs =
           new Logs(
               topics,
@@ -78,7 +83,8 @@ final class LogsTest {
                 throw new SQLException("refused", "08001", new ConnectException("refused"));
               },
               (asked, generation) -> sighting,
-              new WalMetrics(meters),
+              metrics,
+              new Archiver(topics, store, config.archive(), metrics),
               executor);
     }
 
@@ -144,6 +150,39 @@ final class LogsTest {
     assertThatTheReceiverGoesOn(one);
     one.startReceiver(3);
     assertThat(one.receivers()).isEqualTo(1);
+  }
+
+  /** Nothing of what is archived is needed to go on. */
+  @Test
+  void runningPrimaryIsTakenOverWhereTheTopicIsTrimmed() throws Exception {
+    one.logs.open(openLog(3, REDO, true));
+    Term term = newestTerm();
+    for (int i = 0; i < 3; i++) {
+      topics.append(
+          branch, LogRecord.wal(term, END.plus(10L * i), new byte[10]), (offset, error) -> {});
+    }
+    topics.trim(branch, topics.endOffset(branch, TIMEOUT) - 2, TIMEOUT);
+
+    var other = new Instance();
+    other.startReceiver(3);
+
+    assertThat(other.durable(3)).isEqualTo(END.plus(30));
+    assertThatTheReceiverGoesOn(other);
+    other.logs.close();
+  }
+
+  private Term newestTerm() {
+    var found = new AtomicReference<Term>();
+    topics.read(
+        branch,
+        0,
+        topics.endOffset(branch, TIMEOUT),
+        stored -> {
+          found.set(stored.record().term());
+          return true;
+        },
+        TIMEOUT);
+    return found.get();
   }
 
   @Test

@@ -11,6 +11,7 @@ import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.Secret;
+import dev.ebb.shared.store.LocalObjectStore;
 import dev.ebb.walservice.broker.EmbeddedBroker;
 import dev.ebb.walservice.receive.Receiver;
 import dev.ebb.walservice.send.SenderStatus;
@@ -84,10 +85,12 @@ final class StandbyIT {
             config.spoolDirectory(),
             config.maxInFlightBytes(),
             config.openTimeout(),
+            config.archive(),
             WalSenderConfig.of("127.0.0.1", 0, new Secret(TOKEN)));
     WalServiceConfig held = config;
     service =
         new WalService(
+            new LocalObjectStore(dir.resolve("store")),
             held,
             new WalService.Outside(
                 () -> new KafkaTopics(held.kafka(), held.local()),

@@ -12,6 +12,7 @@ import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.Secret;
+import dev.ebb.shared.store.LocalObjectStore;
 import dev.ebb.walservice.topic.KafkaConfig;
 import dev.ebb.walservice.topic.MemoryTopics;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -46,6 +47,7 @@ final class WalServiceTest {
       meters.add(registry);
       var service =
           new WalService(
+              new LocalObjectStore(directory.resolve("store")),
               WalServiceConfig.of(KafkaConfig.oneReplica("unused:1"), directory),
               new WalService.Outside(
                   () -> topics,

@@ -78,6 +78,11 @@ final class ConfigOptions {
   private @Nullable String s3Region;
 
   @Option(
+      names = "--unsafe",
+      description = "Use a Kafka whose settings allow acknowledged commits to be lost.")
+  private boolean unsafe;
+
+  @Option(
       names = "--store-delay",
       paramLabel = "TIME",
       description = "For measurements: adds so much to every request to the store, such as 50ms.")
@@ -96,6 +101,7 @@ final class ConfigOptions {
     add(flags, "--s3-bucket", "store.s3.bucket", s3Bucket);
     add(flags, "--s3-prefix", "store.s3.prefix", s3Prefix);
     add(flags, "--s3-region", "store.s3.region", s3Region);
+    add(flags, "--unsafe", "kafka.unsafe", unsafe ? "true" : null);
     add(flags, "--store-delay", "store.delay", storeDelay);
     return new ConfigReader(System.getenv(), machineMemoryBytes()).read(file, flags);
   }

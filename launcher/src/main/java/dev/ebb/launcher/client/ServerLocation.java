@@ -17,9 +17,17 @@ import org.jspecify.annotations.Nullable;
  * @param gatewayHost where PostgreSQL clients connect
  * @param gatewayPort where PostgreSQL clients connect
  * @param pid the server's process
+ * @param kafka the bootstrap servers of the broker in the server's process; null where Kafka is
+ *     elsewhere
  */
-public record ServerLocation(String url, String gatewayHost, int gatewayPort, long pid) {
+public record ServerLocation(
+    String url, String gatewayHost, int gatewayPort, long pid, @Nullable String kafka) {
   private static final String FILE = "endpoint.json";
+
+  /** Of a server whose Kafka is elsewhere. */
+  public ServerLocation(String url, String gatewayHost, int gatewayPort, long pid) {
+    this(url, gatewayHost, gatewayPort, pid, null);
+  }
 
   /** What the data directory tells; null where no server has been started in it. */
   public static @Nullable ServerLocation read(Path dataDir) {
@@ -30,7 +38,12 @@ public record ServerLocation(String url, String gatewayHost, int gatewayPort, lo
           && map.get("gatewayHost") instanceof String host
           && map.get("gatewayPort") instanceof Number port
           && map.get("pid") instanceof Number pid) {
-        return new ServerLocation(url, host, port.intValue(), pid.longValue());
+        return new ServerLocation(
+            url,
+            host,
+            port.intValue(),
+            pid.longValue(),
+            map.get("kafka") instanceof String kafka ? kafka : null);
       }
     } catch (IOException e) {
       // As good as absent: a server that starts writes it anew.
@@ -45,6 +58,9 @@ public record ServerLocation(String url, String gatewayHost, int gatewayPort, lo
     json.put("gatewayHost", gatewayHost);
     json.put("gatewayPort", gatewayPort);
     json.put("pid", pid);
+    if (kafka != null) {
+      json.put("kafka", kafka);
+    }
     Path temporary = dataDir.resolve(FILE + ".new");
     Files.deleteIfExists(temporary);
     Files.createFile(

@@ -84,7 +84,12 @@ public final class ConfigPrinter {
             "pitrWindow", Quantities.format(config.page().pitrWindow()),
             "gcInterval", Quantities.format(config.page().gcInterval()),
             "gcGrace", Quantities.format(config.page().gcGrace())));
-    root.put("wal", section("sender", sender(config.wal().sender())));
+    root.put(
+        "wal",
+        section(
+            "archiveWal", Quantities.formatBytes(config.wal().archiveWalBytes()),
+            "archiveAge", Quantities.format(config.wal().archiveAge()),
+            "sender", sender(config.wal().sender())));
     root.put("scaler", section("idleTimeout", Quantities.format(config.scaler().idleTimeout())));
     root.put(
         "service",
@@ -163,7 +168,8 @@ public final class ConfigPrinter {
               "bootstrapServers", cluster.bootstrapServers(),
               "replicationFactor", cluster.replicationFactor(),
               "minInsyncReplicas", cluster.minInsyncReplicas(),
-              "properties", hidden(cluster.properties()));
+              "properties", hidden(cluster.properties()),
+              "unsafe", cluster.unsafe() ? true : null);
     };
   }
 

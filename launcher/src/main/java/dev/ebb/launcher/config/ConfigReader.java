@@ -35,6 +35,15 @@ import org.jspecify.annotations.Nullable;
 public final class ConfigReader {
   private static final int MAX_PORT = 65535;
   private static final Duration MIN_GC_GRACE = Duration.ofMinutes(10);
+  private static final List<String> OWN_KAFKA_SETTINGS =
+      List.of(
+          "acks",
+          "enable.idempotence",
+          "retries",
+          "delivery.timeout.ms",
+          "max.in.flight.requests.per.connection",
+          "max.request.size",
+          "bootstrap.servers");
   private static final long MEGABYTE = 1024 * 1024;
   private static final long GIGABYTE = 1024 * MEGABYTE;
   private static final long MAX_TIMEOUT_MS = 600_000;
@@ -210,6 +219,12 @@ public final class ConfigReader {
     int replicas = section.integer("replicationFactor", 1, 1, 100);
     int inSync = section.integer("minInsyncReplicas", Math.max(1, replicas - 1), 1, 100);
     Map<String, String> properties = section.map("properties");
+    boolean unsafe = section.truth("unsafe", false);
+    for (String key : OWN_KAFKA_SETTINGS) {
+      if (properties.containsKey(key)) {
+        section.violate("properties." + key, "is Ebb's own to set: commits depend on it");
+      }
+    }
     if (inSync > replicas) {
       section.violate(
           "minInsyncReplicas", inSync + " is more than the replicationFactor " + replicas);
@@ -225,7 +240,7 @@ public final class ConfigReader {
     if (servers.isEmpty()) {
       section.violate("bootstrapServers", "is empty");
     }
-    return new Kafka.Cluster(String.join(",", servers), replicas, inSync, properties);
+    return new Kafka.Cluster(String.join(",", servers), replicas, inSync, properties, unsafe);
   }
 
   private static EbbConfig.Hazelcast hazelcast(Section section) {
@@ -293,15 +308,25 @@ public final class ConfigReader {
   }
 
   private static EbbConfig.Wal wal(Section section) {
-    Section sender = section.section("sender");
-    boolean enabled = sender.truth("enabled", true);
-    String host = sender.text("host", "127.0.0.1");
-    Integer port = sender.has("port") ? sender.integer("port", 0, 0, MAX_PORT) : null;
-    Duration timeout = sender.duration("timeout", Duration.ofMinutes(1));
-    if (timeout.toMillis() < 1_000) {
-      sender.violate("timeout", "is shorter than 1s");
+    Duration age = section.duration("archiveAge", Duration.ofMinutes(10));
+    if (age.isZero()) {
+      section.violate("archiveAge", "must be longer than nothing");
     }
-    return new EbbConfig.Wal(enabled ? new EbbConfig.Sender(host, port, timeout) : null);
+    return new EbbConfig.Wal(
+        section.bytes("archiveWal", 16 * MEGABYTE, MEGABYTE),
+        age,
+        sender(section.section("sender")));
+  }
+
+  private static EbbConfig.@Nullable Sender sender(Section section) {
+    boolean enabled = section.truth("enabled", true);
+    String host = section.text("host", "127.0.0.1");
+    Integer port = section.has("port") ? section.integer("port", 0, 0, MAX_PORT) : null;
+    Duration timeout = section.duration("timeout", Duration.ofMinutes(1));
+    if (timeout.toMillis() < 1_000) {
+      section.violate("timeout", "is shorter than 1s");
+    }
+    return enabled ? new EbbConfig.Sender(host, port, timeout) : null;
   }
 
   private static EbbConfig.Scaler scaler(Section section) {

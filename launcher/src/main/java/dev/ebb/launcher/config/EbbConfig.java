@@ -98,12 +98,14 @@ public record EbbConfig(
      * A Kafka cluster.
      *
      * @param properties of the clients, for security: {@code security.protocol} and its like
+     * @param unsafe whether it is used although it may lose acknowledged commits
      */
     record Cluster(
         String bootstrapServers,
         int replicationFactor,
         int minInsyncReplicas,
-        Map<String, String> properties)
+        Map<String, String> properties,
+        boolean unsafe)
         implements Kafka {
       /** Without the properties: a password may be among them. */
       @Override
@@ -174,9 +176,12 @@ public record EbbConfig(
   /**
    * The WAL service.
    *
+   * @param archiveWalBytes how much WAL of a branch may be in Kafka alone before it goes to the
+   *     object store
+   * @param archiveAge how long some may
    * @param sender null: standbys cannot stream from here
    */
-  public record Wal(@Nullable Sender sender) {}
+  public record Wal(long archiveWalBytes, Duration archiveAge, @Nullable Sender sender) {}
 
   /**
    * Streaming replication for standbys and {@code pg_receivewal}.

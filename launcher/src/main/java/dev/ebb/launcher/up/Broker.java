@@ -26,7 +26,8 @@ record Broker(Kafka.Cluster address, @Nullable EmbeddedBroker embedded) implemen
         } catch (EbbException e) {
           throw new StartException(String.valueOf(e.getMessage()), e);
         }
-        yield new Broker(new Kafka.Cluster(broker.bootstrapServers(), 1, 1, Map.of()), broker);
+        yield new Broker(
+            new Kafka.Cluster(broker.bootstrapServers(), 1, 1, Map.of(), false), broker);
       }
     };
   }

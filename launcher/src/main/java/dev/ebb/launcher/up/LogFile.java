@@ -25,7 +25,7 @@ final class LogFile {
    * Sends the logs of libraries that choose their logging by themselves to where all logs go; call
    * it before they are touched.
    */
-  private static void adoptLibraries() {
+  static void adoptLibraries() {
     System.setProperty("hazelcast.logging.type", "slf4j");
     // Log4j's API is on the class path without its implementation, which it complains about.
     System.setProperty(

@@ -15,6 +15,7 @@ import dev.ebb.scalerservice.ScalerService;
 import dev.ebb.shared.scram.WalToken;
 import dev.ebb.walservice.WalService;
 import dev.ebb.walservice.WalServiceConfig;
+import dev.ebb.walservice.archive.ArchiveLimits;
 import dev.ebb.walservice.broker.EmbeddedBroker;
 import dev.ebb.walservice.send.WalSenderConfig;
 import dev.ebb.walservice.topic.KafkaConfig;
@@ -59,7 +60,8 @@ final class ServiceFactory {
   }
 
   Deployable wal() {
-    WalServiceConfig wal = walConfig();
+    var limits = new ArchiveLimits(config.wal().archiveWalBytes(), config.wal().archiveAge());
+    WalServiceConfig wal = walConfig().withArchive(limits);
     EbbConfig.Sender sender = config.wal().sender();
     return new WalService(
         foundation.store(),
@@ -95,7 +97,8 @@ final class ServiceFactory {
             kafka.replicationFactor(),
             kafka.minInsyncReplicas(),
             // Nobody else has a copy.
-            kafka.replicationFactor() == 1),
+            kafka.replicationFactor() == 1,
+            kafka.unsafe()),
         spool);
   }
 

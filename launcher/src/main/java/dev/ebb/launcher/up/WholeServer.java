@@ -114,7 +114,15 @@ final class WholeServer {
         "http://" + reachable(config.api().host()) + ":" + config.api().httpPort(),
         reachable(config.gateway().host()),
         config.gateway().port(),
-        ProcessHandle.current().pid());
+        ProcessHandle.current().pid(),
+        embeddedKafka());
+  }
+
+  private @Nullable String embeddedKafka() {
+    Broker started = broker;
+    return started == null || started.embedded() == null
+        ? null
+        : started.address().bootstrapServers();
   }
 
   /** An address that a client on this machine can use. */

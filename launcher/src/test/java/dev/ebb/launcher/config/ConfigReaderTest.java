@@ -117,6 +117,8 @@ final class ConfigReaderTest {
           gcInterval: 30m
           gcGrace: 90m
         wal:
+          archiveWal: 8MB
+          archiveAge: 1m
           sender:
             host: 10.0.0.1
             port: 7000
@@ -178,6 +180,14 @@ final class ConfigReaderTest {
         .asString()
         .contains("page.gcGrace")
         .contains("is shorter than 10m");
+  }
+
+  @Test
+  void whatCommitsDependOnIsNotLeftToTheConfiguration() throws Exception {
+    assertThat(
+            violations(
+                "kafka: {bootstrapServers: [\"k:9092\"], properties: {acks: \"1\", client.id: x}}"))
+        .containsExactly("kafka.properties.acks: is Ebb's own to set: commits depend on it");
   }
 
   @Test

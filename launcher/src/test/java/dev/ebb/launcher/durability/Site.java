@@ -6,6 +6,7 @@ import dev.ebb.launcher.client.ApiClient;
 import dev.ebb.launcher.client.ApiException;
 import dev.ebb.launcher.process.EbbProcess;
 import dev.ebb.launcher.process.FreePorts;
+import dev.ebb.shared.archive.ArchiveKey;
 import dev.ebb.shared.store.S3TestServer;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -99,6 +100,16 @@ final class Site implements AutoCloseable {
 
   Path data() {
     return home.resolve("data");
+  }
+
+  /** How many archived parts of logs are in the store. */
+  long archiveObjects() throws IOException {
+    Path store = data().resolve("store");
+    try (Stream<Path> objects = Files.walk(store)) {
+      return objects
+          .filter(file -> ArchiveKey.parse(store.relativize(file).toString()).isPresent())
+          .count();
+    }
   }
 
   void start() throws Exception {

@@ -9,6 +9,7 @@ import dev.ebb.pageservice.index.PageTable;
 import dev.ebb.pageservice.pack.PageCodec;
 import dev.ebb.pageservice.snapshot.SnapshotReader;
 import dev.ebb.pageservice.snapshot.SnapshotView;
+import dev.ebb.shared.archive.ArchiveKey;
 import dev.ebb.shared.bus.PageMessage.CheckProgress.Finding;
 import dev.ebb.shared.bus.PageMessage.CheckProgress.Kind;
 import dev.ebb.shared.catalog.BranchHead;
@@ -22,20 +23,23 @@ import dev.ebb.shared.page.Manifest.Ancestor;
 import dev.ebb.shared.store.ObjectStore;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Supplier;
 
 /**
- * One check: first heads, manifests and the nodes of their indexes, then every record of every pack
- * that these name, once each; last what is stored and was not come across. What is damaged is told
- * and gone past. In memory it has the names of objects and nodes. Blocking; for one thread.
+ * One check: first heads, manifests, the nodes of their indexes and archived WAL, then every record
+ * of every pack that these name, once each; last what is stored and was not come across. What is
+ * damaged is told and gone past. In memory it has the names of objects and nodes. Blocking; for one
+ * thread.
  */
 final class Check {
   private static final String PREFIX = "branches/";
@@ -48,8 +52,9 @@ final class Check {
   private final List<BranchId> branches;
   private final Findings findings;
   private final PackCheck packCheck;
+  private final ArchiveCheck archiveCheck;
 
-  private final Map<String, ObjectStore.Listed> stored = new TreeMap<>();
+  private final NavigableMap<String, ObjectStore.Listed> stored = new TreeMap<>();
   private final Set<String> reached = new HashSet<>();
   private final Set<NodeRef> nodes = new HashSet<>();
 
@@ -81,6 +86,7 @@ final class Check {
     this.branches = List.copyOf(branches);
     this.findings = findings;
     this.packCheck = new PackCheck(store, reader, codec, findings, this::absent);
+    this.archiveCheck = new ArchiveCheck(store, findings, reached);
   }
 
   void run() {
@@ -146,6 +152,9 @@ final class Check {
     if (head.isEmpty() && !stored.containsKey(key)) {
       findings.add(Kind.MISSING, key, 0, "the branch has no head");
     }
+    if (head.isEmpty() || !head.get().dropped()) {
+      archiveCheck.verify(branch, archive(branch));
+    }
     while (head.isPresent() && !head.get().dropped() && !head.get().manifestKey().isEmpty()) {
       String manifest = head.get().manifestKey();
       Map<String, String> missing = snapshots(branch, manifest);
@@ -156,6 +165,11 @@ final class Check {
       }
       head = now; // it has moved on since it was read: what is missing was collected
     }
+  }
+
+  private Collection<ObjectStore.Listed> archive(BranchId branch) {
+    String prefix = ArchiveKey.prefix(branch);
+    return stored.subMap(prefix, prefix + Character.MAX_VALUE).values();
   }
 
   private Optional<BranchHead> head(BranchId branch) {

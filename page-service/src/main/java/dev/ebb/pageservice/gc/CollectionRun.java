@@ -2,6 +2,7 @@ package dev.ebb.pageservice.gc;
 
 import dev.ebb.pageservice.index.IndexWalk;
 import dev.ebb.pageservice.snapshot.SnapshotView;
+import dev.ebb.shared.archive.ArchiveKey;
 import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.catalog.BranchHeads;
 import dev.ebb.shared.catalog.BranchKeys;
@@ -177,9 +178,18 @@ final class CollectionRun {
         .filter(object -> object.modifiedEpochMs() <= cutoffMs)
         .filter(object -> !Roots.isHead(object.key()))
         .filter(object -> !survey.reachable().contains(object.key()))
+        .filter(object -> !isNeededLog(object.key()))
         .filter(object -> !prefixes.contains(BranchKeys.prefix(Roots.branchOf(object.key()))))
         .filter(object -> templatePrefixes.stream().noneMatch(object.key()::startsWith))
         .toList();
+  }
+
+  /** Archived WAL behind the oldest snapshot that a branch can still be made of. */
+  private boolean isNeededLog(String key) {
+    return ArchiveKey.parse(key)
+        .filter(archived -> alive.containsKey(archived.branch()))
+        .filter(archived -> archived.to() > survey.logNeededFrom(archived.branch()))
+        .isPresent();
   }
 
   /** Of a damaged database nobody knows what is in use, of its dropped branches neither. */
@@ -204,6 +214,9 @@ final class CollectionRun {
     Set<BranchId> branches = new HashSet<>();
     Set<String> keys = new HashSet<>();
     for (ObjectStore.Listed object : garbage) {
+      if (ArchiveKey.parse(object.key()).isPresent()) {
+        continue; // no commit refers to it
+      }
       branches.add(Roots.branchOf(object.key()));
       keys.add(object.key());
     }

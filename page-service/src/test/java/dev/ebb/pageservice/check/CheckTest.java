@@ -1,9 +1,11 @@
 package dev.ebb.pageservice.check;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 
 import dev.ebb.pageservice.Instance;
 import dev.ebb.pageservice.gc.World;
+import dev.ebb.shared.archive.ArchiveKey;
 import dev.ebb.shared.bus.PageMessage.CheckProgress;
 import dev.ebb.shared.bus.PageMessage.CheckProgress.Finding;
 import dev.ebb.shared.bus.PageMessage.CheckProgress.Kind;
@@ -63,6 +65,36 @@ final class CheckTest {
       assertThat(result.last().pages()).isPositive();
       assertThat(result.last().bytesDone()).isPositive();
       assertThat(result.last().bytesTotal()).isGreaterThanOrEqualTo(result.last().bytesDone());
+    }
+  }
+
+  @Test
+  void archivedWalIsReadAndItsDamageAndGapsAreTold() {
+    try (World world = world()) {
+      world.archive(World.MAIN, 50);
+      world.clock.advanceMs(TimeUnit.HOURS.toMillis(2));
+      assertThat(check(world).damage()).isEmpty();
+      assertThat(check(world).findings())
+          .extracting(Finding::object)
+          .contains(LOST)
+          .noneMatch(object -> object.contains("/wal/"));
+
+      List<String> keys =
+          world.objects.list(ArchiveKey.prefix(World.MAIN)).stream()
+              .map(ObjectStore.Listed::key)
+              .toList();
+      byte[] content = world.objects.get(keys.getLast()).orElseThrow().content();
+      content[content.length - 1] ^= 1;
+      world.objects.put(keys.getLast(), content);
+      world.objects.put(keys.getFirst(), world.objects.get(keys.get(1)).orElseThrow().content());
+      world.objects.delete(keys.get(2));
+
+      assertThat(check(world, World.MAIN).damage())
+          .extracting(Finding::kind, Finding::object)
+          .containsExactlyInAnyOrder(
+              tuple(Kind.DAMAGED, keys.getFirst()),
+              tuple(Kind.DAMAGED, keys.getLast()),
+              tuple(Kind.MISSING, "branches/main1/wal/topic-1."));
     }
   }
 

@@ -9,6 +9,8 @@ import dev.ebb.pageservice.Pages;
 import dev.ebb.pageservice.capture.History;
 import dev.ebb.pageservice.pack.FileId;
 import dev.ebb.pageservice.snapshot.SnapshotView;
+import dev.ebb.shared.archive.ArchivedRecord;
+import dev.ebb.shared.archive.LogArchive;
 import dev.ebb.shared.bus.PageMessage.CommitCapture;
 import dev.ebb.shared.bus.PageMessage.OpenCapture;
 import dev.ebb.shared.bus.PageMessage.PutPages;
@@ -41,6 +43,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.LongStream;
 
 /**
  * A database with branches over a store that can fail, and what every snapshot must read as: a page
@@ -50,6 +53,9 @@ public final class World implements AutoCloseable {
   public static final DatabaseId DATABASE = new DatabaseId("db1");
   public static final BranchId MAIN = new BranchId("main1");
   public static final BranchId DEV = new BranchId("dev1");
+
+  /** Recovery from commit N begins at record N times this of its branch's log. */
+  public static final long RECORDS_OF_A_COMMIT = 10;
 
   public final InMemoryObjectStore objects = new InMemoryObjectStore();
   public final Instance.Ticks clock = new Instance.Ticks();
@@ -223,7 +229,7 @@ public final class World implements AutoCloseable {
             "",
             List.of(),
             List.of(),
-            -1,
+            commits * RECORDS_OF_A_COMMIT,
             0,
             List.of(),
             new byte[0]);
@@ -236,6 +242,17 @@ public final class World implements AutoCloseable {
     for (int i = 0; i < count; i++) {
       commit(begin(branch));
       clock.advanceMs(60_000);
+    }
+  }
+
+  /** Archives the records of a branch's log up to one, an object for each commit. */
+  public void archive(BranchId branch, long to) {
+    var archive = new LogArchive(clocked, branch, "topic-1");
+    for (long from = 0; from < to; from += RECORDS_OF_A_COMMIT) {
+      archive.store(
+          LongStream.range(from, from + RECORDS_OF_A_COMMIT)
+              .mapToObj(offset -> new ArchivedRecord(offset, 3, 1, 1, offset, new byte[] {1}))
+              .toList());
     }
   }
 

@@ -73,6 +73,11 @@ public final class BranchHistory implements AutoCloseable {
     return action.apply(fold.isEmpty() ? null : fold.source());
   }
 
+  /** Copies bytes that were read from the topic before. */
+  synchronized void read(Lsn at, byte[] target, int offset, int length) {
+    fold.source().read(at, target, offset, length);
+  }
+
   private void catchUp(LogTopics topics, BranchId branch, Duration timeout) {
     long end = topics.endOffset(branch, timeout);
     long next = Math.max(fold.lastOffset() + 1, firstOffset);

@@ -54,7 +54,7 @@ public final class Histories implements AutoCloseable {
   public byte[] read(BranchId branch, Lsn from, Lsn to, int maxBytes, Duration timeout) {
     BranchHistory history = find(branch, from);
     if (history == null) {
-      history = empty(from, -1);
+      history = fromTopic(branch, from, timeout);
     }
     boolean read = false;
     try {
@@ -69,6 +69,25 @@ public final class Histories implements AutoCloseable {
         history.close();
       }
     }
+  }
+
+  /** One that begins where the topic does, if that is far enough; what was before is archived. */
+  private BranchHistory fromTopic(BranchId branch, Lsn from, Duration timeout) {
+    long begin = topics.beginOffset(branch, timeout);
+    if (begin == 0) {
+      return empty(from, -1);
+    }
+    BranchHistory trimmed = empty(from, begin);
+    boolean enough = false;
+    try {
+      trimmed.read(topics, branch, from, from, 1, timeout);
+      enough = trimmed.reachesBackTo(from);
+    } finally {
+      if (!enough) {
+        trimmed.close();
+      }
+    }
+    return enough ? trimmed : empty(from, -1);
   }
 
   private @Nullable BranchHistory find(BranchId branch, Lsn from) {

@@ -13,12 +13,29 @@ public final class WalMetrics {
   final Counter reopened;
   final Timer appendToDurable;
   final AtomicLong undurableBytes = new AtomicLong();
+  private final Counter archivedBytes;
+  private final Counter archiveObjectBytes;
+  private final Counter trims;
   private final AtomicInteger receivers = new AtomicInteger();
 
   public WalMetrics(MeterRegistry meters) {
     appendedBytes = meters.counter("ebb.wal.appended.bytes");
     fenced = meters.counter("ebb.wal.fenced");
     reopened = meters.counter("ebb.wal.reopened");
+    archivedBytes =
+        Counter.builder("ebb.wal.archived")
+            .description("WAL that was copied to the object store")
+            .baseUnit("bytes")
+            .register(meters);
+    archiveObjectBytes =
+        Counter.builder("ebb.wal.archive.stored")
+            .description("what it takes there")
+            .baseUnit("bytes")
+            .register(meters);
+    trims =
+        Counter.builder("ebb.wal.trims")
+            .description("how often the beginning of a topic was given up")
+            .register(meters);
     appendToDurable =
         Timer.builder("ebb.wal.append")
             .description("from the append of WAL until it may be acknowledged")
@@ -39,5 +56,16 @@ public final class WalMetrics {
   /** A session was opened again because it could not tell what was appended. */
   public void sessionReopened() {
     reopened.increment();
+  }
+
+  /** WAL went to the object store. */
+  public void archived(long walBytes, long objectBytes) {
+    archivedBytes.increment((double) walBytes);
+    archiveObjectBytes.increment((double) objectBytes);
+  }
+
+  /** A topic begins later now. */
+  public void trimmed() {
+    trims.increment();
   }
 }

@@ -13,13 +13,15 @@ import java.util.Map;
  * @param minInsyncReplicas how many replicas have a record before it is acknowledged
  * @param flushEveryRecord whether a broker writes through to disk before it acknowledges: for a
  *     replication factor of 1
+ * @param unsafe whether a Kafka that may lose what it acknowledged is used all the same
  */
 public record KafkaConfig(
     String bootstrapServers,
     Map<String, String> client,
     int replicationFactor,
     int minInsyncReplicas,
-    boolean flushEveryRecord) {
+    boolean flushEveryRecord,
+    boolean unsafe) {
 
   public KafkaConfig {
     List<String> wrong = new ArrayList<>();
@@ -42,7 +44,7 @@ public record KafkaConfig(
 
   /** For a single broker: one replica, on disk before it is acknowledged. */
   public static KafkaConfig oneReplica(String bootstrapServers) {
-    return new KafkaConfig(bootstrapServers, Map.of(), 1, 1, true);
+    return new KafkaConfig(bootstrapServers, Map.of(), 1, 1, true, false);
   }
 
   @Override

@@ -22,6 +22,7 @@ import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
@@ -65,6 +66,7 @@ public final class KafkaTopics implements LogTopics {
   private final KafkaProducer<byte[], byte[]> producer;
   private final TopicReaders readers;
   private final @Nullable LocalAppends local;
+  private volatile boolean known;
 
   /**
    * Connects when first used: no error here tells that Kafka is away.
@@ -152,7 +154,49 @@ public final class KafkaTopics implements LogTopics {
   }
 
   @Override
+  public void requireSafe(Duration timeout) {
+    if (known || local != null) {
+      return;
+    }
+    List<String> problems = KafkaSafety.problems(config, brokers(timeout));
+    if (!problems.isEmpty()) {
+      String what =
+          "the Kafka at "
+              + config.bootstrapServers()
+              + " may lose acknowledged commits: "
+              + String.join("; ", problems);
+      if (!config.unsafe()) {
+        throw new EbbException.Invalid(what + "; or start with --unsafe");
+      }
+      log.warn("{}; it is used since --unsafe says so", what);
+    }
+    known = true;
+  }
+
+  private List<KafkaSafety.Broker> brokers(Duration timeout) {
+    var nodes = await(admin.describeCluster().nodes(), timeout, "asking for Kafka's brokers");
+    List<ConfigResource> resources =
+        nodes.stream()
+            .map(node -> new ConfigResource(ConfigResource.Type.BROKER, node.idString()))
+            .toList();
+    var settings =
+        await(admin.describeConfigs(resources).all(), timeout, "reading the brokers' settings");
+    List<KafkaSafety.Broker> brokers = new ArrayList<>();
+    settings.forEach((broker, entries) -> {
+      var values = new HashMap<String, String>();
+      for (ConfigEntry entry : entries.entries()) {
+        if (entry.value() != null) {
+          values.put(entry.name(), entry.value());
+        }
+      }
+      brokers.add(new KafkaSafety.Broker(broker.name(), values));
+    });
+    return brokers;
+  }
+
+  @Override
   public void verify(BranchId branch, Duration timeout) {
+    requireSafe(timeout);
     String topic = TopicFormat.topic(branch);
     var resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
     verifyReplicas(describe(topic, timeout));
@@ -267,6 +311,31 @@ public final class KafkaTopics implements LogTopics {
       local.flush(TopicFormat.topic(branch), end - 1);
     }
     return end;
+  }
+
+  @Override
+  public long beginOffset(BranchId branch, Duration timeout) {
+    TopicPartition partition = partition(branch);
+    var begins =
+        await(
+            admin.listOffsets(Map.of(partition, OffsetSpec.earliest())).all(),
+            timeout,
+            "asking for the beginning of topic " + partition.topic());
+    return Objects.requireNonNull(begins.get(partition)).offset();
+  }
+
+  @Override
+  public void trim(BranchId branch, long before, Duration timeout) {
+    TopicPartition partition = partition(branch);
+    await(
+        admin.deleteRecords(Map.of(partition, RecordsToDelete.beforeOffset(before))).all(),
+        timeout,
+        "trimming topic " + partition.topic());
+  }
+
+  @Override
+  public String identity(BranchId branch, Duration timeout) {
+    return describe(TopicFormat.topic(branch), timeout).topicId().toString();
   }
 
   @Override

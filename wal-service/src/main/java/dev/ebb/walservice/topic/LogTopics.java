@@ -27,6 +27,9 @@ public interface LogTopics extends AutoCloseable {
   /** Makes a branch's topic; nothing where it is there already. */
   void create(BranchId branch, Duration timeout);
 
+  /** {@code Invalid} where what is acknowledged here may be lost, whatever a topic's settings. */
+  void requireSafe(Duration timeout);
+
   /**
    * Checks that the topic keeps what it is given, and corrects settings that do not; {@code
    * Unavailable} where that is refused.
@@ -42,7 +45,7 @@ public interface LogTopics extends AutoCloseable {
 
   /**
    * Reads the records of [{@code from}, {@code to}) that are there, in order; all offsets below
-   * {@code to} are acknowledged.
+   * {@code to} are acknowledged. {@code NotFound} where the first of them are not there any more.
    *
    * @param each takes a record; false ends the read
    */
@@ -57,6 +60,22 @@ public interface LogTopics extends AutoCloseable {
    * process, records can be read before they are on disk: waits until they are.
    */
   long durableEndOffset(BranchId branch, Duration timeout);
+
+  /**
+   * The oldest record that the topic itself still has. Where that is not the first one, it is part
+   * of the history.
+   */
+  long beginOffset(BranchId branch, Duration timeout);
+
+  /**
+   * Takes the records before an offset out of the topic.
+   *
+   * @param before the offset of a record that is known to be part of the history
+   */
+  void trim(BranchId branch, long before, Duration timeout);
+
+  /** Tells the topic from others that the branch had before; letters, digits, {@code _-}. */
+  String identity(BranchId branch, Duration timeout);
 
   /** Deletes a branch's topic; nothing where there is none. */
   void delete(BranchId branch, Duration timeout);

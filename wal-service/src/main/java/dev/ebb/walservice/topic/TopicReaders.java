@@ -62,8 +62,7 @@ final class TopicReaders implements AutoCloseable {
       poll(consumer, partition, to, each, deadline, timeout);
       reusable = true;
     } catch (OffsetOutOfRangeException e) {
-      throw new EbbException.Corrupt(
-          "topic " + partition.topic() + " does not have record " + from + " any more", e);
+      throw new TrimmedException(partition.topic() + " does not have record " + from + " any more");
     } catch (KafkaException e) {
       throw new EbbException.Unavailable(
           "reading topic " + partition.topic() + " failed: " + e.getMessage(), e);

@@ -1,7 +1,9 @@
 package dev.ebb.walservice.topic;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.walservice.broker.EmbeddedBroker;
 import java.nio.file.Path;
@@ -68,6 +70,27 @@ class KafkaTopicsIT extends LogTopicsContract {
       assertThat(settings.get("retention.bytes").value()).isEqualTo("-1");
       assertThat(settings.get("cleanup.policy").value()).isEqualTo("delete");
       assertThat(settings.get("flush.messages").value()).isEqualTo("1");
+    }
+  }
+
+  @Test
+  void kafkaThatMayLoseCommitsIsRefusedUnlessToldOtherwise() {
+    topics.requireSafe(Duration.ofSeconds(20));
+    BranchId branch = BranchId.random();
+    topics.create(branch, Duration.ofSeconds(20));
+    for (boolean unsafe : List.of(false, true)) {
+      var config = new KafkaConfig(broker.bootstrapServers(), Map.of(), 2, 1, false, unsafe);
+      try (var careless = new KafkaTopics(config, null)) {
+        if (unsafe) {
+          careless.verify(branch, Duration.ofSeconds(20));
+        } else {
+          assertThatThrownBy(() -> careless.verify(branch, Duration.ofSeconds(20)))
+              .isInstanceOf(EbbException.Invalid.class)
+              .hasMessageContaining("there are 1 brokers for kafka.replicationFactor 2")
+              .hasMessageContaining("kafka.minInsyncReplicas is 1")
+              .hasMessageEndingWith("; or start with --unsafe");
+        }
+      }
     }
   }
 

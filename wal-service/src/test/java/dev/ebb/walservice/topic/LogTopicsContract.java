@@ -70,6 +70,33 @@ abstract class LogTopicsContract {
   }
 
   @Test
+  void whatIsTrimmedIsToldAndTheRestStays() throws Exception {
+    BranchId branch = BranchId.random();
+    topics().create(branch, TIMEOUT);
+    String identity = topics().identity(branch, TIMEOUT);
+    assertThat(identity).matches("[\\w-]{1,40}").isEqualTo(topics().identity(branch, TIMEOUT));
+    assertThat(topics().beginOffset(branch, TIMEOUT)).isZero();
+    for (int i = 0; i < 10; i++) {
+      append(branch, LogRecord.wal(TERM, new Lsn(100 + i), new byte[] {(byte) i}))
+          .get(20, TimeUnit.SECONDS);
+    }
+    topics().trim(branch, 6, TIMEOUT);
+    topics().trim(branch, 4, TIMEOUT);
+
+    assertThat(topics().beginOffset(branch, TIMEOUT)).isEqualTo(6);
+    assertThat(topics().endOffset(branch, TIMEOUT)).isEqualTo(10);
+    List<LogRecord.Stored> read = new ArrayList<>();
+    topics().read(branch, 6, 10, read::add, TIMEOUT);
+    assertThat(read).extracting(LogRecord.Stored::offset).containsExactly(6L, 7L, 8L, 9L);
+    assertThatThrownBy(() -> topics().read(branch, 5, 10, read::add, TIMEOUT))
+        .isInstanceOf(TrimmedException.class);
+    topics().delete(branch, TIMEOUT);
+    topics().create(branch, TIMEOUT);
+    assertThat(topics().identity(branch, TIMEOUT)).isNotEqualTo(identity);
+    topics().delete(branch, TIMEOUT);
+  }
+
+  @Test
   void aBranchWithoutATopicIsNotFound() {
     assertThatThrownBy(() -> topics().verify(BranchId.random(), TIMEOUT))
         .isInstanceOf(EbbException.NotFound.class);

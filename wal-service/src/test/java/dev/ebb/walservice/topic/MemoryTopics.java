@@ -13,6 +13,8 @@ import java.util.function.Predicate;
 /** Topics in memory, acknowledged at once unless told otherwise. */
 public final class MemoryTopics implements LogTopics {
   private final Map<BranchId, List<LogRecord.Stored>> topics = new HashMap<>();
+  private final Map<BranchId, Long> begins = new HashMap<>();
+  private final Map<BranchId, String> identities = new HashMap<>();
   private volatile boolean mute;
 
   /** Acknowledges nothing from now on. */
@@ -22,8 +24,13 @@ public final class MemoryTopics implements LogTopics {
 
   @Override
   public synchronized void create(BranchId branch, Duration timeout) {
-    topics.putIfAbsent(branch, new ArrayList<>());
+    if (topics.putIfAbsent(branch, new ArrayList<>()) == null) {
+      identities.put(branch, BranchId.random().toString());
+    }
   }
+
+  @Override
+  public void requireSafe(Duration timeout) {}
 
   @Override
   public void verify(BranchId branch, Duration timeout) {
@@ -54,6 +61,9 @@ public final class MemoryTopics implements LogTopics {
     List<LogRecord.Stored> all;
     synchronized (this) {
       all = List.copyOf(topic(branch));
+      if (from < beginOffset(branch, timeout)) {
+        throw new TrimmedException("the topic of " + branch + " does not have record " + from);
+      }
     }
     for (LogRecord.Stored stored : all) {
       if (stored.offset() >= from && stored.offset() < to && !each.test(stored)) {
@@ -75,6 +85,25 @@ public final class MemoryTopics implements LogTopics {
   @Override
   public synchronized void delete(BranchId branch, Duration timeout) {
     topics.remove(branch);
+    begins.remove(branch);
+  }
+
+  @Override
+  public synchronized long beginOffset(BranchId branch, Duration timeout) {
+    topic(branch);
+    return begins.getOrDefault(branch, 0L);
+  }
+
+  @Override
+  public synchronized void trim(BranchId branch, long before, Duration timeout) {
+    topic(branch);
+    begins.merge(branch, before, Math::max);
+  }
+
+  @Override
+  public synchronized String identity(BranchId branch, Duration timeout) {
+    topic(branch);
+    return java.util.Objects.requireNonNull(identities.get(branch));
   }
 
   @Override

@@ -1,0 +1,139 @@
+package dev.ebb.launcher.story;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.ebb.launcher.process.EbbProcess;
+import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.wal.WalCursor;
+import dev.ebb.shared.wal.WalOptions;
+import dev.ebb.shared.wal.WalReader;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code ebb wal}, beside the server and without it, over a log of which a part is archived. */
+final class WalToolsIT {
+  private static final Duration BOUND = Duration.ofSeconds(60);
+  private static final Pattern COUNT = Pattern.compile("\"records\":(\\d+)");
+  private static final int SEGMENT_BYTES = 4 << 20;
+
+  @TempDir private Path directory;
+
+  @Test
+  void logIsReadBesideTheServerAndWithoutIt() throws Exception {
+    try (var server =
+        new Server(
+            directory,
+            "compute.captureWal: 1MB",
+            "compute.captureInterval: 2s",
+            "wal: {archiveWal: 1MB, archiveAge: 1s}")) {
+      server.start();
+      Database shop = server.create("shop");
+      shop.execute("CREATE TABLE entry (number int PRIMARY KEY, payload text)");
+      int rows = 0;
+      while (server.metric("ebb_wal_trims_total") == 0) {
+        shop.execute(
+            "INSERT INTO entry SELECT i, repeat(md5(i::text), 10) FROM generate_series(%d, %d) i"
+                .formatted(rows + 1, rows + 1_000));
+        rows += 1_000;
+      }
+      String file = shop.ask("SELECT pg_relation_filenode('entry')");
+      Instant between = Instant.parse(shop.ask("SELECT to_json(clock_timestamp())#>>'{}'"));
+      shop.execute("DELETE FROM entry WHERE number = 1");
+
+      assertThat(wal("verify", "shop")).contains(" are right");
+      String last = wal("tail", "shop", "-n", "1000000");
+      assertThat(last.lines().toList()).anyMatch(line -> line.contains("desc: DELETE"));
+      String replayed = wal("find", "shop", "--time", between.toString());
+      String lsn = replayed.replaceFirst("(?s).* to ([0-9A-F]+/[0-9A-F]+), .*first behind.*", "$1");
+      wal("replay", "shop", "--to-lsn", lsn, "--as", "shop@then");
+      assertThat(shop.at("then").ask("SELECT count(*) FROM entry")).isEqualTo("" + rows);
+      assertThat(shop.ask("SELECT count(*) FROM entry")).isEqualTo("" + (rows - 1));
+
+      server.stop();
+      assertThat(wal("verify", "shop")).contains(" are right");
+      assertStatistics(rows, file);
+      assertThat(wal("dump", "shop", "--rmgr", "heap", "--relation", file, "--json").lines())
+          .hasSizeGreaterThan(rows)
+          .allMatch(line -> line.contains("\"rmgr\":\"Heap\"") && line.contains("/" + file + "\""));
+      Path exported = directory.resolve("exported");
+      String range = wal("export", "shop", "--to", exported.toString());
+      assertExported(exported, Lsn.parse(range.substring(0, range.indexOf(' '))), rows);
+    }
+  }
+
+  private void assertStatistics(int rows, String file) throws Exception {
+    String json = wal("stats", "shop", "--json");
+    List<Long> counts =
+        COUNT
+            .matcher(json.substring(0, json.indexOf("\"relations\"")))
+            .results()
+            .map(found -> Long.parseLong(found.group(1)))
+            .toList();
+    assertThat(counts.stream().skip(1).mapToLong(Long::longValue).sum())
+        .as("of all managers")
+        .isEqualTo(counts.getFirst())
+        .isGreaterThan(rows);
+    assertThat(json).contains("/" + file + "\"");
+    assertThat(wal("stats", "shop")).contains("Heap", "Btree", "###", " records, ");
+  }
+
+  /** The files are what PostgreSQL would have: each a segment, with records from page to page. */
+  private static void assertExported(Path exported, Lsn first, int rows) throws Exception {
+    try (Stream<Path> files = Files.list(exported)) {
+      assertThat(files.toList())
+          .isNotEmpty()
+          .allMatch(file -> file.toFile().length() == SEGMENT_BYTES)
+          .allMatch(file -> file.getFileName().toString().matches("00000001[0-9A-F]{16}"));
+    }
+    Lsn page = new Lsn((first.value() + 8191) / 8192 * 8192);
+    var reader = WalReader.seeking(WalOptions.ofSegments(SEGMENT_BYTES), page, page);
+    var cursor =
+        new WalCursor(
+            reader, (at, into, offset, length) -> read(exported, at, into, offset, length));
+    int records = 0;
+    while (cursor.next()) {
+      records++;
+    }
+    assertThat(records).isGreaterThan(rows);
+  }
+
+  private static int read(Path exported, Lsn at, byte[] into, int offset, int length)
+      throws IOException {
+    long segment = at.value() / SEGMENT_BYTES;
+    Path file = exported.resolve("0000000100000000%08X".formatted(segment));
+    if (!Files.exists(file)) {
+      return 0;
+    }
+    try (FileChannel channel = FileChannel.open(file)) {
+      return channel.read(ByteBuffer.wrap(into, offset, length), at.value() % SEGMENT_BYTES);
+    }
+  }
+
+  private String wal(String... words) throws Exception {
+    Stream<String> all = Stream.concat(Stream.of("wal"), Stream.of(words));
+    try (EbbProcess tool =
+        EbbProcess.start(
+            directory.resolve("cli"),
+            Map.of("EBB_DATA", directory.resolve("data").toString()),
+            all.toArray(String[]::new))) {
+      assertThat(tool.awaitExit(BOUND)).as(tool.output()).isZero();
+      // What the log says beside it is on standard error.
+      return tool.output()
+          .lines()
+          .filter(line -> !line.matches("\\d\\d:\\d\\d:\\d\\d.*"))
+          .collect(Collectors.joining("\n"));
+    }
+  }
+}
