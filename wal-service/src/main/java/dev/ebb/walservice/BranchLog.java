@@ -179,6 +179,12 @@ final class BranchLog implements Receiver.Log {
     return new DurableLsn(present.durable(), present.provenOffset());
   }
 
+  /** The session where this instance writes the log, as far as it knows; null where it does not. */
+  @Nullable LogSession written() {
+    LogSession present = session;
+    return stopped || failure != null || present.end() != null ? null : present;
+  }
+
   /** Whether it is over for so long that nobody will ask for it any more. */
   boolean isForgettable(Duration after) {
     return (stopped || failure != null) && System.nanoTime() - overNanos > after.toNanos();

@@ -18,6 +18,7 @@ import dev.ebb.walservice.log.Term;
 import dev.ebb.walservice.receive.Primary;
 import dev.ebb.walservice.receive.Receiver;
 import dev.ebb.walservice.receive.StreamStart;
+import dev.ebb.walservice.send.DurableEnds;
 import dev.ebb.walservice.session.LogSession;
 import dev.ebb.walservice.session.WalMetrics;
 import dev.ebb.walservice.topic.LogTopics;
@@ -40,7 +41,7 @@ import org.slf4j.LoggerFactory;
  * The logs that this instance writes, and what is asked of them. Methods block; what they throw is
  * an {@code EbbException}.
  */
-final class Logs {
+final class Logs implements DurableEnds {
   private static final Logger log = LoggerFactory.getLogger(Logs.class);
 
   /** A stopped generation answers for so long, in case that its answer got lost. */
@@ -53,6 +54,9 @@ final class Logs {
 
   /** A cut far back means reading a large part of a topic. */
   private static final Duration FORK_TIMEOUT = Duration.ofMinutes(4);
+
+  /** Where another instance writes a log, its topic is looked at so often. */
+  private static final Duration LOOK_AGAIN = Duration.ofMillis(20);
 
   private static final int LOCKS = 64;
 
@@ -163,6 +167,32 @@ final class Logs {
     } catch (EbbException.NotFound e) {
       return forked; // the beginning has expired
     }
+  }
+
+  @Override
+  public long durableEnd(BranchId branch, boolean fresh, Duration timeout) {
+    LogSession written = written(branch);
+    long known = written == null ? -1 : written.provenOffset() + 1;
+    // In a broker of this process nobody else writes a log that is written here.
+    return known > 0 && (!fresh || config.local() != null)
+        ? known
+        : Math.max(known, topics.durableEndOffset(branch, timeout));
+  }
+
+  @Override
+  public void awaitMoreThan(BranchId branch, long end, Duration timeout)
+      throws InterruptedException {
+    LogSession written = written(branch);
+    if (written == null) {
+      Thread.sleep(Duration.ofNanos(Math.min(timeout.toNanos(), LOOK_AGAIN.toNanos())));
+    } else if (!written.awaitProvenBehind(end - 1, timeout) && written.end() != null) {
+      Thread.sleep(LOOK_AGAIN);
+    }
+  }
+
+  private @Nullable LogSession written(BranchId branch) {
+    BranchLog present = logs.get(branch);
+    return present == null ? null : present.written();
   }
 
   private Lsn durableHere(BranchId branch) {

@@ -8,12 +8,18 @@ import dev.ebb.shared.bus.Ok;
 import dev.ebb.shared.bus.WalMessage;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.fleet.FleetView;
+import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.HostId;
 import dev.ebb.shared.store.ObjectStore;
 import dev.ebb.walservice.archive.Archiver;
 import dev.ebb.walservice.history.Histories;
 import dev.ebb.walservice.receive.Receiver;
 import dev.ebb.walservice.receive.Sighting;
+import dev.ebb.walservice.send.CatalogBranches;
+import dev.ebb.walservice.send.SenderStatus;
+import dev.ebb.walservice.send.ServedBranch;
+import dev.ebb.walservice.send.WalSender;
+import dev.ebb.walservice.send.WalSenderConfig;
 import dev.ebb.walservice.session.WalMetrics;
 import dev.ebb.walservice.topic.ArchivedTopics;
 import dev.ebb.walservice.topic.KafkaTopics;
@@ -52,8 +58,9 @@ public final class WalService extends VerticleBase {
   /** How often logs are looked at, or as often as their age asks for. */
   private static final long ARCHIVE_MS = 5_000;
 
-  /** Where logs are and primaries are found. */
-  record Outside(Supplier<LogTopics> topics, Receiver.Connector connector) {}
+  /** Where logs, primaries and branches are found. */
+  record Outside(
+      Supplier<LogTopics> topics, Receiver.Connector connector, ServedBranch.Directory branches) {}
 
   private final ObjectStore store;
   private final WalServiceConfig config;
@@ -66,20 +73,24 @@ public final class WalService extends VerticleBase {
   private final FleetView fleet = new FleetView(Clock.systemUTC());
   private @Nullable LogTopics topics;
   private @Nullable Logs logs;
+  private volatile @Nullable WalSender sender;
   private long sweeps = -1;
   private long archiving = -1;
 
   /**
    * Does nothing yet.
    *
-   * @param store where the archive is, and what tells how much of a topic is needed
+   * @param store where the catalog is, which names the branches, the archive, and what tells how
+   *     much of a topic is needed
    */
   public WalService(ObjectStore store, WalServiceConfig config, MeterRegistry meters) {
     this(
         store,
         config,
         new Outside(
-            () -> new KafkaTopics(config.kafka(), config.local()), Receiver.Connector.real()),
+            () -> new KafkaTopics(config.kafka(), config.local()),
+            Receiver.Connector.real(),
+            new CatalogBranches(store)),
         meters);
   }
 
@@ -109,6 +120,7 @@ public final class WalService extends VerticleBase {
                       metrics,
                       new Archiver(opened, store, config.archive(), metrics),
                       executor);
+              startSender(opened);
               return new Ok();
             })
         .onSuccess(ok -> {
@@ -121,6 +133,38 @@ public final class WalService extends VerticleBase {
           long look = Math.clamp(config.archive().age().toMillis(), 100, ARCHIVE_MS);
           archiving = vertx.setPeriodic(look, id -> executor.execute(() -> logs().archive()));
         });
+  }
+
+  private void startSender(LogTopics opened) {
+    WalSenderConfig listening = config.sender();
+    if (listening != null) {
+      sender =
+          new WalSender(
+              listening,
+              outside.branches(),
+              WalSender.fromTopics(opened, logs(), config.spoolDirectory()),
+              meters);
+    }
+  }
+
+  /** The port of the WAL sender; 0 where there is none. */
+  public int senderPort() {
+    WalSender present = sender;
+    return present == null ? 0 : present.port();
+  }
+
+  /** The standbys that WAL is streamed to. */
+  public List<SenderStatus> senders() {
+    WalSender present = sender;
+    return present == null ? List.of() : present.senders();
+  }
+
+  private void letGo(BranchId branch) throws InterruptedException {
+    WalSender present = sender;
+    if (present != null) {
+      present.drop(branch);
+    }
+    logs().letGo(branch);
   }
 
   /** Where Kafka is away it is looked at again before the first log is opened. */
@@ -139,6 +183,10 @@ public final class WalService extends VerticleBase {
     return Future.join(consumers.stream().map(MessageConsumer::unregister).toList())
         .eventually(() ->
             run(() -> {
+              WalSender present = sender;
+              if (present != null) {
+                present.close();
+              }
               if (logs != null) {
                 logs.close();
               }
@@ -156,7 +204,7 @@ public final class WalService extends VerticleBase {
       case WalMessage.LogDeleted deleted ->
           run(
                   () -> {
-                    logs().letGo(deleted.branch());
+                    letGo(deleted.branch());
                     return new Ok();
                   })
               .onFailure(e -> log.warn("the log of {} is still held", deleted.branch(), e));
@@ -202,6 +250,7 @@ public final class WalService extends VerticleBase {
         // Another instance may hold it.
         new Bus(vertx)
             .publish(Addresses.WAL_DELETIONS, new WalMessage.LogDeleted(request.branch()));
+        letGo(request.branch());
         held.delete(request);
         yield new Ok();
       }

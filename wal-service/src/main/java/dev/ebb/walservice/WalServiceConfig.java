@@ -2,6 +2,7 @@ package dev.ebb.walservice;
 
 import dev.ebb.walservice.archive.ArchiveLimits;
 import dev.ebb.walservice.broker.EmbeddedBroker;
+import dev.ebb.walservice.send.WalSenderConfig;
 import dev.ebb.walservice.topic.KafkaConfig;
 import dev.ebb.walservice.topic.LocalBroker;
 import java.nio.file.Path;
@@ -19,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param maxInFlightBytes WAL of one branch that may be on its way into Kafka
  * @param openTimeout how long opening a log may take
  * @param archive when WAL goes to the object store
+ * @param sender how standbys reach the WAL sender; null: there is none
  */
 public record WalServiceConfig(
     KafkaConfig kafka,
@@ -26,7 +28,8 @@ public record WalServiceConfig(
     Path spoolDirectory,
     int maxInFlightBytes,
     Duration openTimeout,
-    ArchiveLimits archive) {
+    ArchiveLimits archive,
+    @Nullable WalSenderConfig sender) {
   private static final int DEFAULT_IN_FLIGHT_BYTES = 8 << 20;
   private static final Duration DEFAULT_OPEN_TIMEOUT = Duration.ofSeconds(25);
 
@@ -51,7 +54,8 @@ public record WalServiceConfig(
         spoolDirectory,
         DEFAULT_IN_FLIGHT_BYTES,
         DEFAULT_OPEN_TIMEOUT,
-        ArchiveLimits.defaults());
+        ArchiveLimits.defaults(),
+        null);
   }
 
   /** For the broker in this process, which is started, with the usual bounds. */
@@ -62,12 +66,19 @@ public record WalServiceConfig(
         spoolDirectory,
         DEFAULT_IN_FLIGHT_BYTES,
         DEFAULT_OPEN_TIMEOUT,
-        ArchiveLimits.defaults());
+        ArchiveLimits.defaults(),
+        null);
   }
 
   /** The same with other limits. */
   public WalServiceConfig withArchive(ArchiveLimits limits) {
     return new WalServiceConfig(
-        kafka, local, spoolDirectory, maxInFlightBytes, openTimeout, limits);
+        kafka, local, spoolDirectory, maxInFlightBytes, openTimeout, limits, sender);
+  }
+
+  /** The same with a WAL sender. */
+  public WalServiceConfig withSender(WalSenderConfig listening) {
+    return new WalServiceConfig(
+        kafka, local, spoolDirectory, maxInFlightBytes, openTimeout, archive, listening);
   }
 }

@@ -31,6 +31,11 @@ public final class TestPostgres implements AutoCloseable {
 
   /** Makes a cluster with 1 MB segments, so that tests cross their boundaries. */
   public TestPostgres() {
+    this(template());
+  }
+
+  /** A copy of a cluster that does not run. */
+  private TestPostgres(Path original) {
     try {
       dir = Files.createTempDirectory("ebb-wal-pg");
       Files.setPosixFilePermissions(dir, PosixFilePermissions.fromString("rwxr-xr-x"));
@@ -38,10 +43,17 @@ public final class TestPostgres implements AutoCloseable {
       try (var socket = new ServerSocket(0, 1, InetAddress.ofLiteral("127.0.0.1"))) {
         port = socket.getLocalPort();
       }
-      run("cp", "-a", template().toString(), data().toString());
+      run("cp", "-a", original.toString(), data().toString());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  /** A standby made from this cluster, which is stopped; it streams once it is started. */
+  public TestPostgres standby() {
+    var standby = new TestPostgres(data());
+    run("touch", standby.data().resolve("standby.signal").toString());
+    return standby;
   }
 
   public Path data() {
@@ -182,9 +194,14 @@ public final class TestPostgres implements AutoCloseable {
   }
 
   /** A cluster as initdb makes it, made once for all tests of a run. */
-  private static synchronized Path template() throws IOException {
+  private static synchronized Path template() {
     if (template == null) {
-      Path made = Files.createTempDirectory("ebb-wal-pginit");
+      Path made;
+      try {
+        made = Files.createTempDirectory("ebb-wal-pginit");
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
       own(made);
       run(
           binaries().resolve("bin/initdb").toString(),

@@ -53,6 +53,9 @@ final class WalServiceTest {
                   () -> topics,
                   (primary, start) -> {
                     throw new SQLException("refused", "08001", new ConnectException("refused"));
+                  },
+                  user -> {
+                    throw new EbbException.NotFound(user);
                   }),
               registry);
       BlockingBus.await(vertx.deployVerticle(service), TIMEOUT_MS);

@@ -1,6 +1,9 @@
 package dev.ebb.gateway.auth;
 
 import com.ongres.scram.common.ScramFunctions;
+import com.ongres.scram.common.ScramMechanism;
+import dev.ebb.shared.scram.ScramKeys;
+import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.Base64;
 import java.util.function.Supplier;
@@ -14,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * {@link #last}, then {@link #isServerProven}.
  */
 public final class BackendScram {
+  private static final ScramMechanism SHA_256 = ScramMechanism.SCRAM_SHA_256;
   private static final String GS2_HEADER = "n,,";
   private static final Pattern SERVER_FIRST =
       Pattern.compile("r=([\\x21-\\x2B\\x2D-\\x7E]+),s=([A-Za-z0-9+/=]+),i=(\\d{1,9})(?:,.*)?");
@@ -52,16 +56,11 @@ public final class BackendScram {
       return null;
     }
     String withoutProof =
-        "c="
-            + Base64.getEncoder().encodeToString(ScramExchange.ascii(GS2_HEADER))
-            + ",r="
-            + parts.group(1);
+        "c=" + Base64.getEncoder().encodeToString(ascii(GS2_HEADER)) + ",r=" + parts.group(1);
     authMessage = bare() + "," + serverFirst + "," + withoutProof;
-    byte[] storedKey = ScramFunctions.hash(ScramExchange.SHA_256, keys.clientKey());
+    byte[] storedKey = ScramFunctions.hash(SHA_256, keys.clientKey());
     byte[] proof =
-        ScramExchange.xor(
-            keys.clientKey(),
-            ScramFunctions.clientSignature(ScramExchange.SHA_256, storedKey, authMessage));
+        xor(keys.clientKey(), ScramFunctions.clientSignature(SHA_256, storedKey, authMessage));
     return withoutProof + ",p=" + Base64.getEncoder().encodeToString(proof);
   }
 
@@ -70,9 +69,20 @@ public final class BackendScram {
     if (authMessage == null) {
       return false;
     }
-    byte[] signature =
-        ScramFunctions.serverSignature(ScramExchange.SHA_256, keys.serverKey(), authMessage);
+    byte[] signature = ScramFunctions.serverSignature(SHA_256, keys.serverKey(), authMessage);
     String expected = "v=" + Base64.getEncoder().encodeToString(signature);
-    return MessageDigest.isEqual(ScramExchange.ascii(expected), ScramExchange.ascii(serverFinal));
+    return MessageDigest.isEqual(ascii(expected), ascii(serverFinal));
+  }
+
+  private static byte[] xor(byte[] a, byte[] b) {
+    var result = new byte[a.length];
+    for (int i = 0; i < a.length; i++) {
+      result[i] = (byte) (a[i] ^ b[i]);
+    }
+    return result;
+  }
+
+  private static byte[] ascii(String text) {
+    return text.getBytes(StandardCharsets.US_ASCII);
   }
 }

@@ -1,10 +1,12 @@
 package dev.ebb.gateway.auth;
 
 import com.ongres.scram.common.ScramFunctions;
+import com.ongres.scram.common.ScramMechanism;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.RoleState;
 import dev.ebb.shared.model.Secret;
+import dev.ebb.shared.scram.ScramExchange;
 import dev.ebb.shared.scram.ScramVerifier;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
@@ -71,7 +73,7 @@ public final class LoginRules {
 
   private ScramVerifier mock(BranchId branch, String role) {
     byte[] seed = (branch + "\0" + role).getBytes(StandardCharsets.UTF_8);
-    byte[] derived = ScramFunctions.hmac(ScramExchange.SHA_256, seed, mockSecret);
+    byte[] derived = ScramFunctions.hmac(ScramMechanism.SCRAM_SHA_256, seed, mockSecret);
     byte[] salt = Arrays.copyOf(derived, SALT_BYTES);
     return new ScramVerifier(ScramVerifier.DEFAULT_ITERATIONS, salt, derived, derived);
   }

@@ -1,6 +1,6 @@
 /**
- * SCRAM-SHA-256 (RFC 5802, RFC 7677): as the server towards clients, as a client towards computes
- * with keys instead of a password.
+ * Who may log in, judged by SCRAM-SHA-256; and the same as a client towards computes, with keys
+ * instead of a password.
  */
 @NullMarked
 package dev.ebb.gateway.auth;

@@ -1,7 +1,6 @@
 package dev.ebb.gateway.session;
 
 import dev.ebb.gateway.auth.BackendScram;
-import dev.ebb.gateway.auth.ScramExchange;
 import dev.ebb.gateway.protocol.Authentication;
 import dev.ebb.gateway.protocol.BackendDecoder;
 import dev.ebb.gateway.protocol.BackendKeyData;
@@ -12,6 +11,7 @@ import dev.ebb.gateway.protocol.ReadyForQuery;
 import dev.ebb.gateway.protocol.SqlState;
 import dev.ebb.gateway.protocol.VerbatimMessage;
 import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.scram.ScramExchange;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.vertx.core.Future;

@@ -1,6 +1,5 @@
 package dev.ebb.gateway.session;
 
-import dev.ebb.gateway.auth.ScramExchange;
 import dev.ebb.gateway.cancel.CancelKeys;
 import dev.ebb.gateway.protocol.Authentication;
 import dev.ebb.gateway.protocol.BackendKeyData;
@@ -25,6 +24,8 @@ import dev.ebb.gateway.session.SessionState.AwaitingStartup;
 import dev.ebb.gateway.session.SessionState.FindingRole;
 import dev.ebb.gateway.tls.TlsUpgrade;
 import dev.ebb.shared.model.Generation;
+import dev.ebb.shared.scram.ScramExchange;
+import dev.ebb.shared.scram.ScramViolation;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.vertx.core.Future;
@@ -138,7 +139,7 @@ public final class ClientSession {
       }
     } catch (Refusal e) {
       refuse(e);
-    } catch (ProtocolViolation e) {
+    } catch (ProtocolViolation | ScramViolation e) {
       log.debug("{} broke the protocol: {}", socket.remoteAddress(), e.getMessage());
       refuse(Refusal.of("", e));
     } catch (RuntimeException e) {

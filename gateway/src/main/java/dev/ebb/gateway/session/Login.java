@@ -1,9 +1,9 @@
 package dev.ebb.gateway.session;
 
-import dev.ebb.gateway.auth.ScramKeys;
 import dev.ebb.gateway.protocol.StartupMessage;
 import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.scram.ScramKeys;
 import java.util.LinkedHashMap;
 
 /** An authenticated client's wish: who, where, and what else the backend must be told. */

@@ -5,6 +5,7 @@ import dev.ebb.gateway.protocol.ProtocolViolation;
 import dev.ebb.gateway.protocol.SqlState;
 import dev.ebb.gateway.route.UnfinishedException;
 import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.scram.ScramViolation;
 import java.util.HexFormat;
 import java.util.concurrent.ThreadLocalRandom;
 import org.slf4j.Logger;
@@ -38,6 +39,8 @@ final class Refusal extends RuntimeException {
     return switch (error) {
       case Refusal refusal -> refusal;
       case ProtocolViolation violation ->
+          new Refusal(SqlState.PROTOCOL_VIOLATION, String.valueOf(violation.getMessage()));
+      case ScramViolation violation ->
           new Refusal(SqlState.PROTOCOL_VIOLATION, String.valueOf(violation.getMessage()));
       case UnfinishedException unfinished ->
           new Refusal(SqlState.CANNOT_CONNECT_NOW, String.valueOf(unfinished.getMessage()));

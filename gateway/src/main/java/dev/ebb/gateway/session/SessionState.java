@@ -1,7 +1,5 @@
 package dev.ebb.gateway.session;
 
-import dev.ebb.gateway.auth.ScramExchange;
-import dev.ebb.gateway.auth.ScramKeys;
 import dev.ebb.gateway.protocol.BackendKeyData;
 import dev.ebb.gateway.protocol.ProtocolViolation;
 import dev.ebb.gateway.protocol.StartupMessage;
@@ -9,6 +7,8 @@ import dev.ebb.gateway.relay.Relay;
 import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.Generation;
+import dev.ebb.shared.scram.ScramExchange;
+import dev.ebb.shared.scram.ScramKeys;
 
 /**
  * Where a session stands. Each state's methods are the only ways onward; from every state a session

@@ -1,13 +1,13 @@
 package dev.ebb.gateway.session;
 
 import dev.ebb.gateway.auth.LoginRules;
-import dev.ebb.gateway.auth.ScramExchange;
 import dev.ebb.gateway.protocol.SqlState;
 import dev.ebb.gateway.protocol.StartupMessage;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.RoleState;
+import dev.ebb.shared.scram.ScramExchange;
 import io.vertx.core.Future;
 import java.util.Optional;
 

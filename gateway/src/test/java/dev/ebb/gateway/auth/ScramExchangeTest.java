@@ -4,13 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.ongres.scram.client.ScramClient;
-import dev.ebb.gateway.auth.ScramExchange.Proven;
-import dev.ebb.gateway.auth.ScramExchange.Rejected;
-import dev.ebb.gateway.protocol.ProtocolViolation;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.RoleState;
 import dev.ebb.shared.model.Secret;
+import dev.ebb.shared.scram.ScramExchange;
+import dev.ebb.shared.scram.ScramExchange.Proven;
+import dev.ebb.shared.scram.ScramExchange.Rejected;
 import dev.ebb.shared.scram.ScramVerifier;
+import dev.ebb.shared.scram.ScramViolation;
 import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Instant;
@@ -114,7 +115,7 @@ class ScramExchangeTest {
         "n,,n=,r=a b"
       })
   void malformedFirstMessageIsRefused(String message) {
-    assertThatThrownBy(() -> exchange().first(message)).isInstanceOf(ProtocolViolation.class);
+    assertThatThrownBy(() -> exchange().first(message)).isInstanceOf(ScramViolation.class);
   }
 
   @ParameterizedTest
@@ -131,7 +132,7 @@ class ScramExchangeTest {
   void malformedLastMessageIsRefused(String message) {
     var exchange = new ScramExchange(verifier, false, () -> "XX");
     exchange.first("n,,n=,r=abc");
-    assertThatThrownBy(() -> exchange.last(message)).isInstanceOf(ProtocolViolation.class);
+    assertThatThrownBy(() -> exchange.last(message)).isInstanceOf(ScramViolation.class);
   }
 
   @Test

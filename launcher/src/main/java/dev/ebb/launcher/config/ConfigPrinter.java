@@ -88,12 +88,25 @@ public final class ConfigPrinter {
         "wal",
         section(
             "archiveWal", Quantities.formatBytes(config.wal().archiveWalBytes()),
-            "archiveAge", Quantities.format(config.wal().archiveAge())));
+            "archiveAge", Quantities.format(config.wal().archiveAge()),
+            "sender", sender(config.wal().sender())));
     root.put("scaler", section("idleTimeout", Quantities.format(config.scaler().idleTimeout())));
     root.put(
         "service",
         section("host", config.service().host(), "httpPort", config.service().httpPort()));
     return root;
+  }
+
+  private static Map<String, Object> sender(EbbConfig.@Nullable Sender sender) {
+    return sender == null
+        ? section("enabled", false)
+        : section(
+            "host",
+            sender.host(),
+            "port",
+            sender.port(),
+            "timeout",
+            Quantities.format(sender.timeout()));
   }
 
   private static Map<String, Object> gateway(EbbConfig.Gateway gateway) {

@@ -312,7 +312,21 @@ public final class ConfigReader {
     if (age.isZero()) {
       section.violate("archiveAge", "must be longer than nothing");
     }
-    return new EbbConfig.Wal(section.bytes("archiveWal", 16 * MEGABYTE, MEGABYTE), age);
+    return new EbbConfig.Wal(
+        section.bytes("archiveWal", 16 * MEGABYTE, MEGABYTE),
+        age,
+        sender(section.section("sender")));
+  }
+
+  private static EbbConfig.@Nullable Sender sender(Section section) {
+    boolean enabled = section.truth("enabled", true);
+    String host = section.text("host", "127.0.0.1");
+    Integer port = section.has("port") ? section.integer("port", 0, 0, MAX_PORT) : null;
+    Duration timeout = section.duration("timeout", Duration.ofMinutes(1));
+    if (timeout.toMillis() < 1_000) {
+      section.violate("timeout", "is shorter than 1s");
+    }
+    return enabled ? new EbbConfig.Sender(host, port, timeout) : null;
   }
 
   private static EbbConfig.Scaler scaler(Section section) {

@@ -179,8 +179,19 @@ public record EbbConfig(
    * @param archiveWalBytes how much WAL of a branch may be in Kafka alone before it goes to the
    *     object store
    * @param archiveAge how long some may
+   * @param sender null: standbys cannot stream from here
    */
-  public record Wal(long archiveWalBytes, Duration archiveAge) {}
+  public record Wal(long archiveWalBytes, Duration archiveAge, @Nullable Sender sender) {}
+
+  /**
+   * Streaming replication for standbys and {@code pg_receivewal}.
+   *
+   * @param port null: {@link #DEFAULT_PORT}, or any free one where that is in use
+   * @param timeout a client that says nothing for so long is gone
+   */
+  public record Sender(String host, @Nullable Integer port, Duration timeout) {
+    public static final int DEFAULT_PORT = 7432;
+  }
 
   /**
    * When computes are put to sleep.

@@ -12,19 +12,21 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The directory that a process keeps its files in, locked for it alone: {@code token} and {@code
- * cluster-secret} (readable by the owner only), {@code endpoint.json} for the commands, {@code
- * log/}, and what the services put there. The lock is one of the operating system: it ends with the
- * process, however that ends.
+ * The directory that a process keeps its files in, locked for it alone: {@code token}, {@code
+ * cluster-secret} and {@code wal-token} (readable by the owner only), {@code endpoint.json} for the
+ * commands, {@code log/}, and what the services put there. The lock is one of the operating system:
+ * it ends with the process, however that ends.
  */
 final class DataDirectory implements AutoCloseable {
   private static final String TOKEN = "token";
   private static final String CLUSTER_SECRET = "cluster-secret";
+  private static final String WAL_TOKEN = "wal-token";
   private static final int MIN_SECRET_LENGTH = 16;
   private static final String INITIALIZED = "initialized";
 
@@ -119,6 +121,23 @@ final class DataDirectory implements AutoCloseable {
             + " only where there are none yet, delete it");
   }
 
+  /** Leaves what clients of the WAL sender present where their operator finds it. */
+  void writeWalToken(Secret token) throws StartException {
+    Path file = path.resolve(WAL_TOKEN);
+    try {
+      Path temporary = temporary(file);
+      try {
+        Files.writeString(temporary, token.reveal() + "\n");
+        Files.move(
+            temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      } finally {
+        Files.deleteIfExists(temporary);
+      }
+    } catch (IOException e) {
+      throw new StartException(file + " cannot be written: " + e.getMessage(), e);
+    }
+  }
+
   /** Where it is kept, unless it is configured. */
   Path clusterSecretFile() {
     return path.resolve(CLUSTER_SECRET);
@@ -163,12 +182,7 @@ final class DataDirectory implements AutoCloseable {
 
   /** Whole or not at all, and only where nobody else was first. */
   private static void write(Path file) throws IOException {
-    Path temporary =
-        Files.createTempFile(
-            file.toAbsolutePath().getParent(),
-            "secret",
-            ".new",
-            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+    Path temporary = temporary(file);
     try {
       Files.writeString(temporary, Passwords.random() + "\n");
       Files.createLink(file, temporary);
@@ -177,6 +191,14 @@ final class DataDirectory implements AutoCloseable {
     } finally {
       Files.delete(temporary);
     }
+  }
+
+  private static Path temporary(Path file) throws IOException {
+    return Files.createTempFile(
+        file.toAbsolutePath().getParent(),
+        "secret",
+        ".new",
+        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
   }
 
   /** Releases the lock. */

@@ -12,10 +12,12 @@ import dev.ebb.pageservice.PageService;
 import dev.ebb.pageservice.PageServiceConfig;
 import dev.ebb.scalerservice.ScalerConfig;
 import dev.ebb.scalerservice.ScalerService;
+import dev.ebb.shared.scram.WalToken;
 import dev.ebb.walservice.WalService;
 import dev.ebb.walservice.WalServiceConfig;
 import dev.ebb.walservice.archive.ArchiveLimits;
 import dev.ebb.walservice.broker.EmbeddedBroker;
+import dev.ebb.walservice.send.WalSenderConfig;
 import dev.ebb.walservice.topic.KafkaConfig;
 import io.vertx.core.Deployable;
 import io.vertx.core.Future;
@@ -59,7 +61,26 @@ final class ServiceFactory {
 
   Deployable wal() {
     var limits = new ArchiveLimits(config.wal().archiveWalBytes(), config.wal().archiveAge());
-    return new WalService(foundation.store(), walConfig().withArchive(limits), foundation.meters());
+    WalServiceConfig wal = walConfig().withArchive(limits);
+    EbbConfig.Sender sender = config.wal().sender();
+    return new WalService(
+        foundation.store(),
+        sender == null ? wal : wal.withSender(senderConfig(sender)),
+        foundation.meters());
+  }
+
+  private WalSenderConfig senderConfig(EbbConfig.Sender sender) {
+    var defaults =
+        WalSenderConfig.of(
+            sender.host(),
+            Ports.choose(sender.host(), sender.port(), EbbConfig.Sender.DEFAULT_PORT),
+            WalToken.of(foundation.clusterSecret()));
+    return new WalSenderConfig(
+        defaults.host(),
+        defaults.port(),
+        defaults.token(),
+        sender.timeout(),
+        defaults.maxSenders());
   }
 
   private WalServiceConfig walConfig() {

@@ -5,6 +5,7 @@ import dev.ebb.launcher.config.EbbConfig;
 import dev.ebb.launcher.config.EbbConfig.Kafka;
 import dev.ebb.launcher.up.RunningServices.Stop;
 import dev.ebb.shared.model.Secret;
+import dev.ebb.shared.scram.WalToken;
 import dev.ebb.shared.store.ObjectStore;
 import java.io.PrintWriter;
 import java.time.Duration;
@@ -50,6 +51,9 @@ public final class ServiceProcess {
               new Broker(kafka, null),
               meters.registry());
       try {
+        if (service == ServiceName.WAL) {
+          directory.writeWalToken(WalToken.of(clusterSecret));
+        }
         serve(service, foundation, cluster, services);
         out.println("ebb " + service + " is up");
         out.flush();
@@ -65,6 +69,9 @@ public final class ServiceProcess {
   private static void requirePorts(ServiceName service, EbbConfig config) throws StartException {
     Ports.requireFree(
         config.service().host(), config.service().httpPort(), "/metrics", "service.httpPort");
+    if (service == ServiceName.WAL) {
+      WholeServer.requireSenderPort(config);
+    }
     if (service == ServiceName.GATEWAY) {
       Ports.requireFree(config.gateway().host(), config.gateway().port(), "PostgreSQL", "--port");
       Ports.requireFree(config.api().host(), config.api().httpPort(), "HTTP", "--http-port");

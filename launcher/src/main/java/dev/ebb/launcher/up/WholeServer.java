@@ -7,6 +7,7 @@ import dev.ebb.launcher.config.EbbConfig;
 import dev.ebb.launcher.config.EbbConfig.Kafka;
 import dev.ebb.launcher.up.RunningServices.Stop;
 import dev.ebb.shared.model.Secret;
+import dev.ebb.shared.scram.WalToken;
 import dev.ebb.shared.store.ObjectStore;
 import java.io.IOException;
 import java.time.Duration;
@@ -46,6 +47,7 @@ final class WholeServer {
   void start() throws Exception {
     Ports.requireFree(config.gateway().host(), config.gateway().port(), "PostgreSQL", "--port");
     Ports.requireFree(config.api().host(), config.api().httpPort(), "HTTP", "--http-port");
+    requireSenderPort(config);
     if (config.kafka() instanceof Kafka.Embedded embedded) {
       Ports.requireFree("127.0.0.1", embedded.port(), "Kafka", "kafka.embedded.port");
     }
@@ -57,6 +59,7 @@ final class WholeServer {
             () -> cluster = progress.step("cluster", () -> Cluster.join(config))));
     ClusterSecret.require(clusterSecret, Objects.requireNonNull(store), directory);
 
+    directory.writeWalToken(WalToken.of(clusterSecret));
     Cluster joined = Objects.requireNonNull(cluster);
     var running = new RunningServices(joined.vertx());
     services = running;
@@ -82,6 +85,14 @@ final class WholeServer {
             service("api", () -> running.start(Stop.API, factory.api())),
             service("scaler", () -> running.start(Stop.SCALER, factory.scaler()))));
     location().write(directory.path());
+  }
+
+  static void requireSenderPort(EbbConfig config) throws StartException {
+    EbbConfig.Sender sender = config.wal().sender();
+    Integer port = sender == null ? null : sender.port();
+    if (sender != null && port != null) {
+      Ports.requireFree(sender.host(), port, "WAL sender", "wal.sender.port");
+    }
   }
 
   private interface Step {

@@ -119,6 +119,10 @@ final class ConfigReaderTest {
         wal:
           archiveWal: 8MB
           archiveAge: 1m
+          sender:
+            host: 10.0.0.1
+            port: 7000
+            timeout: 30s
         scaler:
           idleTimeout: 90s
         service:
@@ -143,6 +147,16 @@ final class ConfigReaderTest {
 
     assertThat(reader.read(file(ConfigPrinter.yaml(config)), List.of())).isEqualTo(config);
     assertThat(reader.read(file(ConfigPrinter.json(config)), List.of())).isEqualTo(config);
+  }
+
+  @Test
+  void senderOfWalIsOnUnlessItIsSwitchedOff() throws Exception {
+    assertThat(reader.read(null, List.of()).wal().sender())
+        .isEqualTo(new EbbConfig.Sender("127.0.0.1", null, Duration.ofMinutes(1)));
+    EbbConfig off = reader.read(file("wal: {sender: {enabled: false}}"), List.of());
+    assertThat(off.wal().sender()).isNull();
+    assertThat(reader.read(file(ConfigPrinter.yaml(off)), List.of())).isEqualTo(off);
+    assertThat(violations("wal: {sender: {timeout: 10ms, port: 70000}}")).hasSize(2);
   }
 
   @Test

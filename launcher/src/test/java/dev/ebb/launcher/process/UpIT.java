@@ -15,6 +15,7 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeEach;
@@ -74,6 +75,29 @@ final class UpIT {
     }
   }
 
+  /** As a standby of the branch asks for it: the WAL sender's port is in the log. */
+  private String endOfLog(String user) throws Exception {
+    Matcher sender =
+        Pattern.compile("standbys are served on port (\\d+)")
+            .matcher(Files.readString(data().resolve("log/ebb.log")));
+    assertThat(sender.find()).isTrue();
+    var login = new Properties();
+    login.setProperty("user", user);
+    login.setProperty("password", Files.readString(data().resolve("wal-token")).strip());
+    login.setProperty("replication", "true");
+    login.setProperty("assumeMinServerVersion", "14");
+    login.setProperty("preferQueryMode", "simple");
+    try (Connection connection =
+            DriverManager.getConnection(
+                "jdbc:postgresql://127.0.0.1:" + sender.group(1) + "/replication", login);
+        Statement statement = connection.createStatement();
+        ResultSet row = statement.executeQuery("IDENTIFY_SYSTEM")) {
+      row.next();
+      assertThat(row.getString("systemid")).isNotBlank();
+      return row.getString("xlogpos");
+    }
+  }
+
   private EbbProcess cli(String... words) throws Exception {
     return EbbProcess.start(directory, Map.of("EBB_DATA", data().toString()), words);
   }
@@ -99,7 +123,9 @@ final class UpIT {
       }
       assertThat(answer("db", "list")).contains("ebb").contains("app");
       assertThat(answer("ps")).contains("running");
+      assertThat(endOfLog("ebb")).isNotEqualTo("0/0");
       assertThat(answer("suspend", "ebb")).contains("ebb is suspended");
+      assertThat(endOfLog("ebb@main")).isNotEqualTo("0/0");
       assertThat(answer("db", "create", "shop", "--password", "s3cret"))
           .contains("psql \"postgres");
       assertThat(answer("db", "drop", "shop")).contains("dropped");

@@ -1,4 +1,7 @@
-/** SCRAM-SHA-256 as PostgreSQL stores it. */
+/**
+ * SCRAM-SHA-256 (RFC 5802, RFC 7677) as PostgreSQL has it: what a server stores, and its side of an
+ * exchange.
+ */
 @NullMarked
 package dev.ebb.shared.scram;
 

@@ -195,6 +195,23 @@ public final class LogSession {
     }
   }
 
+  /** Waits until the newest valid record is behind {@code offset}; false after the time. */
+  public boolean awaitProvenBehind(long offset, Duration timeout) throws InterruptedException {
+    long left = timeout.toNanos();
+    lock.lockInterruptibly();
+    try {
+      while (writer.provenOffset() <= offset) {
+        if (end != null || left <= 0) {
+          return false;
+        }
+        left = changed.awaitNanos(left);
+      }
+      return true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /**
    * Sets who is told that {@link #durable} or {@link #end} may have changed: under a lock, on any
    * thread, so that it must neither block nor call this session. One at a time, the last one set.

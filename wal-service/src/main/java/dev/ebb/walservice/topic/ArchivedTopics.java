@@ -131,6 +131,11 @@ public final class ArchivedTopics implements LogTopics {
   }
 
   @Override
+  public long durableEndOffset(BranchId branch, Duration timeout) {
+    return topics.durableEndOffset(branch, timeout);
+  }
+
+  @Override
   public long beginOffset(BranchId branch, Duration timeout) {
     return topics.beginOffset(branch, timeout);
   }

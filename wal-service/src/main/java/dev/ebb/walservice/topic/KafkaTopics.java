@@ -314,6 +314,15 @@ public final class KafkaTopics implements LogTopics {
   }
 
   @Override
+  public long durableEndOffset(BranchId branch, Duration timeout) {
+    long end = endOffset(branch, timeout);
+    if (local != null && end > 0) {
+      local.flush(TopicFormat.topic(branch), end - 1);
+    }
+    return end;
+  }
+
+  @Override
   public long beginOffset(BranchId branch, Duration timeout) {
     TopicPartition partition = partition(branch);
     var begins =

@@ -1,6 +1,8 @@
 package dev.ebb.walservice.topic;
 
+import dev.ebb.shared.error.EbbException;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -38,6 +40,22 @@ final class LocalAppends implements AutoCloseable {
       Thread.currentThread().interrupt();
     } catch (ExecutionException e) {
       throw new IllegalStateException("an append broke off", e.getCause());
+    }
+  }
+
+  /**
+   * Returns when the topic is on disk up to the record, which Kafka has acknowledged.
+   *
+   * @throws EbbException.NotFound where the topic was deleted
+   */
+  void flush(String topic, long offset) {
+    try {
+      CompletableFuture.runAsync(() -> acks.flush(topic, offset), others).join();
+    } catch (CompletionException e) {
+      if (e.getCause() instanceof EbbException known) {
+        throw known;
+      }
+      throw new EbbException.Unavailable("topic " + topic + " could not be synced", e);
     }
   }
 

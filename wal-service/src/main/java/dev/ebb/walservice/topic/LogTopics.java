@@ -56,6 +56,12 @@ public interface LogTopics extends AutoCloseable {
   long endOffset(BranchId branch, Duration timeout);
 
   /**
+   * Behind the newest record that no failure takes away any more. Where the broker is in this
+   * process, records can be read before they are on disk: waits until they are.
+   */
+  long durableEndOffset(BranchId branch, Duration timeout);
+
+  /**
    * The oldest record that the topic itself still has. Where that is not the first one, it is part
    * of the history.
    */

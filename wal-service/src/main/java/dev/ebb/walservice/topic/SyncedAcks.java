@@ -1,5 +1,6 @@
 package dev.ebb.walservice.topic;
 
+import dev.ebb.shared.error.EbbException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -46,6 +47,25 @@ final class SyncedAcks {
       waiting.put(topic, first);
     }
     syncUntilNoneWaits(topic);
+  }
+
+  /** Waits until all is on disk up to a record that Kafka acknowledged some time ago. */
+  void flush(String topic, long offset) {
+    TopicSync.DiskFailedException failed = failure;
+    if (failed != null) {
+      throw new EbbException.Unavailable("Kafka's disk failed", failed);
+    }
+    try {
+      sync.sync(topic, offset, offset);
+    } catch (TopicSync.GoneException e) {
+      throw new EbbException.NotFound("topic " + topic + " was deleted");
+    } catch (TopicSync.DiskFailedException e) {
+      log.error("Kafka's disk failed; nothing is acknowledged any more", e);
+      failure = e;
+      throw new EbbException.Unavailable("Kafka's disk failed", e);
+    } catch (IOException e) {
+      throw new EbbException.Unavailable("topic " + topic + " could not be synced", e);
+    }
   }
 
   private void syncUntilNoneWaits(String topic) {

@@ -55,6 +55,7 @@ abstract class LogTopicsContract {
       assertThat(offsets.get(i).get(20, TimeUnit.SECONDS)).isEqualTo(i);
     }
     assertThat(topics().endOffset(branch, TIMEOUT)).isEqualTo(102);
+    assertThat(topics().durableEndOffset(branch, TIMEOUT)).isEqualTo(102);
     for (int repeat = 0; repeat < 2; repeat++) {
       List<LogRecord.Stored> read = new ArrayList<>();
       topics().read(branch, 1, 60, read::add, TIMEOUT);

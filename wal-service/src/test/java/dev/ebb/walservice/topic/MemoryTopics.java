@@ -84,6 +84,11 @@ public final class MemoryTopics implements LogTopics {
   }
 
   @Override
+  public long durableEndOffset(BranchId branch, Duration timeout) {
+    return endOffset(branch, timeout);
+  }
+
+  @Override
   public synchronized void delete(BranchId branch, Duration timeout) {
     topics.remove(branch);
     begins.remove(branch);

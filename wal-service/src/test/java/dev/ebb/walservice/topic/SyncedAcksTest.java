@@ -1,7 +1,9 @@
 package dev.ebb.walservice.topic;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.ebb.shared.error.EbbException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -43,6 +45,30 @@ class SyncedAcksTest {
     acks.acknowledged("other", 1, appended("c"));
     assertThat(events).containsExactly("a failed", "b failed", "c failed");
     assertThat(calls[0]).isEqualTo(1);
+  }
+
+  /** A reader that asks for it must not take the page cache for the disk. */
+  @Test
+  void flushSyncsAndIsRefusedAfterTheDiskFailed() {
+    List<IOException> trouble = new ArrayList<>();
+    var acks =
+        new SyncedAcks((topic, from, to) -> {
+          if (!trouble.isEmpty()) {
+            throw trouble.removeFirst();
+          }
+          events.add("sync " + from + " to " + to);
+        });
+    acks.flush("t", 7);
+    assertThat(events).containsExactly("sync 7 to 7");
+    trouble.add(new IOException("too many open files"));
+    trouble.add(new TopicSync.GoneException("t", new IOException("gone")));
+    trouble.add(new TopicSync.DiskFailedException("no disk", new IOException("EIO")));
+    assertThatThrownBy(() -> acks.flush("t", 8)).isInstanceOf(EbbException.Unavailable.class);
+    assertThatThrownBy(() -> acks.flush("t", 8)).isInstanceOf(EbbException.NotFound.class);
+    assertThatThrownBy(() -> acks.flush("t", 8)).isInstanceOf(EbbException.Unavailable.class);
+    assertThatThrownBy(() -> acks.flush("t", 8)).isInstanceOf(EbbException.Unavailable.class);
+    acks.acknowledged("t", 9, appended("a"));
+    assertThat(events).containsExactly("sync 7 to 7", "a failed");
   }
 
   @Test

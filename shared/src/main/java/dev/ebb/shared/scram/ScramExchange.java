@@ -1,9 +1,7 @@
-package dev.ebb.gateway.auth;
+package dev.ebb.shared.scram;
 
 import com.ongres.scram.common.ScramFunctions;
 import com.ongres.scram.common.ScramMechanism;
-import dev.ebb.gateway.protocol.ProtocolViolation;
-import dev.ebb.shared.scram.ScramVerifier;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.Base64;
@@ -24,7 +22,7 @@ public final class ScramExchange {
   /** The one mechanism that is offered. */
   public static final String MECHANISM = "SCRAM-SHA-256";
 
-  static final ScramMechanism SHA_256 = ScramMechanism.SCRAM_SHA_256;
+  private static final ScramMechanism SHA_256 = ScramMechanism.SCRAM_SHA_256;
   private static final int KEY_BYTES = 32;
   private static final String PRINTABLE = "[\\x21-\\x2B\\x2D-\\x7E]+";
   private static final Pattern FIRST =
@@ -66,7 +64,7 @@ public final class ScramExchange {
   /**
    * Answers client-first-message with server-first-message.
    *
-   * @throws ProtocolViolation where the message is malformed or asks for what is not offered
+   * @throws ScramViolation where the message is malformed or asks for what is not offered
    */
   public String first(String clientFirst) {
     if (sent != null) {
@@ -74,14 +72,14 @@ public final class ScramExchange {
     }
     Matcher parts = FIRST.matcher(clientFirst);
     if (!parts.matches()) {
-      throw new ProtocolViolation("malformed SCRAM message");
+      throw new ScramViolation("malformed SCRAM message");
     }
     if (parts.group(1).equals("p")) {
-      throw new ProtocolViolation(
+      throw new ScramViolation(
           "the client selected SCRAM-SHA-256 without channel binding, but its message has it");
     }
     if (parts.group(2) != null) {
-      throw new ProtocolViolation("the client asks for an authorization identity: not supported");
+      throw new ScramViolation("the client asks for an authorization identity: not supported");
     }
     String nonce = parts.group(4) + nonces.get();
     String serverFirst = "r=" + nonce + ",s=" + salt() + ",i=" + verifier.iterations();
@@ -92,7 +90,7 @@ public final class ScramExchange {
   /**
    * Judges client-final-message.
    *
-   * @throws ProtocolViolation where it is malformed
+   * @throws ScramViolation where it is malformed
    */
   public Outcome last(String clientFinal) {
     Sent first = sent;
@@ -101,18 +99,18 @@ public final class ScramExchange {
     }
     Matcher parts = LAST.matcher(clientFinal);
     if (!parts.matches()) {
-      throw new ProtocolViolation("malformed SCRAM message");
+      throw new ScramViolation("malformed SCRAM message");
     }
     byte[] binding = decode(parts.group(2));
     if (!MessageDigest.isEqual(binding, ascii(first.gs2Header()))) {
-      throw new ProtocolViolation("unexpected SCRAM channel-binding attribute");
+      throw new ScramViolation("unexpected SCRAM channel-binding attribute");
     }
     if (!parts.group(3).equals(first.nonce())) {
-      throw new ProtocolViolation("invalid SCRAM response: the nonce does not match");
+      throw new ScramViolation("invalid SCRAM response: the nonce does not match");
     }
     byte[] proof = decode(parts.group(4));
     if (proof.length != KEY_BYTES) {
-      throw new ProtocolViolation("malformed SCRAM message: the proof has a wrong length");
+      throw new ScramViolation("malformed SCRAM message: the proof has a wrong length");
     }
     String authMessage = first.clientFirstBare() + "," + first.serverFirst() + "," + parts.group(1);
     return judge(proof, authMessage);
@@ -139,7 +137,7 @@ public final class ScramExchange {
     return Base64.getEncoder().encodeToString(verifier.salt());
   }
 
-  static byte[] xor(byte[] a, byte[] b) {
+  private static byte[] xor(byte[] a, byte[] b) {
     var result = new byte[a.length];
     for (int i = 0; i < a.length; i++) {
       result[i] = (byte) (a[i] ^ b[i]);
@@ -147,7 +145,7 @@ public final class ScramExchange {
     return result;
   }
 
-  static byte[] ascii(String text) {
+  private static byte[] ascii(String text) {
     return text.getBytes(StandardCharsets.US_ASCII);
   }
 
@@ -155,7 +153,7 @@ public final class ScramExchange {
     try {
       return Base64.getDecoder().decode(base64);
     } catch (IllegalArgumentException e) {
-      throw new ProtocolViolation("malformed SCRAM message: not Base64");
+      throw new ScramViolation("malformed SCRAM message: not Base64");
     }
   }
 }

@@ -1,4 +1,4 @@
-package dev.ebb.gateway.auth;
+package dev.ebb.shared.scram;
 
 /**
  * What a client's proof and a verifier give together: enough to log in elsewhere as that client

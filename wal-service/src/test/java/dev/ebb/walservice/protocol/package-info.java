@@ -1,0 +1,4 @@
+@NullMarked
+package dev.ebb.walservice.protocol;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.ebb.walservice.send;
+
+import org.jspecify.annotations.NullMarked;
