@@ -185,6 +185,7 @@ public final class ComputeService extends VerticleBase {
     clearing =
         vertx.setPeriodic(CLEAR_EVERY_MS, id -> tasks.execute(() -> clear(provision.leftovers())));
     announce();
+    tasks.execute(releases::prepareKnown);
   }
 
   private static void clear(Leftovers leftovers) {

@@ -201,9 +201,9 @@ public final class CaptureAudit implements AutoCloseable {
     while (stream.next()) {
       records++;
       WalRecord record = stream.record();
-      long lsn = record.end().value();
+      long lsn = Stamped.lsn(record, subject.walVersion());
       for (int i = 0; i < record.blocks(); i++) {
-        if (Stamped.by(record, record.block(i))) {
+        if (Stamped.by(record, record.block(i), subject.walVersion())) {
           references++;
           compare(record.block(i), lsn);
         }
@@ -299,10 +299,10 @@ public final class CaptureAudit implements AutoCloseable {
     }
     long now = view.now() == null ? PageStamps.NONE : view.now().of(block);
     if (now != PageStamps.NONE) {
-      return Long.compareUnsigned(now, lsn) >= 0 ? Standing.THERE : Standing.BEHIND;
+      return Stamped.reaches(now, lsn) ? Standing.THERE : Standing.BEHIND;
     }
     long before = view.before() == null ? PageStamps.NONE : view.before().of(block);
-    return before != PageStamps.NONE && Long.compareUnsigned(before, lsn) >= 0
+    return before != PageStamps.NONE && Stamped.reaches(before, lsn)
         ? Standing.THERE
         : Standing.UNREAD;
   }
@@ -370,11 +370,11 @@ public final class CaptureAudit implements AutoCloseable {
     long local = capture.cleanStamp(file, block);
     if (Long.compareUnsigned(lsn, subject.replayedTo().value()) <= 0
         && local != PageStamps.NONE
-        && Long.compareUnsigned(local, lsn) >= 0) {
+        && Stamped.reaches(local, lsn)) {
       return true;
     }
     long stored = storedStamp(file, block);
-    if (stored != PageStamps.NONE && Long.compareUnsigned(stored, lsn) >= 0) {
+    if (stored != PageStamps.NONE && Stamped.reaches(stored, lsn)) {
       return true;
     }
     unmarked++;

@@ -2,6 +2,8 @@ package dev.ebb.computeservice.postgres;
 
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.PostgresMajor;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -74,6 +76,22 @@ public final class PostgresReleases {
                 .collect(Collectors.joining(", "))
             + " and "
             + last;
+  }
+
+  /**
+   * Makes those ready that were used on this machine before, so that the first wake does not wait
+   * for it. What fails is tried again when it is needed.
+   */
+  public void prepareKnown() {
+    for (PostgresMajor major : majors) {
+      try (var unpacked = Files.newDirectoryStream(directory, major + ".*")) {
+        if (unpacked.iterator().hasNext()) {
+          require(major);
+        }
+      } catch (IOException | EbbException e) {
+        log.warn("PostgreSQL {} is not ready: {}", major, e.getMessage());
+      }
+    }
   }
 
   /**

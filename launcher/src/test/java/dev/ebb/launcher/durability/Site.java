@@ -17,6 +17,7 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -48,6 +49,7 @@ final class Site implements AutoCloseable {
   private final int gatewayPort;
   private final ApiClient api;
   private @Nullable EbbProcess process;
+  private boolean started;
 
   /** A compute of the site. */
   record Compute(long pid, int port, long generation) {}
@@ -117,6 +119,25 @@ final class Site implements AutoCloseable {
         EbbProcess.start(
             home, environment, "up", "--config", config.toString(), "--password", PASSWORD);
     process.awaitLine("Ebb is up", START);
+    if (!started) {
+      started = true;
+      chooseVersion();
+    }
+  }
+
+  /**
+   * With {@code -Debb.postgres=14} these tests run on another major version than the default: the
+   * first database is made again.
+   */
+  private void chooseVersion() throws ApiException {
+    Integer major = Integer.getInteger("ebb.postgres");
+    if (major != null) {
+      api.send("DELETE", "/v1/databases/" + DATABASE, null);
+      api.send(
+          "POST",
+          "/v1/databases",
+          Map.of("name", DATABASE, "owner", OWNER, "password", PASSWORD, "postgresVersion", major));
+    }
   }
 
   long pid() {
@@ -194,15 +215,20 @@ final class Site implements AutoCloseable {
 
   /** How many lines of the log hold the text. */
   long countInLog(String text) throws IOException {
-    long count = 0;
+    return inLog(text).size();
+  }
+
+  /** The lines that contain it. */
+  List<String> inLog(String text) throws IOException {
+    List<String> found = new ArrayList<>();
     try (Stream<Path> logs = Files.list(data().resolve("log"))) {
       for (Path log : logs.toList()) {
         try (Stream<String> lines = Files.lines(log)) {
-          count += lines.filter(line -> line.contains(text)).count();
+          lines.filter(line -> line.contains(text)).forEach(found::add);
         }
       }
     }
-    return count;
+    return found;
   }
 
   /** Runs SQL as PostgreSQL's superuser, whom no gateway lets in, and returns what psql prints. */

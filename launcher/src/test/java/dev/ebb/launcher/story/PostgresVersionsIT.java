@@ -142,6 +142,9 @@ final class PostgresVersionsIT {
     deleted(server.cache());
     server.start();
     comparePictures("after a wake from the store alone");
+    assertThat(server.log())
+        .as("a clean stop, no recovery")
+        .doesNotContain("not suspended cleanly", "recovered from");
     for (Map.Entry<Integer, Database> each : databases.entrySet()) {
       assertThat(version(each.getValue())).isEqualTo(each.getKey());
     }

@@ -4,6 +4,7 @@ import dev.ebb.launcher.client.ApiClient;
 import dev.ebb.launcher.client.ApiException;
 import dev.ebb.launcher.process.EbbProcess;
 import dev.ebb.launcher.process.FreePorts;
+import dev.ebb.shared.model.PostgresMajor;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.HttpURLConnection;
@@ -133,15 +134,12 @@ final class Server implements AutoCloseable {
     return new ApiClient(url(), Files.readString(data().resolve("token")).strip());
   }
 
-  /** Makes a database whose owner is {@code app} with the password {@code s3cret}. */
+  /**
+   * Makes a database whose owner is {@code app} with the password {@code s3cret}: of the default
+   * version, or of another one with {@code -Debb.postgres=14}.
+   */
   Database create(String name) throws IOException, ApiException {
-    Object made =
-        api()
-            .send(
-                "POST",
-                "/v1/databases",
-                Map.of("name", name, "owner", Database.OWNER, "password", Database.PASSWORD));
-    return new Database(this, name, text(made, "id"));
+    return create(name, Integer.getInteger("ebb.postgres", PostgresMajor.DEFAULT.number()));
   }
 
   /** The same, of a major version of PostgreSQL. */
