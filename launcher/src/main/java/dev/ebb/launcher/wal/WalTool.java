@@ -7,6 +7,7 @@ import dev.ebb.launcher.up.LogAccess;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.wal.WalCursor;
 import dev.ebb.walservice.history.BranchWal;
+import java.io.BufferedWriter;
 import java.io.Console;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -30,9 +31,11 @@ import picocli.CommandLine.Spec;
 /** A command that reads one branch's log. */
 abstract class WalTool implements Callable<Integer> {
   private static final int BAR_WIDTH = 100;
+  private static final int BUFFER_CHARS = 1 << 16;
   private static final long ASSUMED_MEMORY_BYTES = 4L << 30;
 
   @Spec private CommandSpec spec = CommandSpec.create();
+  private @Nullable PrintWriter out;
 
   @Parameters(paramLabel = "NAME@BRANCH", description = "The branch; without @BRANCH: main.")
   private String branch = "";
@@ -85,8 +88,15 @@ abstract class WalTool implements Callable<Integer> {
   /** Does it; returns the exit code. */
   abstract int run(BranchLogs logs) throws Exception;
 
+  /** Not flushed line by line, as the command line's own is. */
   final PrintWriter out() {
-    return spec.commandLine().getOut();
+    PrintWriter present = out;
+    if (present == null) {
+      present =
+          new PrintWriter(new BufferedWriter(spec.commandLine().getOut(), BUFFER_CHARS), false);
+      out = present;
+    }
+    return present;
   }
 
   final ParameterException usage(String message) {

@@ -42,7 +42,7 @@ final class AuditIT {
       site.start();
       long end =
           System.nanoTime()
-              + Duration.ofSeconds(Boolean.getBoolean("ebb.soak") ? 600 : 25).toNanos();
+              + Duration.ofSeconds(Boolean.getBoolean("ebb.soak") ? 600 : 15).toNanos();
       var workers = new ArrayList<CompletableFuture<Integer>>();
       for (int i = 0; i < 3; i++) {
         var work = new Workload(site, i);

@@ -65,9 +65,9 @@ final class KillIT {
   void everyAcknowledgedWriteIsThereOnceAfterEveryKill() throws Exception {
     say("seed " + seed + " (-Debb.seed=" + seed + " repeats it)");
     Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwx--x--x"));
-    // WAL leaves Kafka as soon as it may, so that recoveries read what was trimmed around.
+    // WAL leaves Kafka soon, so that recoveries read what was trimmed around.
     try (var site =
-        new Site(directory.resolve("s"), "1s", "wal: {archiveWal: 1MB, archiveAge: 1s}")) {
+        new Site(directory.resolve("s"), "1s", "wal: {archiveWal: 2MB, archiveAge: 3s}")) {
       site.start();
       var load = new Load(site, writers());
       load.prepare();

@@ -27,7 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 final class LocalCacheIT {
   private static final int ROWS = 500_000;
   private static final int WRITERS = 2;
-  private static final Duration LOAD = Duration.ofSeconds(Soak.ON ? 600 : 25);
+  private static final Duration LOAD = Duration.ofSeconds(Soak.ON ? 600 : 12);
   private static final long LIMIT = 64L << 20;
 
   /**
