@@ -69,7 +69,9 @@ abstract class WalTool implements Callable<Integer> {
     EbbConfig read = new ConfigReader(System.getenv(), memoryBytes()).read(config, flags);
     check();
     try (LogAccess access = LogAccess.open(read)) {
-      return run(BranchLogs.find(access, branch));
+      int code = run(BranchLogs.find(access, branch));
+      out().flush(); // before a broker that ends says so
+      return code;
     } finally {
       out().flush();
     }
