@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** WAL leaves Kafka for the object store, and nobody who reads it notices. */
 final class ArchiveIT {
   private static final Duration BOUND = Duration.ofSeconds(60);
-  private static final int TRIMS = 2;
+  private static final int TRIMS = Soak.ON ? 5 : 1;
 
   @TempDir private Path directory;
 
