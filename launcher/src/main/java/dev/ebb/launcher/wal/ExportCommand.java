@@ -22,7 +22,7 @@ import picocli.CommandLine.Option;
       "Write a branch's WAL as segment files, which pg_waldump and PostgreSQL read.",
       "What the log does not have of the first and the last segment is zeroes."
     },
-    footer = {"", "Example: ./ebb wal export shop --to /tmp/wal"})
+    footer = {"", "Example: ./ebb wal export shop --to shop-wal"})
 final class ExportCommand extends WalTool {
   private static final int BUFFER_BYTES = 1 << 20;
   private static final int TIMELINE = 1;

@@ -1,5 +1,8 @@
 package dev.ebb.walservice.log;
 
+import java.util.Arrays;
+import java.util.Optional;
+
 /** What a record of a branch's topic is; the tags are part of the format. */
 public enum RecordKind {
   /** From here on a new term; carries nothing else. */
@@ -17,5 +20,10 @@ public enum RecordKind {
 
   public int tag() {
     return tag;
+  }
+
+  /** The kind that has a tag; empty for one that this Ebb does not know. */
+  public static Optional<RecordKind> ofTag(int tag) {
+    return Arrays.stream(values()).filter(kind -> kind.tag == tag).findAny();
   }
 }

@@ -2,10 +2,10 @@ package dev.ebb.walservice.send;
 
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.page.Manifest.WalPiece;
+import dev.ebb.shared.wal.WalVersion;
 import dev.ebb.walservice.record.WalPage;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.Map;
 
 /**
  * What lies before a log's very beginning in its first segment, for clients that write whole files.
@@ -14,9 +14,6 @@ import java.util.Map;
  * {@code src/include/access/xlog_internal.h}.
  */
 final class SegmentPrefix {
-  private static final Map<Integer, Integer> MAGIC_BY_VERSION =
-      Map.of(14, 0xD10D, 15, 0xD110, 16, 0xD113, 17, 0xD116, 18, 0xD118);
-
   private static final int LONG_HEADER = 0x0002;
   private static final int TIMELINE = 1;
 
@@ -48,7 +45,7 @@ final class SegmentPrefix {
       return;
     }
     ByteBuffer out = ByteBuffer.wrap(all, at, length).order(ByteOrder.LITTLE_ENDIAN);
-    out.putShort((short) (int) MAGIC_BY_VERSION.getOrDefault(branch.majorVersion(), 0));
+    out.putShort((short) WalVersion.ofMajor(branch.majorVersion()).pageMagic());
     out.putShort((short) (isLong ? LONG_HEADER : 0));
     out.putInt(TIMELINE).putLong(page.value()).putInt(0).putInt(0);
     if (isLong) {

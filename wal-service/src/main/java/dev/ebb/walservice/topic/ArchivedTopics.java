@@ -96,13 +96,13 @@ public final class ArchivedTopics implements LogTopics {
   }
 
   private static RecordKind kind(ArchivedRecord archived) {
-    for (RecordKind kind : RecordKind.values()) {
-      if (kind.tag() == archived.kind()) {
-        return kind;
-      }
-    }
-    throw new EbbException.Corrupt(
-        "archived record " + archived.offset() + " is of an unknown kind " + archived.kind());
+    return RecordKind.ofTag(archived.kind())
+        .orElseThrow(() ->
+            new EbbException.Corrupt(
+                "archived record "
+                    + archived.offset()
+                    + " is of an unknown kind "
+                    + archived.kind()));
   }
 
   @Override

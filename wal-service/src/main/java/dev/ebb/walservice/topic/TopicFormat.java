@@ -60,12 +60,7 @@ final class TopicFormat {
   }
 
   private static RecordKind kind(ConsumerRecord<byte[], byte[]> kafka, byte tag) {
-    for (RecordKind kind : RecordKind.values()) {
-      if (kind.tag() == tag) {
-        return kind;
-      }
-    }
-    throw corrupt(kafka, "is of an unknown kind " + tag);
+    return RecordKind.ofTag(tag).orElseThrow(() -> corrupt(kafka, "is of an unknown kind " + tag));
   }
 
   private static byte[] header(ConsumerRecord<byte[], byte[]> kafka, String name, int length) {
