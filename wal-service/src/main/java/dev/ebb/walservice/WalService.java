@@ -13,6 +13,7 @@ import dev.ebb.shared.model.HostId;
 import dev.ebb.shared.store.ObjectStore;
 import dev.ebb.walservice.archive.Archiver;
 import dev.ebb.walservice.history.Histories;
+import dev.ebb.walservice.history.KnownRecords;
 import dev.ebb.walservice.receive.Receiver;
 import dev.ebb.walservice.receive.Sighting;
 import dev.ebb.walservice.send.CatalogBranches;
@@ -109,11 +110,13 @@ public final class WalService extends VerticleBase {
               topics = opened;
               requireSafe(opened);
               var metrics = new WalMetrics(meters);
-              var histories = new Histories(opened, config.spoolDirectory(), Clock.systemUTC());
+              var known = new KnownRecords(store);
+              var histories = new Histories(opened, known, config.spoolDirectory(), Clock.systemUTC());
               logs =
                   new Logs(
                       opened,
                       histories,
+                      known,
                       config,
                       outside.connector(),
                       (branch, generation) -> Sighting.of(fleet, branch, generation),

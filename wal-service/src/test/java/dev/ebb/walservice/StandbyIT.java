@@ -142,6 +142,7 @@ final class StandbyIT {
                 closed ? control(REDO) : start,
                 start,
                 closed,
+                closed,
                 SEGMENT,
                 -1));
     address = opened.address();

@@ -165,6 +165,16 @@ public final class Primary {
     attached = true;
   }
 
+  /** A primary without a log would let its clients wait for ever. */
+  private void attachOrEnd() {
+    try {
+      attach();
+    } catch (EbbException.Corrupt e) {
+      log.error("branch {}: {}; stopping", head.branch(), e.getMessage());
+      instance.kill();
+    }
+  }
+
   /** Where opening the log failed at the start, it is tried again here: commits wait for it. */
   private void openLog() {
     Lsn end;
@@ -192,7 +202,7 @@ public final class Primary {
                   } else {
                     // The look opens a session, whose catalog is another database's: a period
                     // later it is not in the way of the client that this start is for.
-                    attach();
+                    attachOrEnd();
                     name.resolve();
                   }
                 } catch (EbbException.Fenced e) {

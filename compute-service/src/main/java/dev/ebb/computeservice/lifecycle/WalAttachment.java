@@ -109,6 +109,7 @@ final class WalAttachment implements Capturer.Log {
                 generation,
                 from.redoLsn(),
                 from.endLsn(),
+                from.clean(),
                 closed,
                 from.walSegmentBytes(),
                 from.walOffsetHint()),

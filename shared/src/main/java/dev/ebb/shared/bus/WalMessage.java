@@ -18,17 +18,21 @@ public sealed interface WalMessage extends BusMessage {
    * record.
    *
    * @param redoLsn where recovery will begin: the log is verified as an unbroken chain of records
-   *     from here on
+   *     from here on. Of a clean stop its checkpoint record: the chain begins behind it, at floorLsn
    * @param floorLsn the snapshot's endLsn: a log that ends before it is {@code Corrupt}, never a
    *     silent loss
+   * @param clean whether the snapshot is that of a clean stop. What came after it is all that is
+   *     needed of the log then, and all that its hint leads to
    * @param closed the head says that the log ends at floorLsn exactly: nothing needs to be read
-   * @param walOffsetHint an offset in the topic at or before redoLsn's record, or -1
+   * @param walOffsetHint an offset in the topic at or before the record that has the WAL from which
+   *     the chain is verified, or -1
    */
   record OpenLog(
       BranchId branch,
       Generation generation,
       Lsn redoLsn,
       Lsn floorLsn,
+      boolean clean,
       boolean closed,
       int walSegmentBytes,
       long walOffsetHint)
