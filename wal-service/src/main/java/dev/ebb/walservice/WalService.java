@@ -235,6 +235,7 @@ public final class WalService extends VerticleBase {
   private BusMessage handle(WalMessage message) throws InterruptedException {
     Logs held = logs();
     return switch (message) {
+      case WalMessage.FindInstance request -> new WalMessage.InstanceFound(address);
       case WalMessage.CreateLog request -> {
         held.create(request);
         yield new Ok();
@@ -257,6 +258,7 @@ public final class WalService extends VerticleBase {
         held.delete(request);
         yield new Ok();
       }
+      case WalMessage.InstanceFound answer -> throw notARequest(answer);
       case WalMessage.LogForked answer -> throw notARequest(answer);
       case WalMessage.LogOpened answer -> throw notARequest(answer);
       case WalMessage.WalBytes answer -> throw notARequest(answer);

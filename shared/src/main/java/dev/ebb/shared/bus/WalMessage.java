@@ -10,6 +10,15 @@ import org.jspecify.annotations.Nullable;
 /** What computes ask of the WAL service. Address: {@link Addresses#WAL}. */
 public sealed interface WalMessage extends BusMessage {
 
+  /**
+   * Asks for the address of the instance that answers, at once: one that hangs is never told by what
+   * it does not do from one that has much to read.
+   */
+  record FindInstance() implements WalMessage, Request<InstanceFound> {}
+
+  /** It answers here, and nobody else does. */
+  record InstanceFound(String address) implements WalMessage {}
+
   /** Makes the topic of a new branch; no error where it is there already. */
   record CreateLog(BranchId branch) implements WalMessage, Request<Ok> {}
 

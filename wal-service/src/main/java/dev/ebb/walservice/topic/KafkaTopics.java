@@ -58,6 +58,8 @@ public final class KafkaTopics implements LogTopics {
   /** How long an append waits for room or for the topic's leader to be known. */
   private static final int MAX_BLOCK_MS = 30_000;
 
+  private static final int REQUEST_TIMEOUT_MS = 10_000;
+
   private static final Duration PROPAGATION_TIMEOUT = Duration.ofSeconds(2);
   private static final Duration PROPAGATION_PAUSE = Duration.ofMillis(5);
 
@@ -92,6 +94,8 @@ public final class KafkaTopics implements LogTopics {
 
   private Map<String, Object> common() {
     var settings = new HashMap<String, Object>(config.client());
+    // A broker that hangs is left for another one after so long; may be configured.
+    settings.putIfAbsent(CommonClientConfigs.REQUEST_TIMEOUT_MS_CONFIG, REQUEST_TIMEOUT_MS);
     settings.put(CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG, config.bootstrapServers());
     settings.put(CommonClientConfigs.RETRY_BACKOFF_MS_CONFIG, 10);
     settings.put(CommonClientConfigs.RETRY_BACKOFF_MAX_MS_CONFIG, 500);
@@ -112,7 +116,6 @@ public final class KafkaTopics implements LogTopics {
     settings.put(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, MAX_RECORD_BYTES);
     settings.put(ProducerConfig.COMPRESSION_TYPE_CONFIG, "none");
     settings.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, MAX_BLOCK_MS);
-    settings.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, 10_000);
     // While Kafka is away commits wait; nothing is given up.
     settings.put(ProducerConfig.RETRIES_CONFIG, Integer.MAX_VALUE);
     settings.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, Integer.MAX_VALUE);

@@ -1,0 +1,174 @@
+package dev.ebb.launcher.durability;
+
+import static java.util.Objects.requireNonNull;
+
+import dev.ebb.launcher.client.ApiClient;
+import dev.ebb.launcher.process.EbbProcess;
+import dev.ebb.launcher.process.FreePorts;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The services as processes of their own, two of them WAL services, on a Kafka and an object store
+ * that outlive them.
+ */
+final class Fleet implements AutoCloseable {
+  static final List<String> WAL_SERVICES = List.of("wal-1", "wal-2");
+  private static final List<String> MEMBERS =
+      List.of("page", "wal-1", "wal-2", "compute", "gateway");
+  private static final String DATABASE = "shop";
+  private static final String TOKEN = "token-of-the-test";
+  private static final Map<String, String> ENVIRONMENT =
+      Map.of("EBB_TOKEN", TOKEN, "EBB_CLUSTER_SECRET", "cluster-secret-of-the-test");
+  private static final Duration START = Duration.ofSeconds(90);
+
+  private final Path directory;
+  private final String kafka;
+  private final int gatewayPort;
+  private final int memberPort;
+  private final ApiClient api;
+  private final int apiPort;
+  private final Map<String, EbbProcess> processes = new LinkedHashMap<>();
+
+  /**
+   * A fleet that is not started yet.
+   *
+   * @param kafka the section of the configuration
+   */
+  Fleet(Path directory, String kafka) throws IOException {
+    this.directory = Files.createDirectories(directory);
+    Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwx--x--x"));
+    this.kafka = kafka;
+    List<Integer> ports = FreePorts.take(3);
+    gatewayPort = ports.get(0);
+    apiPort = ports.get(1);
+    memberPort = ports.get(2);
+    api = new ApiClient("http://127.0.0.1:" + apiPort, TOKEN);
+  }
+
+  /** Starts all that do not run. */
+  void start() throws Exception {
+    for (String name : MEMBERS) {
+      if (!processes.containsKey(name)) {
+        begin(name);
+        if (processes.size() == 1) {
+          // The member that the others join.
+          awaitUp(name);
+        }
+      }
+    }
+    for (String name : MEMBERS) {
+      awaitUp(name);
+    }
+  }
+
+  private static String service(String name) {
+    return WAL_SERVICES.contains(name) ? "wal" : name;
+  }
+
+  void begin(String name) throws IOException {
+    Path home = Files.createDirectories(directory.resolve(name));
+    Path config =
+        Files.writeString(
+            home.resolve("ebb.yaml"),
+            """
+            dataDir: %s
+            gateway: {port: %d}
+            api: {httpPort: %d}
+            store: {local: {dir: %s}}
+            %s
+            hazelcast: {port: %s, members: ["127.0.0.1:%d"]}
+            compute: {memoryBudget: 1GB, cacheDir: %s, captureInterval: 10m}
+            wal: {sender: {enabled: false}}
+            """
+                .formatted(
+                    home.resolve("data"),
+                    gatewayPort,
+                    apiPort,
+                    directory.resolve("store"),
+                    kafka,
+                    name.equals("page") ? memberPort : memberPort,
+                    memberPort,
+                    directory.resolve("cache")));
+    processes.put(
+        name,
+        EbbProcess.start(home, ENVIRONMENT, "run", service(name), "--config", config.toString()));
+  }
+
+  void awaitUp(String name) throws InterruptedException {
+    process(name).awaitLine("ebb " + service(name) + " is up", START);
+  }
+
+  EbbProcess process(String name) {
+    return requireNonNull(processes.get(name));
+  }
+
+  void kill(String name) throws InterruptedException {
+    requireNonNull(processes.remove(name)).kill();
+  }
+
+  /** SIGKILL to all of it, PostgreSQL included. */
+  void killAll() throws InterruptedException {
+    List<ProcessHandle> computes =
+        ProcessHandle.of(process("compute").pid()).stream()
+            .flatMap(ProcessHandle::descendants)
+            .toList();
+    for (String name : List.copyOf(processes.keySet())) {
+      kill(name);
+    }
+    computes.forEach(ProcessHandle::destroyForcibly);
+  }
+
+  void makeDatabase() throws Exception {
+    api.send(
+        "POST", "/v1/databases", Map.of("name", DATABASE, "owner", "app", "password", "s3cret"));
+  }
+
+  Connection connect() throws SQLException {
+    return DriverManager.getConnection(
+        "jdbc:postgresql://127.0.0.1:"
+            + gatewayPort
+            + "/"
+            + DATABASE
+            + "?sslmode=disable&connectTimeout=10&socketTimeout=120",
+        "app",
+        "s3cret");
+  }
+
+  /** The lines of a process's log that contain a text. */
+  List<String> inLog(String name, String text) throws IOException {
+    Path log = directory.resolve(name).resolve("data/log/ebb-" + service(name) + ".log");
+    try (var lines = Files.lines(log)) {
+      return lines.filter(line -> line.contains(text)).toList();
+    }
+  }
+
+  @Override
+  public void close() {
+    for (EbbProcess process : processes.values()) {
+      try {
+        process.signal("CONT");
+      } catch (Exception e) { // it is gone
+      }
+    }
+    try {
+      if (processes.containsKey("compute")) {
+        killAll();
+      }
+      for (String name : List.copyOf(processes.keySet())) {
+        kill(name);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}
