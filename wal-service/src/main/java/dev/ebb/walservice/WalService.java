@@ -90,7 +90,7 @@ public final class WalService extends VerticleBase {
         config,
         new Outside(
             () -> new KafkaTopics(config.kafka(), config.local()),
-            Receiver.Connector.real(),
+            Receiver.Connector.real(config.primaryTimeout()),
             new CatalogBranches(store)),
         meters);
   }

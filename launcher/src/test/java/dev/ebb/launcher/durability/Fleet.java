@@ -7,6 +7,7 @@ import dev.ebb.launcher.process.EbbProcess;
 import dev.ebb.launcher.process.FreePorts;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
@@ -16,6 +17,7 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * The services as processes of their own, two of them WAL services, on a Kafka and an object store
@@ -25,7 +27,11 @@ final class Fleet implements AutoCloseable {
   static final List<String> WAL_SERVICES = List.of("wal-1", "wal-2");
   private static final List<String> MEMBERS =
       List.of("page", "wal-1", "wal-2", "compute", "gateway");
-  private static final String DATABASE = "shop";
+
+  /** Names of databases. */
+  static final String BUSY = "busy";
+
+  static final String ASLEEP = "asleep";
   private static final String TOKEN = "token-of-the-test";
   private static final Map<String, String> ENVIRONMENT =
       Map.of("EBB_TOKEN", TOKEN, "EBB_CLUSTER_SECRET", "cluster-secret-of-the-test");
@@ -77,31 +83,35 @@ final class Fleet implements AutoCloseable {
 
   void begin(String name) throws IOException {
     Path home = Files.createDirectories(directory.resolve(name));
-    Path config =
-        Files.writeString(
-            home.resolve("ebb.yaml"),
-            """
-            dataDir: %s
-            gateway: {port: %d}
-            api: {httpPort: %d}
-            store: {local: {dir: %s}}
-            %s
-            hazelcast: {port: %s, members: ["127.0.0.1:%d"]}
-            compute: {memoryBudget: 1GB, cacheDir: %s, captureInterval: 10m}
-            wal: {sender: {enabled: false}}
-            """
-                .formatted(
-                    home.resolve("data"),
-                    gatewayPort,
-                    apiPort,
-                    directory.resolve("store"),
-                    kafka,
-                    name.equals("page") ? memberPort : memberPort,
-                    memberPort,
-                    directory.resolve("cache")));
+    String members =
+        "hazelcast: {port: %d, members: [\"127.0.0.1:%d\"]}".formatted(memberPort, memberPort);
+    Path config = config(home, members, directory.resolve("cache"));
     processes.put(
         name,
         EbbProcess.start(home, ENVIRONMENT, "run", service(name), "--config", config.toString()));
+  }
+
+  private Path config(Path home, String members, Path cache) throws IOException {
+    return Files.writeString(
+        home.resolve("ebb.yaml"),
+        """
+        dataDir: %s
+        gateway: {port: %d}
+        api: {httpPort: %d}
+        store: {local: {dir: %s}}
+        %s
+        %s
+        compute: {memoryBudget: 1GB, cacheDir: %s}
+        wal: {sender: {enabled: false}}
+        """
+            .formatted(
+                home.resolve("data"),
+                gatewayPort,
+                apiPort,
+                directory.resolve("store"),
+                kafka,
+                members,
+                cache));
   }
 
   void awaitUp(String name) throws InterruptedException {
@@ -128,17 +138,46 @@ final class Fleet implements AutoCloseable {
     computes.forEach(ProcessHandle::destroyForcibly);
   }
 
-  void makeDatabase() throws Exception {
-    api.send(
-        "POST", "/v1/databases", Map.of("name", DATABASE, "owner", "app", "password", "s3cret"));
+  /**
+   * Starts all services in one process, on what the others left behind in Kafka and the store: the
+   * local caches are others.
+   */
+  void startAlone() throws Exception {
+    Path home = Files.createDirectories(directory.resolve("alone"));
+    Path config = config(home, "", home.resolve("cache"));
+    processes.put(
+        "alone", EbbProcess.start(home, ENVIRONMENT, "up", "--config", config.toString()));
+    process("alone").awaitLine("Ebb is up", START);
   }
 
-  Connection connect() throws SQLException {
+  /** Whether a WAL service receives from some primary. */
+  boolean receives(String name) throws IOException {
+    try (Stream<Path> threads = Files.list(Path.of("/proc", process(name).pid() + "", "task"))) {
+      for (Path thread : threads.toList()) {
+        if (Files.readString(thread.resolve("comm")).startsWith("wal-receiver")) {
+          return true;
+        }
+      }
+      return false;
+    } catch (NoSuchFileException e) {
+      return false; // a thread, or all of it, ended meanwhile
+    }
+  }
+
+  void makeDatabase(String name) throws Exception {
+    api.send("POST", "/v1/databases", Map.of("name", name, "owner", "app", "password", "s3cret"));
+  }
+
+  void suspend(String name) throws Exception {
+    api.send("POST", "/v1/databases/" + name + "/branches/main/suspend", null);
+  }
+
+  Connection connect(String database) throws SQLException {
     return DriverManager.getConnection(
         "jdbc:postgresql://127.0.0.1:"
             + gatewayPort
             + "/"
-            + DATABASE
+            + database
             + "?sslmode=disable&connectTimeout=10&socketTimeout=120",
         "app",
         "s3cret");

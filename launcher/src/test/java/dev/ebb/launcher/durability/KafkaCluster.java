@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
@@ -75,20 +76,20 @@ final class KafkaCluster implements AutoCloseable {
 
   Admin admin() {
     return Admin.create(
-        Map.of("bootstrap.servers", bootstrapServers(), "default.api.timeout.ms", "20000"));
+        Map.of("bootstrap.servers", bootstrapServers(), "request.timeout.ms", "5000"));
   }
 
-  /** The only partition of a branch's topic, of the branch that there is. */
-  TopicPartitionInfo partition(Admin admin) throws Exception {
-    List<String> topics =
-        admin.listTopics().names().get(20, TimeUnit.SECONDS).stream()
-            .filter(name -> name.startsWith("ebb-wal-"))
-            .toList();
-    if (topics.size() != 1) {
-      throw new AssertionError("topics of branches: " + topics);
-    }
-    var topic = admin.describeTopics(topics).allTopicNames().get(20, TimeUnit.SECONDS);
-    return Objects.requireNonNull(topic.get(topics.getFirst())).partitions().getFirst();
+  /** The topics of branches. */
+  Set<String> topics(Admin admin) throws Exception {
+    return admin.listTopics().names().get(20, TimeUnit.SECONDS).stream()
+        .filter(name -> name.startsWith("ebb-wal-"))
+        .collect(Collectors.toSet());
+  }
+
+  /** A topic's only partition. */
+  TopicPartitionInfo partition(Admin admin, String topic) throws Exception {
+    var found = admin.describeTopics(List.of(topic)).allTopicNames().get(20, TimeUnit.SECONDS);
+    return Objects.requireNonNull(found.get(topic)).partitions().getFirst();
   }
 
   int controller(Admin admin) throws Exception {

@@ -65,7 +65,7 @@ public final class KafkaTopics implements LogTopics {
 
   private final KafkaConfig config;
   private final Admin admin;
-  private final KafkaProducer<byte[], byte[]> producer;
+  private final ReopenedProducer producer;
   private final TopicReaders readers;
   private final @Nullable LocalAppends local;
   private volatile boolean known;
@@ -83,7 +83,10 @@ public final class KafkaTopics implements LogTopics {
     try {
       this.admin = Admin.create(common());
       this.producer =
-          new KafkaProducer<>(producer(), new ByteArraySerializer(), new ByteArraySerializer());
+          new ReopenedProducer(
+              () ->
+                  new KafkaProducer<>(
+                      producer(), new ByteArraySerializer(), new ByteArraySerializer()));
       this.readers = new TopicReaders(common());
     } catch (KafkaException e) {
       throw new EbbException.Unavailable(
@@ -287,13 +290,10 @@ public final class KafkaTopics implements LogTopics {
 
   private void send(ProducerRecord<byte[], byte[]> record, Appended appended) {
     try {
-      // The callback tells all that the future would.
-      var _ =
-          producer.send(
-              record,
-              (metadata, error) ->
-                  appended.done(
-                      error == null && metadata.hasOffset() ? metadata.offset() : -1, error));
+      producer.send(
+          record,
+          (metadata, error) ->
+              appended.done(error == null && metadata.hasOffset() ? metadata.offset() : -1, error));
     } catch (KafkaException | IllegalStateException e) {
       appended.done(-1, e);
     }
@@ -365,8 +365,7 @@ public final class KafkaTopics implements LogTopics {
 
   @Override
   public void close() {
-    // Nothing waits for what is unacknowledged: nobody was told that it is durable.
-    producer.close(Duration.ZERO);
+    producer.close();
     readers.close();
     admin.close(Duration.ofSeconds(1));
     if (local != null) {
