@@ -21,6 +21,7 @@ import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.TopicPartitionInfo;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Order;
@@ -99,6 +100,14 @@ final class BreakIT {
     awaitMore();
   }
 
+  /** The clients have noticed nothing but time. */
+  @AfterEach
+  void noClientSawAnError() {
+    if (fleet.runs()) {
+      assertThat(load.errors()).isEmpty();
+    }
+  }
+
   @AfterAll
   static void stop() {
     if (admin != null) {
@@ -109,6 +118,17 @@ final class BreakIT {
     }
     if (kafka != null) {
       kafka.close();
+    }
+  }
+
+  @Test
+  @Order(0)
+  void allProcessesAreReadyAndMeasured() throws Exception {
+    for (String name : Fleet.MEMBERS) {
+      assertThat(fleet.ask(name, "/healthz/live").statusCode()).as(name).isEqualTo(200);
+      assertThat(fleet.ask(name, "/healthz/ready").body()).as(name).isEqualTo("ready\n");
+      assertThat(fleet.ask(name, "/metrics").body()).as(name).contains("jvm_memory_used");
+      assertThat(fleet.ask(name, "/other").statusCode()).as(name).isEqualTo(404);
     }
   }
 
@@ -226,9 +246,19 @@ final class BreakIT {
     }
   }
 
-  /** All of it is killed, and one process reads what Kafka and the store have. */
   @Test
   @Order(6)
+  void walServiceThatIsStoppedLeavesItsBranchesToAnother() throws Exception {
+    String holder = holder();
+    long at = System.nanoTime();
+    assertThat(fleet.stop(holder)).as("exit code").isZero();
+    awaitMore();
+    say("%s was stopped: %d more commits after %d ms", holder, MORE, millisSince(at));
+  }
+
+  /** All of it is killed, and one process reads what Kafka and the store have. */
+  @Test
+  @Order(7)
   void everythingThatWasAcknowledgedIsInKafkaAndTheStore() throws Exception {
     awaitMore();
     fleet.killAll();
@@ -333,7 +363,6 @@ final class BreakIT {
     long deadline = System.nanoTime() + BOUND.toNanos();
     while (!condition.call()) {
       if (System.nanoTime() > deadline) {
-        for (String n : List.of("wal-1","wal-2","compute")) fleet.inLog(n, "").stream().filter(l -> !l.contains("hazelcast")).map(l -> "DBG " + n + " " + l).forEach(System.out::println);
         throw new AssertionError("seed " + SEED + ": no " + what + " within " + BOUND);
       }
       LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));

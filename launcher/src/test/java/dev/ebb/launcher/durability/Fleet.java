@@ -6,6 +6,10 @@ import dev.ebb.launcher.client.ApiClient;
 import dev.ebb.launcher.process.EbbProcess;
 import dev.ebb.launcher.process.FreePorts;
 import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -25,7 +29,7 @@ import java.util.stream.Stream;
  */
 final class Fleet implements AutoCloseable {
   static final List<String> WAL_SERVICES = List.of("wal-1", "wal-2");
-  private static final List<String> MEMBERS =
+  static final List<String> MEMBERS =
       List.of("page", "wal-1", "wal-2", "compute", "gateway");
 
   /** Names of databases. */
@@ -41,6 +45,7 @@ final class Fleet implements AutoCloseable {
   private final String kafka;
   private final int gatewayPort;
   private final int memberPort;
+  private final List<Integer> healthPorts;
   private final ApiClient api;
   private final int apiPort;
   private final Map<String, EbbProcess> processes = new LinkedHashMap<>();
@@ -54,7 +59,8 @@ final class Fleet implements AutoCloseable {
     this.directory = Files.createDirectories(directory);
     Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwx--x--x"));
     this.kafka = kafka;
-    List<Integer> ports = FreePorts.take(3);
+    List<Integer> ports = FreePorts.take(3 + MEMBERS.size());
+    healthPorts = ports.subList(3, ports.size());
     gatewayPort = ports.get(0);
     apiPort = ports.get(1);
     memberPort = ports.get(2);
@@ -84,7 +90,8 @@ final class Fleet implements AutoCloseable {
   void begin(String name) throws IOException {
     Path home = Files.createDirectories(directory.resolve(name));
     String members =
-        "hazelcast: {port: %d, members: [\"127.0.0.1:%d\"]}".formatted(memberPort, memberPort);
+        "hazelcast: {port: %d, members: [\"127.0.0.1:%d\"]}%nservice: {httpPort: %d}"
+            .formatted(memberPort, memberPort, healthPorts.get(MEMBERS.indexOf(name)));
     Path config = config(home, members, directory.resolve("cache"));
     processes.put(
         name,
@@ -124,6 +131,11 @@ final class Fleet implements AutoCloseable {
 
   void kill(String name) throws InterruptedException {
     requireNonNull(processes.remove(name)).kill();
+  }
+
+  /** Whether it has not been killed as a whole. */
+  boolean runs() {
+    return processes.containsKey("compute");
   }
 
   /** SIGKILL to all of it, PostgreSQL included. */
@@ -181,6 +193,23 @@ final class Fleet implements AutoCloseable {
             + "?sslmode=disable&connectTimeout=10&socketTimeout=120",
         "app",
         "s3cret");
+  }
+
+  /** What a process says of itself, such as at {@code /healthz/ready}. */
+  HttpResponse<String> ask(String name, String path) throws Exception {
+    try (var http = HttpClient.newHttpClient()) {
+      String url = "http://127.0.0.1:" + healthPorts.get(MEMBERS.indexOf(name)) + path;
+      return http.send(
+          HttpRequest.newBuilder(URI.create(url)).timeout(Duration.ofSeconds(20)).build(),
+          HttpResponse.BodyHandlers.ofString());
+    }
+  }
+
+  /** SIGTERM; the exit code. */
+  int stop(String name) throws InterruptedException {
+    EbbProcess process = requireNonNull(processes.remove(name));
+    process.terminate();
+    return process.awaitExit(START);
   }
 
   /** The lines of a process's log that contain a text. */

@@ -22,6 +22,7 @@ final class Load {
   private final List<Writer> writers;
   private final List<Thread> threads = new ArrayList<>();
   private final List<String> damage = new CopyOnWriteArrayList<>();
+  private final List<String> errors = new CopyOnWriteArrayList<>();
   private CountDownLatch stopping = new CountDownLatch(1);
 
   /** Where connections come from. */
@@ -80,6 +81,7 @@ final class Load {
             again = writer.write(connection);
           }
         } catch (SQLException e) {
+          errors.add(writer.name() + ": " + e.getSQLState() + " " + e.getMessage());
           note(writer, e);
           boolean _ = stop.await(BACKOFF_MS, TimeUnit.MILLISECONDS);
         }
@@ -132,6 +134,11 @@ final class Load {
       inDoubt += writer.verify(connection);
     }
     return inDoubt;
+  }
+
+  /** What went wrong with the writers' connections, all of which they come back from. */
+  List<String> errors() {
+    return List.copyOf(errors);
   }
 
   int acknowledged() {

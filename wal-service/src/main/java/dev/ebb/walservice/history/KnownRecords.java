@@ -1,6 +1,8 @@
 package dev.ebb.walservice.history;
 
+import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.catalog.BranchHeads;
+import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.page.Manifest;
@@ -33,18 +35,25 @@ public final class KnownRecords {
 
   /**
    * The record that a branch's newest snapshot names; empty where that is another branch's, whose
-   * offsets are those of another topic, or where it is just being replaced. Blocks; {@code
-   * Unavailable} where the store is.
+   * offsets are those of another topic. Blocks; {@code Unavailable} where the store is, and where
+   * the snapshot is just being replaced.
    */
   public Optional<Known> newest(BranchId branch) {
     return heads
         .read(branch)
         .map(BranchHeads.Versioned::head)
         .filter(head -> !head.dropped() && !head.manifestKey().isEmpty())
-        .flatMap(head -> store.get(head.manifestKey()))
-        .map(stored -> ManifestCodec.decode(stored.content()))
+        .map(this::manifest)
         .filter(manifest -> manifest.branch().equals(branch) && manifest.walOffsetHint() > 0)
         .map(KnownRecords::known);
+  }
+
+  private Manifest manifest(BranchHead head) {
+    return store
+        .get(head.manifestKey())
+        .map(stored -> ManifestCodec.decode(stored.content()))
+        .orElseThrow(
+            () -> new EbbException.Unavailable("the newest snapshot is just being replaced"));
   }
 
   private static Known known(Manifest manifest) {
