@@ -355,8 +355,7 @@ final class Logs implements DurableEnds {
       throws InterruptedException {
     // What the newest snapshot does not need is not needed here; it may be archived, or expired.
     long hint = known.newest(branch).map(KnownRecords.Known::offset).orElse(-1L);
-    LogSession session =
-        takeOverSession(branch, generation, start, Opening.takeover(start, hint));
+    LogSession session = takeOverSession(branch, generation, start, Opening.takeover(start, hint));
     Lsn end = await(branch, session);
     var beginning = new BranchLog.Beginning(null, start);
     BranchLog taken = log(branch, generation, beginning, session, StreamStart.at(end));
@@ -413,7 +412,8 @@ final class Logs implements DurableEnds {
         uncertain -> {
           // Looked at again: a topic that was deleted meanwhile is never opened.
           verified.remove(branch);
-          LogSession next = takeOverSession(branch, generation, beginning.start(), uncertain.again());
+          LogSession next =
+              takeOverSession(branch, generation, beginning.start(), uncertain.again());
           try {
             await(branch, next);
           } catch (InterruptedException e) {

@@ -111,7 +111,8 @@ public final class WalService extends VerticleBase {
               requireSafe(opened);
               var metrics = new WalMetrics(meters);
               var known = new KnownRecords(store);
-              var histories = new Histories(opened, known, config.spoolDirectory(), Clock.systemUTC());
+              var histories =
+                  new Histories(opened, known, config.spoolDirectory(), Clock.systemUTC());
               logs =
                   new Logs(
                       opened,

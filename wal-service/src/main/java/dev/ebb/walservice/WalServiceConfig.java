@@ -111,13 +111,6 @@ public record WalServiceConfig(
   /** The same with another bound for silence. */
   public WalServiceConfig withPrimaryTimeout(Duration timeout) {
     return new WalServiceConfig(
-        kafka,
-        local,
-        spoolDirectory,
-        maxInFlightBytes,
-        openTimeout,
-        archive,
-        timeout,
-        sender);
+        kafka, local, spoolDirectory, maxInFlightBytes, openTimeout, archive, timeout, sender);
   }
 }

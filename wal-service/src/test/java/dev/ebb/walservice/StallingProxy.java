@@ -13,9 +13,9 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * A network between a client and a server on this machine. Where it is stalled, bytes neither arrive
- * nor get lost: as TCP has it where packets are dropped for a while. A connection whose end has gone
- * meanwhile says so only when it is healed.
+ * A network between a client and a server on this machine. Where it is stalled, bytes neither
+ * arrive nor get lost: as TCP has it where packets are dropped for a while. A connection whose end
+ * has gone meanwhile says so only when it is healed.
  */
 final class StallingProxy implements AutoCloseable {
   /** Which way. */

@@ -227,8 +227,7 @@ final class TrimmedLogsTest {
   }
 
   @Test
-  void runningPrimaryIsTakenOverFromTheNewestSnapshotNotFromWhereTheTopicBegins()
-      throws Exception {
+  void runningPrimaryIsTakenOverFromTheNewestSnapshotNotFromWhereTheTopicBegins() throws Exception {
     trimmedTopicThatBeginsWithAFencedRecord();
 
     Logs logs = instance();
@@ -242,8 +241,7 @@ final class TrimmedLogsTest {
     trimmedTopicThatBeginsWithAFencedRecord();
 
     byte[] read =
-        instance()
-            .read(new WalMessage.ReadWal(branch, FIRST.plus(10), FIRST.plus(20), 1_000));
+        instance().read(new WalMessage.ReadWal(branch, FIRST.plus(10), FIRST.plus(20), 1_000));
 
     assertThat(read).isEqualTo(filled('b'));
   }

@@ -212,8 +212,9 @@ public final class Primary {
                 try {
                   if (attached) {
                     boolean goesOn = poll();
-                    if (goesOn && System.nanoTime() - lookedAtNanos
-                        >= TimeUnit.MILLISECONDS.toNanos(LOOK_EVERY_MS)) {
+                    if (goesOn
+                        && System.nanoTime() - lookedAtNanos
+                            >= TimeUnit.MILLISECONDS.toNanos(LOOK_EVERY_MS)) {
                       look();
                       lookedAtNanos = System.nanoTime();
                     }

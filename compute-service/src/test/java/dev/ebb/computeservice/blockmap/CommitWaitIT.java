@@ -229,7 +229,8 @@ final class CommitWaitIT {
 
         // Several looks at all that there is: whoever was woken would be seen to go on.
         for (int i = 0; i < 20; i++) {
-          assertThat(other.query("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"))
+          assertThat(
+                  other.query("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"))
               .containsExactly("1");
           assertThat(other.query(COUNT)).containsExactly("0");
         }

@@ -130,7 +130,14 @@ final class WalAttachmentTest {
     assertThat(lastOpen())
         .isEqualTo(
             new WalMessage.OpenLog(
-                BRANCH, GENERATION, new Lsn(0x4000028), new Lsn(0x4000200), false, false, 4 << 20, 31));
+                BRANCH,
+                GENERATION,
+                new Lsn(0x4000028),
+                new Lsn(0x4000200),
+                false,
+                false,
+                4 << 20,
+                31));
     assertThat(asked.getLast())
         .as("the receiver goes on where the log ends, wherever it was read from")
         .isInstanceOfSatisfying(

@@ -183,7 +183,10 @@ public record EbbConfig(
    * @param sender null: standbys cannot stream from here
    */
   public record Wal(
-      long archiveWalBytes, Duration archiveAge, Duration primaryTimeout, @Nullable Sender sender) {}
+      long archiveWalBytes,
+      Duration archiveAge,
+      Duration primaryTimeout,
+      @Nullable Sender sender) {}
 
   /**
    * Streaming replication for standbys and {@code pg_receivewal}.

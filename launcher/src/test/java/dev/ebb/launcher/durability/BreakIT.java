@@ -28,6 +28,7 @@ import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
@@ -188,12 +189,11 @@ final class BreakIT {
     try (Connection reader = fleet.connect(Fleet.BUSY)) {
       await("wait of all writers", () -> waiting(reader) == WRITERS);
       int before = load.acknowledged();
-      assertThatABranchThatSleptReadsAndWaits(
-          () -> {
-            assertThat(load.acknowledged()).as("commits while they wait").isEqualTo(before);
-            say("two brokers killed: all wait, for %d ms", millisSince(at));
-            kafka.restart(first);
-          });
+      assertThatABranchThatSleptReadsAndWaits(() -> {
+        assertThat(load.acknowledged()).as("commits while they wait").isEqualTo(before);
+        say("two brokers killed: all wait, for %d ms", millisSince(at));
+        kafka.restart(first);
+      });
     }
     awaitMore();
     say("two brokers killed, one back: more commits after %d ms", millisSince(at));
@@ -221,6 +221,24 @@ final class BreakIT {
     long back = System.nanoTime();
     awaitMore();
     say("Kafka away for %s: more commits after %d ms", AWAY, millisSince(back));
+  }
+
+  @Test
+  @Order(4)
+  @EnabledIfSystemProperty(named = "ebb.soak", matches = "true")
+  void commitsWaitWhileAllOfKafkaIsStoppedAndGoOnByThemselves() throws Exception {
+    awaitAllInSync();
+    for (int node = 0; node < KafkaCluster.NODES; node++) {
+      kafka.stop(node);
+    }
+    long at = System.nanoTime();
+    await("end of the time", () -> System.nanoTime() - at > AWAY.toNanos());
+    for (int node = 0; node < KafkaCluster.NODES; node++) {
+      kafka.restart(node);
+    }
+    awaitMore();
+    say("Kafka stopped for %s: more commits after %d ms", AWAY, millisSince(at));
+    awaitAllInSync();
   }
 
   /** It is alive to everybody but those who ask it; then it goes on where it stood still. */
@@ -282,14 +300,13 @@ final class BreakIT {
         Connection reader = fleet.connect(Fleet.ASLEEP)) {
       assertThat(number(reader, "SELECT count(*) FROM pg_class")).isPositive();
       written =
-          CompletableFuture.runAsync(
-              () -> {
-                try (Statement statement = writer.createStatement()) {
-                  statement.execute("CREATE TABLE woken AS SELECT 1");
-                } catch (SQLException e) {
-                  throw new IllegalStateException(e);
-                }
-              });
+          CompletableFuture.runAsync(() -> {
+            try (Statement statement = writer.createStatement()) {
+              statement.execute("CREATE TABLE woken AS SELECT 1");
+            } catch (SQLException e) {
+              throw new IllegalStateException(e);
+            }
+          });
       await("wait of the branch that slept", () -> waiting(reader) == 1);
       meanwhile.run();
       assertThat(written).isNotDone();
@@ -303,8 +320,7 @@ final class BreakIT {
   }
 
   private static int waiting(Connection connection) throws SQLException {
-    return number(
-        connection, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+    return number(connection, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
   }
 
   private static int number(Connection connection, String sql) throws SQLException {

@@ -29,8 +29,7 @@ import java.util.stream.Stream;
  */
 final class Fleet implements AutoCloseable {
   static final List<String> WAL_SERVICES = List.of("wal-1", "wal-2");
-  static final List<String> MEMBERS =
-      List.of("page", "wal-1", "wal-2", "compute", "gateway");
+  static final List<String> MEMBERS = List.of("page", "wal-1", "wal-2", "compute", "gateway");
 
   /** Names of databases. */
   static final String BUSY = "busy";

@@ -69,7 +69,12 @@ final class KafkaCluster implements AutoCloseable {
     nodes.get(node).signal("CONT");
   }
 
-  /** After a kill. */
+  /** SIGTERM: a clean stop. */
+  void stop(int node) {
+    nodes.get(node).close();
+  }
+
+  /** After a kill or a stop. */
   void restart(int node) throws IOException {
     nodes.set(node, begin(node));
   }

@@ -28,7 +28,8 @@ public final class KafkaNode {
   public static void main(String[] words) throws Exception {
     int node = Integer.parseInt(words[0]);
     Path logs = Files.createDirectories(Path.of(words[1], "kafka-" + node));
-    List<Integer> ports = List.of(words).subList(2, words.length).stream().map(Integer::valueOf).toList();
+    List<Integer> ports =
+        List.of(words).subList(2, words.length).stream().map(Integer::valueOf).toList();
     int nodes = ports.size() / 2;
     try (var silent =
         new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8)) {
@@ -48,6 +49,7 @@ public final class KafkaNode {
                 settings(node, logs, ports.subList(0, nodes), ports.subList(nodes, 2 * nodes)),
                 false),
             Time.SYSTEM);
+    Runtime.getRuntime().addShutdownHook(new Thread(server::shutdown));
     server.startup();
     System.out.println("Kafka node " + node + " is up");
     server.awaitShutdown();
@@ -81,7 +83,8 @@ public final class KafkaNode {
     settings.put("background.threads", 1);
     settings.put("log.cleaner.threads", 1);
     settings.put("log.cleaner.dedupe.buffer.size", 4 << 20);
-    // A dead broker is noticed in 2 s instead of 9, a dead controller in 1 s instead of 2: the tests
+    // A dead broker is noticed in 2 s instead of 9, a dead controller in 1 s instead of 2: the
+    // tests
     // are short.
     settings.put("broker.session.timeout.ms", 2_000);
     settings.put("broker.heartbeat.interval.ms", 300);

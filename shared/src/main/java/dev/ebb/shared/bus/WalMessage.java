@@ -11,8 +11,8 @@ import org.jspecify.annotations.Nullable;
 public sealed interface WalMessage extends BusMessage {
 
   /**
-   * Asks for the address of the instance that answers, at once: one that hangs is never told by what
-   * it does not do from one that has much to read.
+   * Asks for the address of the instance that answers, at once: one that hangs is never told by
+   * what it does not do from one that has much to read.
    */
   record FindInstance() implements WalMessage, Request<InstanceFound> {}
 
@@ -27,7 +27,8 @@ public sealed interface WalMessage extends BusMessage {
    * record.
    *
    * @param redoLsn where recovery will begin: the log is verified as an unbroken chain of records
-   *     from here on. Of a clean stop its checkpoint record: the chain begins behind it, at floorLsn
+   *     from here on. Of a clean stop its checkpoint record: the chain begins behind it, at
+   *     floorLsn
    * @param floorLsn the snapshot's endLsn: a log that ends before it is {@code Corrupt}, never a
    *     silent loss
    * @param clean whether the snapshot is that of a clean stop. What came after it is all that is

@@ -63,7 +63,9 @@ public record Manifest(
     List<Ancestor> history,
     byte[] pageIndex) {
 
-  /** Where the WAL begins that this snapshot does not have: behind a clean stop nothing is redone. */
+  /**
+   * Where the WAL begins that this snapshot does not have: behind a clean stop nothing is redone.
+   */
   public Lsn replayFrom() {
     return clean ? endLsn : redoLsn;
   }

@@ -33,8 +33,7 @@ public record LogEnd(Lsn end, Lsn lastRecord, Lsn overlapFrom, byte[] overlap) {
    * @param nothingWritten whether the log may be empty: then it ends at {@code floor}
    */
   public static LogEnd find(
-      LogFold fold,
-      Lsn redo, Lsn previous, Lsn floor, int segmentBytes, boolean nothingWritten) {
+      LogFold fold, Lsn redo, Lsn previous, Lsn floor, int segmentBytes, boolean nothingWritten) {
     if (fold.isEmpty()) {
       if (nothingWritten) {
         return new LogEnd(floor, Lsn.INVALID, floor, NONE);

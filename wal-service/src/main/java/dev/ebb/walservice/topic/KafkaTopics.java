@@ -83,10 +83,9 @@ public final class KafkaTopics implements LogTopics {
     try {
       this.admin = Admin.create(common());
       this.producer =
-          new ReopenedProducer(
-              () ->
-                  new KafkaProducer<>(
-                      producer(), new ByteArraySerializer(), new ByteArraySerializer()));
+          new ReopenedProducer(() ->
+              new KafkaProducer<>(
+                  producer(), new ByteArraySerializer(), new ByteArraySerializer()));
       this.readers = new TopicReaders(common());
     } catch (KafkaException e) {
       throw new EbbException.Unavailable(

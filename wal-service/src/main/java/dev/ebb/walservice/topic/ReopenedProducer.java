@@ -51,6 +51,7 @@ final class ReopenedProducer implements AutoCloseable {
     return present;
   }
 
+  @SuppressWarnings("ReferenceEquality") // this very producer failed
   private synchronized void replace(Producer<byte[], byte[]> failed, KafkaException why) {
     if (closed || present != failed) {
       return;

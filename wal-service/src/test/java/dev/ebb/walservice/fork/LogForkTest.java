@@ -118,7 +118,8 @@ final class LogForkTest {
           topics,
           child,
           TIMEOUT,
-          source -> LogEnd.find(history.fold(), redo, Lsn.INVALID, floor, WalPages.SEGMENT, true).end());
+          source ->
+              LogEnd.find(history.fold(), redo, Lsn.INVALID, floor, WalPages.SEGMENT, true).end());
     }
   }
 
