@@ -56,15 +56,6 @@ final class BreakIT {
   /** Several times what a request to Kafka may take here ({@code request.timeout.ms}). */
   private static final Duration AWAY = Duration.ofSeconds(SOAK ? 70 : 5);
 
-  private static final String KAFKA =
-      """
-      kafka:
-        bootstrapServers: "%s"
-        replicationFactor: 3
-        minInsyncReplicas: 2
-        properties: {request.timeout.ms: "1500"}
-      """;
-
   @TempDir private static Path directory;
 
   private static final long SEED = Long.getLong("ebb.seed", System.nanoTime() & 0xffffff);
@@ -80,7 +71,17 @@ final class BreakIT {
   static void start() throws Exception {
     Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwx--x--x"));
     kafka = new KafkaCluster(directory.resolve("k"));
-    fleet = new Fleet(directory.resolve("f"), KAFKA.formatted(kafka.bootstrapServers()));
+    fleet =
+        new Fleet(
+            directory.resolve("f"),
+            """
+            kafka:
+              bootstrapServers: "%s"
+              replicationFactor: 3
+              minInsyncReplicas: 2
+              properties: {request.timeout.ms: "1500"}
+            """
+                .formatted(kafka.bootstrapServers()));
     fleet.start();
     kafka.awaitUp();
     admin = kafka.admin();
@@ -141,7 +142,7 @@ final class BreakIT {
       long at = System.nanoTime();
       fleet.kill(holder);
       awaitMore();
-      say("%s killed: %d more commits after %d ms", holder, MORE, millisSince(at));
+      say("%s killed: %d more commits after %d ms".formatted(holder, MORE, millisSince(at)));
       fleet.begin(holder);
       if (round + 1 < ROUNDS) {
         fleet.awaitUp(holder);
@@ -172,7 +173,7 @@ final class BreakIT {
       long at = System.nanoTime();
       kafka.kill(victim);
       awaitMore();
-      say("%s killed: %d more commits after %d ms", what, MORE, millisSince(at));
+      say("%s killed: %d more commits after %d ms".formatted(what, MORE, millisSince(at)));
       kafka.restart(victim);
     }
   }
@@ -191,12 +192,12 @@ final class BreakIT {
       int before = load.acknowledged();
       assertThatABranchThatSleptReadsAndWaits(() -> {
         assertThat(load.acknowledged()).as("commits while they wait").isEqualTo(before);
-        say("two brokers killed: all wait, for %d ms", millisSince(at));
+        say("two brokers killed: all wait, for %d ms".formatted(millisSince(at)));
         kafka.restart(first);
       });
     }
     awaitMore();
-    say("two brokers killed, one back: more commits after %d ms", millisSince(at));
+    say("two brokers killed, one back: more commits after %d ms".formatted(millisSince(at)));
     kafka.restart(second);
   }
 
@@ -220,7 +221,7 @@ final class BreakIT {
     }
     long back = System.nanoTime();
     awaitMore();
-    say("Kafka away for %s: more commits after %d ms", AWAY, millisSince(back));
+    say("Kafka away for %s: more commits after %d ms".formatted(AWAY, millisSince(back)));
   }
 
   @Test
@@ -237,7 +238,7 @@ final class BreakIT {
       kafka.restart(node);
     }
     awaitMore();
-    say("Kafka stopped for %s: more commits after %d ms", AWAY, millisSince(at));
+    say("Kafka stopped for %s: more commits after %d ms".formatted(AWAY, millisSince(at)));
     awaitAllInSync();
   }
 
@@ -254,7 +255,7 @@ final class BreakIT {
       long at = System.nanoTime();
       fleet.process(holder).signal("STOP");
       awaitMore();
-      say("%s stood still: %d more commits after %d ms", holder, MORE, millisSince(at));
+      say("%s stood still: %d more commits after %d ms".formatted(holder, MORE, millisSince(at)));
       fleet.process(holder).signal("CONT");
       await(
           "end of what stood still",
@@ -271,7 +272,7 @@ final class BreakIT {
     long at = System.nanoTime();
     assertThat(fleet.stop(holder)).as("exit code").isZero();
     awaitMore();
-    say("%s was stopped: %d more commits after %d ms", holder, MORE, millisSince(at));
+    say("%s was stopped: %d more commits after %d ms".formatted(holder, MORE, millisSince(at)));
   }
 
   /** All of it is killed, and one process reads what Kafka and the store have. */
@@ -285,7 +286,7 @@ final class BreakIT {
     fleet.startAlone();
     try (Connection connection = load.connect()) {
       int inDoubt = load.verify(connection);
-      say("%d commits acknowledged, %d in doubt; all are there", acknowledged, inDoubt);
+      say("%d commits acknowledged, %d in doubt; all are there".formatted(acknowledged, inDoubt));
     }
     assertThat(load.leastAcknowledged()).as("commits of the slowest writer").isPositive();
     try (Connection connection = fleet.connect(Fleet.ASLEEP)) {
@@ -389,7 +390,7 @@ final class BreakIT {
     return (System.nanoTime() - nanos) / 1_000_000;
   }
 
-  private static void say(String what, Object... with) {
-    System.out.println("BreakIT: " + what.formatted(with));
+  private static void say(String what) {
+    System.out.println("BreakIT: " + what);
   }
 }
