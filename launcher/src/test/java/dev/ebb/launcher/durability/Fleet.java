@@ -29,7 +29,11 @@ import java.util.stream.Stream;
  */
 final class Fleet implements AutoCloseable {
   static final List<String> WAL_SERVICES = List.of("wal-1", "wal-2");
-  static final List<String> MEMBERS = List.of("page", "wal-1", "wal-2", "compute", "gateway");
+  /** The member that the others join. */
+  static final String FIRST = "page";
+
+  static final List<String> MEMBERS =
+      List.of(FIRST, "wal-1", "wal-2", "compute", "gateway");
 
   /** Names of databases. */
   static final String BUSY = "busy";
@@ -71,10 +75,9 @@ final class Fleet implements AutoCloseable {
     for (String name : MEMBERS) {
       if (!processes.containsKey(name)) {
         begin(name);
-        if (processes.size() == 1) {
-          // The member that the others join.
-          awaitUp(name);
-        }
+      }
+      if (name.equals(FIRST)) {
+        awaitUp(name);
       }
     }
     for (String name : MEMBERS) {
