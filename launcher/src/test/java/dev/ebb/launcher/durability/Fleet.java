@@ -29,11 +29,11 @@ import java.util.stream.Stream;
  */
 final class Fleet implements AutoCloseable {
   static final List<String> WAL_SERVICES = List.of("wal-1", "wal-2");
+
   /** The member that the others join. */
   static final String FIRST = "page";
 
-  static final List<String> MEMBERS =
-      List.of(FIRST, "wal-1", "wal-2", "compute", "gateway");
+  static final List<String> MEMBERS = List.of(FIRST, "wal-1", "wal-2", "compute", "gateway");
 
   /** Names of databases. */
   static final String BUSY = "busy";
