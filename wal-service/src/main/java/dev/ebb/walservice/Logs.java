@@ -9,6 +9,7 @@ import dev.ebb.walservice.archive.Archiver;
 import dev.ebb.walservice.fork.LogFork;
 import dev.ebb.walservice.history.BranchHistory;
 import dev.ebb.walservice.history.Histories;
+import dev.ebb.walservice.history.KnownRecords;
 import dev.ebb.walservice.history.LogEnd;
 import dev.ebb.walservice.log.History;
 import dev.ebb.walservice.log.LogFold;
@@ -58,10 +59,14 @@ final class Logs implements DurableEnds {
   /** Where another instance writes a log, its topic is looked at so often. */
   private static final Duration LOOK_AGAIN = Duration.ofMillis(20);
 
+  /** An opening that takes longer is reason to see whether the topic is still there. */
+  private static final Duration VERIFY_AFTER = Duration.ofSeconds(1);
+
   private static final int LOCKS = 64;
 
   private final LogTopics topics;
   private final Histories histories;
+  private final KnownRecords known;
   private final WalServiceConfig config;
   private final Receiver.Connector connector;
   private final BranchLog.Hearsay hearsay;
@@ -78,6 +83,7 @@ final class Logs implements DurableEnds {
   Logs(
       LogTopics topics,
       Histories histories,
+      KnownRecords known,
       WalServiceConfig config,
       Receiver.Connector connector,
       BranchLog.Hearsay hearsay,
@@ -86,6 +92,7 @@ final class Logs implements DurableEnds {
       Executor executor) {
     this.topics = topics;
     this.histories = histories;
+    this.known = known;
     this.config = config;
     this.connector = connector;
     this.hearsay = hearsay;
@@ -249,15 +256,20 @@ final class Logs implements DurableEnds {
   /** The session of an OpenLog, and what its reading of the log left behind. */
   private final class Opened {
     final WalMessage.OpenLog request;
+    final Opening opening;
     final LogSession session;
     volatile @Nullable BranchHistory history;
     volatile @Nullable LogEnd end;
 
     Opened(WalMessage.OpenLog request) {
       this.request = request;
-      var opening =
-          new Opening(
-              request.floorLsn(), request.closed(), request.walOffsetHint(), request.redoLsn());
+      this.opening =
+          Opening.of(
+              request.redoLsn(),
+              request.floorLsn(),
+              request.clean(),
+              request.closed(),
+              request.walOffsetHint());
       session = session(request.branch(), request.generation(), opening, this::fold, this::findEnd);
     }
 
@@ -267,7 +279,7 @@ final class Logs implements DurableEnds {
         before.close();
       }
       BranchHistory next =
-          histories.empty(request.redoLsn(), fromHint ? request.walOffsetHint() : -1);
+          histories.empty(opening.neededFrom(), fromHint ? request.walOffsetHint() : -1);
       history = next;
       return next.fold();
     }
@@ -276,7 +288,8 @@ final class Logs implements DurableEnds {
       LogEnd found =
           LogEnd.find(
               fold,
-              request.redoLsn(),
+              opening.neededFrom(),
+              request.clean() ? request.redoLsn() : Lsn.INVALID,
               request.floorLsn(),
               request.walSegmentBytes(),
               request.walOffsetHint() < 0);
@@ -340,10 +353,9 @@ final class Logs implements DurableEnds {
    */
   private BranchLog takeOver(BranchId branch, Generation generation, Lsn start)
       throws InterruptedException {
-    // What is trimmed is not needed; it would be read from the archive.
-    long begin = topics.beginOffset(branch, TOPIC_TIMEOUT);
-    LogSession session =
-        takeOverSession(branch, generation, Opening.takeover(start, begin > 0 ? begin : -1));
+    // What the newest snapshot does not need is not needed here; it may be archived, or expired.
+    long hint = known.newest(branch).map(KnownRecords.Known::offset).orElse(-1L);
+    LogSession session = takeOverSession(branch, generation, start, Opening.takeover(start, hint));
     Lsn end = await(branch, session);
     var beginning = new BranchLog.Beginning(null, start);
     BranchLog taken = log(branch, generation, beginning, session, StreamStart.at(end));
@@ -351,7 +363,8 @@ final class Logs implements DurableEnds {
     return taken;
   }
 
-  private LogSession takeOverSession(BranchId branch, Generation generation, Opening opening) {
+  private LogSession takeOverSession(
+      BranchId branch, Generation generation, Lsn start, Opening opening) {
     return session(
         branch,
         generation,
@@ -365,6 +378,18 @@ final class Logs implements DurableEnds {
           if (last == null || !last.generation().equals(generation)) {
             throw new EbbException.Corrupt(
                 "generation " + generation + " of " + branch + " never opened its log");
+          }
+          if (fold.end().isBefore(start)) {
+            throw new EbbException.Corrupt(
+                "generation "
+                    + generation
+                    + " of "
+                    + branch
+                    + " started at "
+                    + start
+                    + ", but its log ends at "
+                    + fold.end()
+                    + ": it lost records");
           }
           return fold.end();
         });
@@ -387,7 +412,8 @@ final class Logs implements DurableEnds {
         uncertain -> {
           // Looked at again: a topic that was deleted meanwhile is never opened.
           verified.remove(branch);
-          LogSession next = takeOverSession(branch, generation, uncertain.again());
+          LogSession next =
+              takeOverSession(branch, generation, beginning.start(), uncertain.again());
           try {
             await(branch, next);
           } catch (InterruptedException e) {
@@ -411,13 +437,22 @@ final class Logs implements DurableEnds {
 
   /** Opens a session; the topic's settings are checked meanwhile, once for each topic. */
   private Lsn await(BranchId branch, LogSession session) throws InterruptedException {
+    boolean wasThere = verified.contains(branch);
     CompletableFuture<Void> check =
-        verified.contains(branch)
+        wasThere
             ? CompletableFuture.completedFuture(null)
             : CompletableFuture.runAsync(() -> topics.verify(branch, TOPIC_TIMEOUT), executor);
     CompletableFuture<Lsn> opened = session.open();
+    // A topic that is gone is never told from a Kafka that is slow by waiting for it.
+    CompletableFuture<Void> later =
+        wasThere
+            ? CompletableFuture.runAsync(
+                () -> verifyUnless(opened, branch),
+                CompletableFuture.delayedExecutor(
+                    VERIFY_AFTER.toMillis(), TimeUnit.MILLISECONDS, executor))
+            : check;
     var _ =
-        check.whenComplete((ok, error) -> {
+        later.whenComplete((ok, error) -> {
           if (error != null) {
             opened.completeExceptionally(error);
           }
@@ -440,12 +475,36 @@ final class Logs implements DurableEnds {
               + " ms: is Kafka reachable?",
           e);
     } catch (ExecutionException e) {
-      throw known(e);
+      throw explain(branch, known(e));
     } finally {
       if (!done) {
+        verified.remove(branch);
         session.abandon("it was not opened in time");
       }
     }
+  }
+
+  private void verifyUnless(CompletableFuture<Lsn> opened, BranchId branch) {
+    if (!opened.isDone()) {
+      topics.verify(branch, TOPIC_TIMEOUT);
+    }
+  }
+
+  /** Whoever opens a log expects it to be there: a branch that is dropped has no primary. */
+  private EbbException explain(BranchId branch, EbbException error) {
+    EbbException known = error;
+    if (error instanceof EbbException.Unavailable) {
+      try {
+        var _ = topics.identity(branch, VERIFY_AFTER);
+      } catch (EbbException.NotFound e) {
+        known = e;
+      } catch (EbbException e) {
+        log.debug("nothing is known of the topic of {}", branch, e);
+      }
+    }
+    return known instanceof EbbException.NotFound
+        ? new EbbException.Corrupt("the log of " + branch + " is lost: " + known.getMessage())
+        : known;
   }
 
   private static EbbException known(Throwable error) {

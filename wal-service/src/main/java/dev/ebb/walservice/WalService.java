@@ -13,6 +13,7 @@ import dev.ebb.shared.model.HostId;
 import dev.ebb.shared.store.ObjectStore;
 import dev.ebb.walservice.archive.Archiver;
 import dev.ebb.walservice.history.Histories;
+import dev.ebb.walservice.history.KnownRecords;
 import dev.ebb.walservice.receive.Receiver;
 import dev.ebb.walservice.receive.Sighting;
 import dev.ebb.walservice.send.CatalogBranches;
@@ -89,7 +90,7 @@ public final class WalService extends VerticleBase {
         config,
         new Outside(
             () -> new KafkaTopics(config.kafka(), config.local()),
-            Receiver.Connector.real(),
+            Receiver.Connector.real(config.primaryTimeout()),
             new CatalogBranches(store)),
         meters);
   }
@@ -109,11 +110,14 @@ public final class WalService extends VerticleBase {
               topics = opened;
               requireSafe(opened);
               var metrics = new WalMetrics(meters);
-              var histories = new Histories(opened, config.spoolDirectory(), Clock.systemUTC());
+              var known = new KnownRecords(store);
+              var histories =
+                  new Histories(opened, known, config.spoolDirectory(), Clock.systemUTC());
               logs =
                   new Logs(
                       opened,
                       histories,
+                      known,
                       config,
                       outside.connector(),
                       (branch, generation) -> Sighting.of(fleet, branch, generation),
@@ -232,6 +236,7 @@ public final class WalService extends VerticleBase {
   private BusMessage handle(WalMessage message) throws InterruptedException {
     Logs held = logs();
     return switch (message) {
+      case WalMessage.FindInstance request -> new WalMessage.InstanceFound(address);
       case WalMessage.CreateLog request -> {
         held.create(request);
         yield new Ok();
@@ -254,6 +259,7 @@ public final class WalService extends VerticleBase {
         held.delete(request);
         yield new Ok();
       }
+      case WalMessage.InstanceFound answer -> throw notARequest(answer);
       case WalMessage.LogForked answer -> throw notARequest(answer);
       case WalMessage.LogOpened answer -> throw notARequest(answer);
       case WalMessage.WalBytes answer -> throw notARequest(answer);

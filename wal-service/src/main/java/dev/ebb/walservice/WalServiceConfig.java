@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param maxInFlightBytes WAL of one branch that may be on its way into Kafka
  * @param openTimeout how long opening a log may take
  * @param archive when WAL goes to the object store
+ * @param primaryTimeout a primary that says nothing for so long is gone: it is connected to anew
  * @param sender how standbys reach the WAL sender; null: there is none
  */
 public record WalServiceConfig(
@@ -29,9 +30,15 @@ public record WalServiceConfig(
     int maxInFlightBytes,
     Duration openTimeout,
     ArchiveLimits archive,
+    Duration primaryTimeout,
     @Nullable WalSenderConfig sender) {
   private static final int DEFAULT_IN_FLIGHT_BYTES = 8 << 20;
   private static final Duration DEFAULT_OPEN_TIMEOUT = Duration.ofSeconds(25);
+
+  /** As long as the primary waits for us ({@code wal_sender_timeout}). */
+  public static final Duration DEFAULT_PRIMARY_TIMEOUT = Duration.ofSeconds(10);
+
+  private static final Duration MIN_PRIMARY_TIMEOUT = Duration.ofSeconds(2);
 
   public WalServiceConfig {
     List<String> wrong = new ArrayList<>();
@@ -40,6 +47,9 @@ public record WalServiceConfig(
     }
     if (openTimeout.isNegative() || openTimeout.isZero()) {
       wrong.add("openTimeout must be positive, not " + openTimeout);
+    }
+    if (primaryTimeout.compareTo(MIN_PRIMARY_TIMEOUT) < 0) {
+      wrong.add("primaryTimeout must be at least 2 s, not " + primaryTimeout);
     }
     if (!wrong.isEmpty()) {
       throw new IllegalArgumentException(String.join("; ", wrong));
@@ -55,6 +65,7 @@ public record WalServiceConfig(
         DEFAULT_IN_FLIGHT_BYTES,
         DEFAULT_OPEN_TIMEOUT,
         ArchiveLimits.defaults(),
+        DEFAULT_PRIMARY_TIMEOUT,
         null);
   }
 
@@ -67,18 +78,39 @@ public record WalServiceConfig(
         DEFAULT_IN_FLIGHT_BYTES,
         DEFAULT_OPEN_TIMEOUT,
         ArchiveLimits.defaults(),
+        DEFAULT_PRIMARY_TIMEOUT,
         null);
   }
 
   /** The same with other limits. */
   public WalServiceConfig withArchive(ArchiveLimits limits) {
     return new WalServiceConfig(
-        kafka, local, spoolDirectory, maxInFlightBytes, openTimeout, limits, sender);
+        kafka,
+        local,
+        spoolDirectory,
+        maxInFlightBytes,
+        openTimeout,
+        limits,
+        primaryTimeout,
+        sender);
   }
 
   /** The same with a WAL sender. */
   public WalServiceConfig withSender(WalSenderConfig listening) {
     return new WalServiceConfig(
-        kafka, local, spoolDirectory, maxInFlightBytes, openTimeout, archive, listening);
+        kafka,
+        local,
+        spoolDirectory,
+        maxInFlightBytes,
+        openTimeout,
+        archive,
+        primaryTimeout,
+        listening);
+  }
+
+  /** The same with another bound for silence. */
+  public WalServiceConfig withPrimaryTimeout(Duration timeout) {
+    return new WalServiceConfig(
+        kafka, local, spoolDirectory, maxInFlightBytes, openTimeout, archive, timeout, sender);
   }
 }

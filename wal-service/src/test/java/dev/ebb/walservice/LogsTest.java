@@ -10,8 +10,10 @@ import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.Secret;
 import dev.ebb.shared.store.LocalObjectStore;
+import dev.ebb.shared.store.ObjectStore;
 import dev.ebb.walservice.archive.Archiver;
 import dev.ebb.walservice.history.Histories;
+import dev.ebb.walservice.history.KnownRecords;
 import dev.ebb.walservice.log.LogRecord;
 import dev.ebb.walservice.log.Term;
 import dev.ebb.walservice.receive.Sighting;
@@ -29,7 +31,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -47,6 +48,7 @@ final class LogsTest {
 
   private final BranchId branch = BranchId.random();
   private final MemoryTopics topics = new MemoryTopics();
+  private ObjectStore store;
   private final ExecutorService executor = Executors.newVirtualThreadPerTaskExecutor();
 
   /** Attempts of receivers to reach their primaries, all of which are refused. */
@@ -68,11 +70,12 @@ final class LogsTest {
     Instance() {
       var config = WalServiceConfig.of(KafkaConfig.oneReplica("unused:1"), directory);
       var metrics = new WalMetrics(meters);
-      var store = new LocalObjectStore(directory.resolve("store"));
+      var known = new KnownRecords(store);
       logs =
           new Logs(
               topics,
-              new Histories(topics, directory, Clock.systemUTC()),
+              new Histories(topics, known, directory, Clock.systemUTC()),
+              known,
               config,
               (primary, start) -> {
                 attempts.incrementAndGet();
@@ -115,11 +118,12 @@ final class LogsTest {
 
   private WalMessage.OpenLog openLog(long generation, Lsn redo, boolean closed) {
     return new WalMessage.OpenLog(
-        branch, new Generation(generation), redo, END, closed, SEGMENT, -1);
+        branch, new Generation(generation), redo, END, true, closed, SEGMENT, -1);
   }
 
   @BeforeEach
   void start() {
+    store = new LocalObjectStore(directory.resolve("store"));
     one = new Instance();
     topics.create(branch, TIMEOUT);
   }
@@ -150,39 +154,6 @@ final class LogsTest {
     assertThatTheReceiverGoesOn(one);
     one.startReceiver(3);
     assertThat(one.receivers()).isEqualTo(1);
-  }
-
-  /** Nothing of what is archived is needed to go on. */
-  @Test
-  void runningPrimaryIsTakenOverWhereTheTopicIsTrimmed() throws Exception {
-    one.logs.open(openLog(3, REDO, true));
-    Term term = newestTerm();
-    for (int i = 0; i < 3; i++) {
-      topics.append(
-          branch, LogRecord.wal(term, END.plus(10L * i), new byte[10]), (offset, error) -> {});
-    }
-    topics.trim(branch, topics.endOffset(branch, TIMEOUT) - 2, TIMEOUT);
-
-    var other = new Instance();
-    other.startReceiver(3);
-
-    assertThat(other.durable(3)).isEqualTo(END.plus(30));
-    assertThatTheReceiverGoesOn(other);
-    other.logs.close();
-  }
-
-  private Term newestTerm() {
-    var found = new AtomicReference<Term>();
-    topics.read(
-        branch,
-        0,
-        topics.endOffset(branch, TIMEOUT),
-        stored -> {
-          found.set(stored.record().term());
-          return true;
-        },
-        TIMEOUT);
-    return found.get();
   }
 
   @Test
@@ -286,6 +257,20 @@ final class LogsTest {
     one.startReceiver(3);
     assertThatTheReceiverGoesOn(one);
     assertThat(one.durable(3)).isEqualTo(END);
+  }
+
+  /** Whoever deletes a topic in Kafka tells nobody. */
+  @Test
+  void logWhoseTopicIsGoneIsSaidToBeLostAlsoWhereItWasThereBefore() throws Exception {
+    one.logs.open(openLog(3, REDO, true));
+    topics.delete(branch, TIMEOUT);
+
+    assertThatThrownBy(() -> one.logs.open(openLog(4, REDO, false)))
+        .isInstanceOf(EbbException.Corrupt.class)
+        .hasMessageContaining("is lost");
+    assertThatThrownBy(() -> new Instance().logs.open(openLog(5, REDO, false)))
+        .isInstanceOf(EbbException.Corrupt.class)
+        .hasMessageContaining("is lost");
   }
 
   /** Nobody tells who appends that the topic is gone: a drop would leave him waiting. */

@@ -36,7 +36,7 @@ final class SenderProcess {
             config,
             new WalService.Outside(
                 () -> new KafkaTopics(config.kafka(), config.local()),
-                Receiver.Connector.real(),
+                Receiver.Connector.real(config.primaryTimeout()),
                 user -> StandbyIT.served(branch, user, systemIdentifier, Lsn.INVALID)),
             new SimpleMeterRegistry());
     BlockingBus.await(Vertx.vertx().deployVerticle(service), 30_000);

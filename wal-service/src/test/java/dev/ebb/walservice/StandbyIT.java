@@ -86,6 +86,7 @@ final class StandbyIT {
             config.maxInFlightBytes(),
             config.openTimeout(),
             config.archive(),
+            config.primaryTimeout(),
             WalSenderConfig.of("127.0.0.1", 0, new Secret(TOKEN)));
     WalServiceConfig held = config;
     service =
@@ -94,7 +95,7 @@ final class StandbyIT {
             held,
             new WalService.Outside(
                 () -> new KafkaTopics(held.kafka(), held.local()),
-                Receiver.Connector.real(),
+                Receiver.Connector.real(config.primaryTimeout()),
                 this::find),
             new SimpleMeterRegistry());
     BlockingBus.await(vertx.deployVerticle(service), TIMEOUT_MS);
@@ -141,6 +142,7 @@ final class StandbyIT {
                 new Generation(generation),
                 closed ? control(REDO) : start,
                 start,
+                closed,
                 closed,
                 SEGMENT,
                 -1));

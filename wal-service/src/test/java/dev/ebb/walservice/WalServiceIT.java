@@ -115,7 +115,7 @@ class WalServiceIT {
     WalMessage.LogOpened opened =
         ask(
             Addresses.WAL,
-            new WalMessage.OpenLog(branch, new Generation(1), redo, end, true, SEGMENT, -1));
+            new WalMessage.OpenLog(branch, new Generation(1), redo, end, true, true, SEGMENT, -1));
     assertThat(opened.endLsn()).isEqualTo(end);
     address = opened.address();
     postgres.start(STANDBY);
@@ -231,7 +231,8 @@ class WalServiceIT {
     WalMessage.LogOpened second =
         ask(
             Addresses.WAL,
-            new WalMessage.OpenLog(branch, new Generation(2), start, floor, false, SEGMENT, -1));
+            new WalMessage.OpenLog(
+                branch, new Generation(2), start, floor, false, false, SEGMENT, -1));
     assertThat(second.endLsn()).isGreaterThanOrEqualTo(floor);
     // The same instance stops the old receiver; an old one elsewhere is the topic's business, as
     // anOldInstanceIsFencedByTheTopicAlone shows.
@@ -259,7 +260,8 @@ class WalServiceIT {
       second =
           ask(
               Addresses.WAL,
-              new WalMessage.OpenLog(branch, new Generation(2), start, floor, false, SEGMENT, -1));
+              new WalMessage.OpenLog(
+                  branch, new Generation(2), start, floor, false, false, SEGMENT, -1));
     } while (second.address().equals(old));
     Lsn before = second.endLsn();
     var commit = CompletableFuture.runAsync(() -> postgres.query("insert into t values (1)"));
@@ -331,7 +333,8 @@ class WalServiceIT {
     WalMessage.LogOpened second =
         ask(
             Addresses.WAL,
-            new WalMessage.OpenLog(branch, new Generation(2), redo, floor, false, SEGMENT, -1));
+            new WalMessage.OpenLog(
+                branch, new Generation(2), redo, floor, false, false, SEGMENT, -1));
     Lsn end = second.endLsn();
     address = second.address();
     // Lay what the log has over the primary's WAL, and nothing behind it, as a compute does.
@@ -381,7 +384,14 @@ class WalServiceIT {
         ask(
             Addresses.WAL,
             new WalMessage.OpenLog(
-                branch, new Generation(2), controlLsn(REDO), end, true, SEGMENT, closed.offset()));
+                branch,
+                new Generation(2),
+                controlLsn(REDO),
+                end,
+                true,
+                true,
+                SEGMENT,
+                closed.offset()));
     System.out.println("closed open took " + (System.nanoTime() - began) / 1000 + " us");
     assertThat(second.endLsn()).isEqualTo(end);
     address = second.address();
@@ -408,6 +418,7 @@ class WalServiceIT {
                 new Generation(2),
                 controlLsn(REDO).plus(-8),
                 end,
+                true,
                 true,
                 SEGMENT,
                 closed.offset()));

@@ -77,7 +77,7 @@ final class WalServiceTest {
     return bus.call(
         Addresses.WAL,
         new WalMessage.OpenLog(
-            branch, new Generation(1), new Lsn(0x2000028), END, true, 1 << 20, -1),
+            branch, new Generation(1), new Lsn(0x2000028), END, true, true, 1 << 20, -1),
         TIMEOUT_MS);
   }
 

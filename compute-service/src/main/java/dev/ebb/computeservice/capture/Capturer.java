@@ -137,7 +137,7 @@ public final class Capturer {
     this.walBytes = walBytes;
     this.intervalMs = intervalMs;
     this.clock = clock;
-    this.auditedTo = base.clean() ? base.endLsn() : base.redoLsn();
+    this.auditedTo = base.replayFrom();
     this.capturedTo = auditedTo;
     this.capturedAtMs = clock.millis();
   }

@@ -38,6 +38,14 @@ public final class Primary {
   private static final Logger log = LoggerFactory.getLogger(Primary.class);
   private static final long SQL_TIMEOUT_MS = 10_000;
   private static final long LOOK_EVERY_MS = 1_000;
+
+  /** Commits wait from the death of the WAL service that receives until it is noticed here. */
+  private static final long POLL_EVERY_MS = 250;
+
+  /** Where the log is lost, commits wait until it is open again. */
+  private static final long REOPEN_EVERY_MS = 50;
+
+  private static final int MAX_DOUBLINGS = 5;
   private static final long RECEIVER_POLL_MS = 5;
   private static final long RECEIVER_BOUND_MS = 10_000;
 
@@ -82,6 +90,11 @@ public final class Primary {
   private volatile @Nullable Activity activity;
   private final UseGate gate = new UseGate(System::nanoTime);
   private long headReadAtNanos = System.nanoTime();
+
+  /** Of the caretaker's thread. */
+  private int failedPolls;
+
+  private long lookedAtNanos = System.nanoTime();
   private volatile long residentBytes;
   private final BranchName name;
   private @Nullable Thread caretaker;
@@ -172,6 +185,16 @@ public final class Primary {
     attached = true;
   }
 
+  /** A primary without a log would let its clients wait for ever. */
+  private void attachOrEnd() {
+    try {
+      attach();
+    } catch (EbbException.Corrupt e) {
+      log.error("branch {}: {}; stopping", head.branch(), e.getMessage());
+      instance.kill();
+    }
+  }
+
   /** Where opening the log failed at the start, it is tried again here: commits wait for it. */
   private void openLog() {
     Lsn end;
@@ -192,14 +215,20 @@ public final class Primary {
         Thread.ofVirtual()
             .name("primary-" + head.branch())
             .start(() -> {
-              while (pause(attached ? LOOK_EVERY_MS : 0)) {
+              while (pause(attached ? pollPauseMs() : 0)) {
                 try {
                   if (attached) {
-                    look();
+                    boolean goesOn = poll();
+                    if (goesOn
+                        && System.nanoTime() - lookedAtNanos
+                            >= TimeUnit.MILLISECONDS.toNanos(LOOK_EVERY_MS)) {
+                      look();
+                      lookedAtNanos = System.nanoTime();
+                    }
                   } else {
                     // The look opens a session, whose catalog is another database's: a period
                     // later it is not in the way of the client that this start is for.
-                    attach();
+                    attachOrEnd();
                     name.resolve();
                   }
                 } catch (EbbException.Fenced e) {
@@ -255,20 +284,38 @@ public final class Primary {
     }
   }
 
-  private void look() {
-    name.resolve();
-    residentBytes = instance.residentBytes();
+  private long pollPauseMs() {
+    return failedPolls == 0
+        ? POLL_EVERY_MS
+        : Math.min(REOPEN_EVERY_MS << Math.min(failedPolls - 1, MAX_DOUBLINGS), LOOK_EVERY_MS);
+  }
+
+  /**
+   * Asks for the log, and has it opened again where it is lost.
+   *
+   * @return false where this primary has been ended
+   */
+  private boolean poll() {
     try {
       wal.poll();
+      failedPolls = 0;
     } catch (EbbException.Unavailable e) {
       // Commits wait meanwhile; what goes on here is still worth knowing.
-      log.warn("branch {}: {}", head.branch(), e.getMessage());
+      if (failedPolls++ == 0) {
+        log.warn("branch {}: {}; trying on", head.branch(), e.getMessage());
+      }
     } catch (EbbException.Corrupt e) {
       // Rule 4: its WAL is not the log's, so that none of its commits will ever be durable.
       log.error("branch {}: {}; stopping", head.branch(), e.getMessage());
       instance.kill();
-      return;
+      return false;
     }
+    return true;
+  }
+
+  private void look() {
+    name.resolve();
+    residentBytes = instance.residentBytes();
     refuseSuccessor();
     if (System.nanoTime() - readyAtNanos < FIRST_LOOK_AFTER_NANOS) {
       return;

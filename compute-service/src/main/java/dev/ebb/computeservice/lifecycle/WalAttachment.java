@@ -10,6 +10,10 @@ import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.Secret;
 import dev.ebb.shared.page.Manifest;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -22,7 +26,16 @@ import org.slf4j.LoggerFactory;
 final class WalAttachment implements Capturer.Log {
   private static final Logger log = LoggerFactory.getLogger(WalAttachment.class);
   private static final long TIMEOUT_MS = 30_000;
-  private static final long POLL_TIMEOUT_MS = 5_000;
+
+  /** An instance that holds our log answers at once what it knows. One that does not, hangs. */
+  private static final long ANSWER_TIMEOUT_MS = 2_000;
+
+  private static final long ASK_AGAIN_MS = 200;
+
+  /** So many are asked at the same time who serves: one of them may hang. */
+  private static final int ASKED_AT_ONCE = 3;
+
+  private static final long FIND_TIMEOUT_MS = 500;
   private static final int READ_BYTES = 1 << 20;
 
   private final BlockingBus bus;
@@ -35,6 +48,7 @@ final class WalAttachment implements Capturer.Log {
   private volatile String address = Addresses.WAL;
   private volatile @Nullable Target target;
   private volatile Lsn durable = Lsn.INVALID;
+  private boolean lost;
 
   /** Where the primary listens, for the receiver to connect to. */
   record Target(
@@ -103,12 +117,13 @@ final class WalAttachment implements Capturer.Log {
     Base from = base;
     var opened =
         bus.call(
-            Addresses.WAL,
+            instance(),
             new WalMessage.OpenLog(
                 branch,
                 generation,
                 from.redoLsn(),
                 from.endLsn(),
+                from.clean(),
                 closed,
                 from.walSegmentBytes(),
                 from.walOffsetHint()),
@@ -116,6 +131,31 @@ final class WalAttachment implements Capturer.Log {
     address = opened.address();
     durable = Lsn.max(durable, opened.endLsn());
     return opened.endLsn();
+  }
+
+  /**
+   * An instance that is there: messages to the common address take turns, and may go to one that
+   * hangs or has just died. Where none answers in time, the common address: it takes the time that
+   * it takes.
+   */
+  private String instance() {
+    List<Future<WalMessage.InstanceFound>> asked = new ArrayList<>();
+    for (int i = 0; i < ASKED_AT_ONCE; i++) {
+      asked.add(bus.bus().request(Addresses.WAL, new WalMessage.FindInstance(), FIND_TIMEOUT_MS));
+    }
+    try {
+      return BlockingBus.await(Future.any(asked).map(any -> first(asked)), 2 * FIND_TIMEOUT_MS);
+    } catch (EbbException e) {
+      return Addresses.WAL;
+    }
+  }
+
+  private static String first(List<Future<WalMessage.InstanceFound>> asked) {
+    return asked.stream()
+        .filter(Future::succeeded)
+        .map(found -> found.result().address())
+        .findFirst()
+        .orElse(Addresses.WAL);
   }
 
   /** Hands every byte of the log from {@code from} up to {@code to} to {@code sink}, in order. */
@@ -163,7 +203,7 @@ final class WalAttachment implements Capturer.Log {
    */
   Lsn poll() {
     try {
-      awaitDurable(Lsn.INVALID, POLL_TIMEOUT_MS);
+      durable = Lsn.max(durable, askNow().lsn());
     } catch (EbbException.Fenced | EbbException.Corrupt e) {
       throw e;
     } catch (EbbException e) {
@@ -171,11 +211,44 @@ final class WalAttachment implements Capturer.Log {
       if (at == null) {
         throw e;
       }
-      log.warn(
-          "branch {}: the WAL service lost our log ({}); opening it again", branch, e.getMessage());
+      if (!lost) {
+        lost = true;
+        log.warn(
+            "branch {}: the WAL service lost our log ({}); opening it again",
+            branch,
+            e.getMessage());
+      }
       attach(at, open(false));
+      log.info("branch {}: the log is open again", branch);
     }
+    lost = false;
     return durable;
+  }
+
+  /**
+   * Asks again while there is no answer. A message to a member that has just died is neither
+   * answered nor refused; one that is sent after the others have noticed is refused at once.
+   */
+  private WalMessage.DurableLsn askNow() {
+    Promise<WalMessage.DurableLsn> first = Promise.promise();
+    long left = ANSWER_TIMEOUT_MS;
+    while (true) {
+      bus.bus()
+          .request(
+              address,
+              new WalMessage.AwaitDurable(branch, generation, Lsn.INVALID, ANSWER_TIMEOUT_MS),
+              left)
+          .onSuccess(first::tryComplete)
+          .onFailure(first::tryFail);
+      left -= ASK_AGAIN_MS;
+      try {
+        return BlockingBus.await(first.future(), ASK_AGAIN_MS);
+      } catch (EbbException.Unavailable e) {
+        if (first.future().isComplete() || left <= 0) {
+          throw e;
+        }
+      }
+    }
   }
 
   /** The durable LSN when it was last asked for. */

@@ -87,7 +87,9 @@ public record PostgresSettings(
     a.set("restart_after_crash", "off");
     // A commit returns when the receiver says that Kafka has it.
     a.set("synchronous_commit", "on");
-    a.set("synchronous_standby_names", "FIRST 1 (\"" + standbyName + "\")");
+    // Any: of two receivers that carry the name, one of which hangs, the other one is enough. What
+    // either confirms is true (replication/syncrep.c: of equal ones FIRST takes the older alone).
+    a.set("synchronous_standby_names", "ANY 1 (\"" + standbyName + "\")");
     // Written settings bypass the WAL, so that they would not survive a suspend.
     // Before 17 only a superuser can, or whom one allows to: Ebb is the only one.
     if (postgres.number() >= 17) {

@@ -149,7 +149,7 @@ final class BranchForks {
       return parent;
     }
     Manifest base = pages.manifest(parent.manifestKey());
-    long tail = running.get().status().durableLsn().minus(replayFrom(base));
+    long tail = running.get().status().durableLsn().minus(base.replayFrom());
     if (tail <= MAX_TAIL_BYTES) {
       return parent;
     }
@@ -315,16 +315,12 @@ final class BranchForks {
             parent.branch(),
             child,
             identifier,
-            replayFrom(base),
+            base.replayFrom(),
             base.endLsn(),
             base.walSegmentBytes(),
             base.branch().equals(parent.branch()) ? base.walOffsetHint() : -1,
             at),
         COPY_TIMEOUT_MS);
-  }
-
-  private static Lsn replayFrom(Manifest base) {
-    return base.clean() ? base.endLsn() : base.redoLsn();
   }
 
   /** A child at the end of a clean snapshot: there is nothing that its log would begin with. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.ebb.computeservice.blockmap.TestServer.Session;
 import java.io.IOException;
+import java.net.Socket;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -13,6 +14,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
@@ -134,6 +136,161 @@ final class CommitWaitIT {
             return true; // the server is ending
           }
         });
+  }
+
+  /** Whose signal it is that ends a process of the server while a commit waits. */
+  enum Blow {
+    FAST_SHUTDOWN("INT", false),
+    IMMEDIATE_SHUTDOWN("QUIT", false),
+    KILLED_POSTMASTER("KILL", false),
+    KILLED_BACKEND("KILL", true),
+    TERMINATED_BACKEND("TERM", true);
+
+    final String signal;
+    final boolean toTheWaiting;
+
+    Blow(String signal, boolean toTheWaiting) {
+      this.signal = signal;
+      this.toTheWaiting = toTheWaiting;
+    }
+  }
+
+  /** Of ending processes nobody learns that the commit that they waited for was made. */
+  @ParameterizedTest
+  @EnumSource
+  void aServerThatEndsWhileACommitWaitsTellsNobodyOfIt(Blow blow) throws Exception {
+    try (TestCompute compute = TestCompute.of(store)) {
+      compute.durability = new IOException("not durable");
+      try (TestServer server = compute.start(WAITING);
+          Session writer = server.connect("postgres");
+          Session reader = server.connect("postgres");
+          Session other = server.connect("postgres")) {
+        assertThat(reader.query(COUNT)).containsExactly("0");
+        CompletableFuture<List<String>> committed = writer.send("INSERT INTO t VALUES (1)");
+        awaitWaiting(other, committed);
+        long waiting =
+            Long.parseLong(
+                other
+                    .query("SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+                    .getFirst());
+        assertThat(committed).isNotDone();
+
+        TestServer.signal(blow.toTheWaiting ? waiting : server.postmaster, blow.signal);
+
+        while (!reader.send(COUNT).handle((rows, error) -> isOver(rows, error)).get()) {
+          Thread.onSpinWait();
+        }
+        assertThatThrownBy(() -> committed.get(30, TimeUnit.SECONDS)).isNotNull();
+        assertThat(committed).isCompletedExceptionally();
+        assertThat(server.supervisor.waitFor(30, TimeUnit.SECONDS)).isTrue();
+      }
+    }
+  }
+
+  /** Whether there are no answers any more; until then others do not see the row. */
+  private static boolean isOver(List<String> rows, Throwable error) {
+    if (error == null) {
+      assertThat(rows).containsExactly("0");
+    }
+    return error != null;
+  }
+
+  @Test
+  void aSmartShutdownLetsTheCommitWaitOn() throws Exception {
+    assertTheCommitWaitsOn((server, other) -> TestServer.signal(server.postmaster, "TERM"));
+  }
+
+  /** What is passed on the command line outranks every file. */
+  @Test
+  void standbyNamesThatAreEmptiedInTheConfigurationLetTheCommitWaitOn() throws Exception {
+    assertTheCommitWaitsOn((server, other) -> {
+      other.query("ALTER SYSTEM SET synchronous_standby_names = ''");
+      other.query("ALTER SYSTEM SET synchronous_commit = local");
+      other.query("SELECT pg_reload_conf()");
+      assertThat(other.query("SHOW synchronous_standby_names")).containsExactly("nobody");
+    });
+  }
+
+  private interface Attempt {
+    void run(TestServer server, Session other) throws Exception;
+  }
+
+  private static void assertTheCommitWaitsOn(Attempt attempt) throws Exception {
+    try (TestCompute compute = TestCompute.of(store)) {
+      compute.durability = new IOException("not durable");
+      try (TestServer server = compute.start(WAITING);
+          Session writer = server.connect("postgres");
+          Session other = server.connect("postgres")) {
+        other.query(COUNT);
+        CompletableFuture<List<String>> committed = writer.send("INSERT INTO t VALUES (1)");
+        awaitWaiting(other, committed);
+
+        attempt.run(server, other);
+
+        // Several looks at all that there is: whoever was woken would be seen to go on.
+        for (int i = 0; i < 20; i++) {
+          assertThat(
+                  other.query("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"))
+              .containsExactly("1");
+          assertThat(other.query(COUNT)).containsExactly("0");
+        }
+        assertThat(committed).isNotDone();
+        assertThat(compute.durableWaits.get()).isZero();
+      }
+    }
+  }
+
+  /** PostgreSQL does not look for its client while it waits for a standby. */
+  @Test
+  void aClientThatClosesItsSocketLeavesTheCommitWaiting() throws Exception {
+    try (TestCompute compute = TestCompute.of(store)) {
+      compute.durability = new IOException("not durable");
+      try (TestServer server = compute.start(WAITING);
+          Session other = server.connect("postgres")) {
+        other.query(COUNT);
+        Socket client = server.sendAndNeverRead("INSERT INTO t VALUES (1)");
+        awaitWaiting(other, new CompletableFuture<>());
+        client.close();
+        for (int i = 0; i < 20; i++) {
+          assertThat(other.query(COUNT)).containsExactly("0");
+        }
+        awaitWaiting(other, new CompletableFuture<>());
+        assertThat(compute.durableWaits.get()).isZero();
+      }
+    }
+  }
+
+  /** The right of every user to opt out of waiting is a right to opt out of the promise. */
+  @ParameterizedTest
+  @ValueSource(strings = {"off", "local"})
+  void aCommitThatOptedOutOfWaitingDoesNotWait(String setting) throws Exception {
+    try (TestCompute compute = TestCompute.of(store)) {
+      compute.durability = new IOException("not durable");
+      try (TestServer server = compute.start(WAITING);
+          Session writer = server.connect("postgres")) {
+        writer.query("SET synchronous_commit = " + setting);
+        writer.query("INSERT INTO t VALUES (1)");
+        assertThat(writer.query(COUNT)).containsExactly("1");
+        assertThat(compute.durableWaits.get()).isZero();
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"remote_write", "remote_apply"})
+  void aCommitThatWaitsForLessThanAFlushWaitsAllTheSame(String setting) throws Exception {
+    try (TestCompute compute = TestCompute.of(store)) {
+      compute.durability = new IOException("not durable");
+      try (TestServer server = compute.start(WAITING);
+          Session writer = server.connect("postgres");
+          Session other = server.connect("postgres")) {
+        writer.query("SET synchronous_commit = " + setting);
+        CompletableFuture<List<String>> committed = writer.send("INSERT INTO t VALUES (1)");
+        awaitWaiting(other, committed);
+        assertThat(committed).isNotDone();
+        assertThat(other.query(COUNT)).containsExactly("0");
+      }
+    }
   }
 
   @Test

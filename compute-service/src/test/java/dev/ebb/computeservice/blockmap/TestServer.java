@@ -10,6 +10,8 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -138,6 +140,21 @@ final class TestServer implements AutoCloseable {
             .toCompletionStage()
             .toCompletableFuture()
             .get(60, TimeUnit.SECONDS));
+  }
+
+  /**
+   * A client that sends one statement and does not stay for the answer: closing the socket is all
+   * that it does afterwards ("Message Formats" of PostgreSQL's documentation).
+   */
+  Socket sendAndNeverRead(String sql) throws IOException {
+    var socket = new Socket(InetAddress.ofLiteral("127.0.0.1"), port);
+    byte[] user = "user\0postgres\0database\0postgres\0\0".getBytes(StandardCharsets.US_ASCII);
+    byte[] query = (sql + "\0").getBytes(StandardCharsets.US_ASCII);
+    ByteBuffer messages = ByteBuffer.allocate(8 + user.length + 5 + query.length);
+    messages.putInt(8 + user.length).putInt(196_608).put(user);
+    messages.put((byte) 'Q').putInt(4 + query.length).put(query);
+    socket.getOutputStream().write(messages.array());
+    return socket;
   }
 
   /** Runs statements in a session of their own. */

@@ -130,7 +130,14 @@ final class WalAttachmentTest {
     assertThat(lastOpen())
         .isEqualTo(
             new WalMessage.OpenLog(
-                BRANCH, GENERATION, new Lsn(0x4000028), new Lsn(0x4000200), false, 4 << 20, 31));
+                BRANCH,
+                GENERATION,
+                new Lsn(0x4000028),
+                new Lsn(0x4000200),
+                false,
+                false,
+                4 << 20,
+                31));
     assertThat(asked.getLast())
         .as("the receiver goes on where the log ends, wherever it was read from")
         .isInstanceOfSatisfying(
@@ -144,6 +151,7 @@ final class WalAttachmentTest {
     holderIsGone = true;
     wal.poll();
     assertThat(lastOpen().redoLsn()).isEqualTo(new Lsn(0x1000028));
+    assertThat(lastOpen().clean()).isTrue();
     assertThat(lastOpen().closed()).isFalse();
   }
 }

@@ -50,7 +50,7 @@ final class SettingsTest {
             "full_page_writes=off",
             "restart_after_crash=off",
             "synchronous_commit=on",
-            "synchronous_standby_names=FIRST 1 (\"ebb_abc\")",
+            "synchronous_standby_names=ANY 1 (\"ebb_abc\")",
             "allow_alter_system=off",
             "io_method=sync",
             "debug_io_direct=",

@@ -89,6 +89,7 @@ public final class ConfigPrinter {
         section(
             "archiveWal", Quantities.formatBytes(config.wal().archiveWalBytes()),
             "archiveAge", Quantities.format(config.wal().archiveAge()),
+            "primaryTimeout", Quantities.format(config.wal().primaryTimeout()),
             "sender", sender(config.wal().sender())));
     root.put("scaler", section("idleTimeout", Quantities.format(config.scaler().idleTimeout())));
     root.put(

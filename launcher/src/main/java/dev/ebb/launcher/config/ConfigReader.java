@@ -312,9 +312,14 @@ public final class ConfigReader {
     if (age.isZero()) {
       section.violate("archiveAge", "must be longer than nothing");
     }
+    Duration primary = section.duration("primaryTimeout", Duration.ofSeconds(10));
+    if (primary.toMillis() < 2_000) {
+      section.violate("primaryTimeout", "is shorter than 2s");
+    }
     return new EbbConfig.Wal(
         section.bytes("archiveWal", 16 * MEGABYTE, MEGABYTE),
         age,
+        primary,
         sender(section.section("sender")));
   }
 

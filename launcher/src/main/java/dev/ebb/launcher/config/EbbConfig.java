@@ -179,9 +179,14 @@ public record EbbConfig(
    * @param archiveWalBytes how much WAL of a branch may be in Kafka alone before it goes to the
    *     object store
    * @param archiveAge how long some may
+   * @param primaryTimeout a primary that says nothing for so long is gone
    * @param sender null: standbys cannot stream from here
    */
-  public record Wal(long archiveWalBytes, Duration archiveAge, @Nullable Sender sender) {}
+  public record Wal(
+      long archiveWalBytes,
+      Duration archiveAge,
+      Duration primaryTimeout,
+      @Nullable Sender sender) {}
 
   /**
    * Streaming replication for standbys and {@code pg_receivewal}.

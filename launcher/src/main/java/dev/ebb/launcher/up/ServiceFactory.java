@@ -61,7 +61,8 @@ final class ServiceFactory {
 
   Deployable wal() {
     var limits = new ArchiveLimits(config.wal().archiveWalBytes(), config.wal().archiveAge());
-    WalServiceConfig wal = walConfig().withArchive(limits);
+    WalServiceConfig wal =
+        walConfig().withArchive(limits).withPrimaryTimeout(config.wal().primaryTimeout());
     EbbConfig.Sender sender = config.wal().sender();
     return new WalService(
         foundation.store(),

@@ -89,7 +89,7 @@ record BranchLogs(LogAccess access, String name, BranchId branch, List<Manifest>
     List<BranchWal.Entry> entries = new ArrayList<>();
     for (Manifest snapshot : snapshots) {
       if (snapshot.branch().equals(branch) && snapshot.walOffsetHint() >= 0) {
-        entries.add(new BranchWal.Entry(snapshot.walOffsetHint(), snapshot.redoLsn()));
+        entries.add(new BranchWal.Entry(snapshot.walOffsetHint(), snapshot.replayFrom()));
       }
     }
     try {

@@ -119,6 +119,7 @@ final class ConfigReaderTest {
         wal:
           archiveWal: 8MB
           archiveAge: 1m
+          primaryTimeout: 20s
           sender:
             host: 10.0.0.1
             port: 7000

@@ -18,14 +18,25 @@ final class Load {
   private static final Duration ANSWER = Duration.ofMinutes(2);
   private static final long BACKOFF_MS = 50;
 
-  private final Site site;
+  private final Door door;
   private final List<Writer> writers;
   private final List<Thread> threads = new ArrayList<>();
   private final List<String> damage = new CopyOnWriteArrayList<>();
+  private final List<String> errors = new CopyOnWriteArrayList<>();
   private CountDownLatch stopping = new CountDownLatch(1);
 
+  /** Where connections come from. */
+  @FunctionalInterface
+  interface Door {
+    Connection connect() throws SQLException;
+  }
+
   Load(Site site, List<Writer> writers) {
-    this.site = site;
+    this(site::connect, writers);
+  }
+
+  Load(Door door, List<Writer> writers) {
+    this.door = door;
     this.writers = writers;
   }
 
@@ -64,12 +75,13 @@ final class Load {
   private void run(Writer writer, CountDownLatch stop) {
     try {
       while (stop.getCount() > 0) {
-        try (Connection connection = site.connect()) {
+        try (Connection connection = door.connect()) {
           boolean again = true;
           while (again && stop.getCount() > 0) {
             again = writer.write(connection);
           }
         } catch (SQLException e) {
+          errors.add(writer.name() + ": " + e.getSQLState() + " " + e.getMessage());
           note(writer, e);
           boolean _ = stop.await(BACKOFF_MS, TimeUnit.MILLISECONDS);
         }
@@ -101,7 +113,7 @@ final class Load {
     long deadline = System.nanoTime() + ANSWER.toNanos();
     while (true) {
       try {
-        return site.connect();
+        return door.connect();
       } catch (SQLException e) {
         if (System.nanoTime() > deadline) {
           throw e;
@@ -122,6 +134,11 @@ final class Load {
       inDoubt += writer.verify(connection);
     }
     return inDoubt;
+  }
+
+  /** What went wrong with the writers' connections, all of which they come back from. */
+  List<String> errors() {
+    return List.copyOf(errors);
   }
 
   int acknowledged() {

@@ -10,6 +10,15 @@ import org.jspecify.annotations.Nullable;
 /** What computes ask of the WAL service. Address: {@link Addresses#WAL}. */
 public sealed interface WalMessage extends BusMessage {
 
+  /**
+   * Asks for the address of the instance that answers, at once: one that hangs is never told by
+   * what it does not do from one that has much to read.
+   */
+  record FindInstance() implements WalMessage, Request<InstanceFound> {}
+
+  /** It answers here, and nobody else does. */
+  record InstanceFound(String address) implements WalMessage {}
+
   /** Makes the topic of a new branch; no error where it is there already. */
   record CreateLog(BranchId branch) implements WalMessage, Request<Ok> {}
 
@@ -18,17 +27,22 @@ public sealed interface WalMessage extends BusMessage {
    * record.
    *
    * @param redoLsn where recovery will begin: the log is verified as an unbroken chain of records
-   *     from here on
+   *     from here on. Of a clean stop its checkpoint record: the chain begins behind it, at
+   *     floorLsn
    * @param floorLsn the snapshot's endLsn: a log that ends before it is {@code Corrupt}, never a
    *     silent loss
+   * @param clean whether the snapshot is that of a clean stop. What came after it is all that is
+   *     needed of the log then, and all that its hint leads to
    * @param closed the head says that the log ends at floorLsn exactly: nothing needs to be read
-   * @param walOffsetHint an offset in the topic at or before redoLsn's record, or -1
+   * @param walOffsetHint an offset in the topic at or before the record that has the WAL from which
+   *     the chain is verified, or -1
    */
   record OpenLog(
       BranchId branch,
       Generation generation,
       Lsn redoLsn,
       Lsn floorLsn,
+      boolean clean,
       boolean closed,
       int walSegmentBytes,
       long walOffsetHint)

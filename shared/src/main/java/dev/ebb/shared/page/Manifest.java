@@ -31,8 +31,8 @@ import java.util.List;
  * @param bootPack the pack with the pages that every start reads, or an empty string
  * @param bootBlocks the blocks that belong in the boot pack
  * @param roles every role that may log in, as of this snapshot
- * @param walOffsetHint an offset in the branch's topic at or before the record that holds {@code
- *     redoLsn}; -1 for unknown
+ * @param walOffsetHint an offset in the branch's topic at or before the record that holds {@link
+ *     #replayFrom}; -1 for unknown
  * @param committedEpochMs when the page service committed it, in ms since the epoch; 0 before that
  * @param history the retained earlier snapshots of the branch's line, oldest first; filled in by
  *     the page service
@@ -62,6 +62,13 @@ public record Manifest(
     long committedEpochMs,
     List<Ancestor> history,
     byte[] pageIndex) {
+
+  /**
+   * Where the WAL begins that this snapshot does not have: behind a clean stop nothing is redone.
+   */
+  public Lsn replayFrom() {
+    return clean ? endLsn : redoLsn;
+  }
 
   /** A file kept whole. */
   public record SmallFile(String path, byte[] content) {}

@@ -77,7 +77,7 @@ public final class LogFork {
       long deadline = System.nanoTime() + ARRIVAL.toNanos();
       while (true) {
         LogForked forked =
-            history.use(
+            history.useDurable(
                 topics, request.parent(), timeout, source -> fork(request, source, durable.lsn()));
         if (forked.outcome() != Outcome.BEHIND_END || System.nanoTime() - deadline > 0) {
           return forked;

@@ -73,13 +73,29 @@ public final class BranchHistory implements AutoCloseable {
     return action.apply(fold.isEmpty() ? null : fold.source());
   }
 
+  /**
+   * The same with no more of the history than what no failure takes away any more: for those who
+   * put it elsewhere.
+   */
+  public synchronized <T> T useDurable(
+      LogTopics topics,
+      BranchId branch,
+      Duration timeout,
+      Function<@Nullable WalSource, T> action) {
+    catchUp(topics, branch, topics.durableEndOffset(branch, timeout), timeout);
+    return action.apply(fold.isEmpty() ? null : fold.source());
+  }
+
   /** Copies bytes that were read from the topic before. */
   synchronized void read(Lsn at, byte[] target, int offset, int length) {
     fold.source().read(at, target, offset, length);
   }
 
   private void catchUp(LogTopics topics, BranchId branch, Duration timeout) {
-    long end = topics.endOffset(branch, timeout);
+    catchUp(topics, branch, topics.endOffset(branch, timeout), timeout);
+  }
+
+  private void catchUp(LogTopics topics, BranchId branch, long end, Duration timeout) {
     long next = Math.max(fold.lastOffset() + 1, firstOffset);
     if (next < end) {
       broken = true;

@@ -21,14 +21,16 @@ public final class Histories implements AutoCloseable {
   private static final Duration KEPT_FOR = Duration.ofMinutes(1);
 
   private final LogTopics topics;
+  private final KnownRecords known;
   private final Path directory;
   private final Clock clock;
   private final Map<BranchId, Kept> kept = new LinkedHashMap<>(16, 0.75f, true);
 
   private record Kept(BranchHistory history, Instant lastUse) {}
 
-  public Histories(LogTopics topics, Path directory, Clock clock) {
+  public Histories(LogTopics topics, KnownRecords known, Path directory, Clock clock) {
     this.topics = topics;
+    this.known = known;
     this.directory = directory;
     this.clock = clock;
   }
@@ -54,7 +56,7 @@ public final class Histories implements AutoCloseable {
   public byte[] read(BranchId branch, Lsn from, Lsn to, int maxBytes, Duration timeout) {
     BranchHistory history = find(branch, from);
     if (history == null) {
-      history = fromTopic(branch, from, timeout);
+      history = anew(branch, from);
     }
     boolean read = false;
     try {
@@ -71,23 +73,15 @@ public final class Histories implements AutoCloseable {
     }
   }
 
-  /** One that begins where the topic does, if that is far enough; what was before is archived. */
-  private BranchHistory fromTopic(BranchId branch, Lsn from, Duration timeout) {
-    long begin = topics.beginOffset(branch, timeout);
-    if (begin == 0) {
-      return empty(from, -1);
-    }
-    BranchHistory trimmed = empty(from, begin);
-    boolean enough = false;
-    try {
-      trimmed.read(topics, branch, from, from, 1, timeout);
-      enough = trimmed.reachesBackTo(from);
-    } finally {
-      if (!enough) {
-        trimmed.close();
-      }
-    }
-    return enough ? trimmed : empty(from, -1);
+  /** One that begins where the newest snapshot does, if that is far enough, else at the start. */
+  private BranchHistory anew(BranchId branch, Lsn from) {
+    long hint =
+        known
+            .newest(branch)
+            .filter(newest -> !from.isBefore(newest.from()))
+            .map(KnownRecords.Known::offset)
+            .orElse(-1L);
+    return empty(from, hint);
   }
 
   private @Nullable BranchHistory find(BranchId branch, Lsn from) {

@@ -27,12 +27,13 @@ public record LogEnd(Lsn end, Lsn lastRecord, Lsn overlapFrom, byte[] overlap) {
    * Walks the chain of records. Crash recovery has no such check: it takes a short tail for the
    * whole log and opens.
    *
-   * @param redo where recovery will begin: a record's start or a page's
+   * @param from where the chain begins: a record's start, a record's end, or a page's start
+   * @param previous the record before it; {@code Lsn.INVALID} for unknown
    * @param floor the log must reach it
    * @param nothingWritten whether the log may be empty: then it ends at {@code floor}
    */
   public static LogEnd find(
-      LogFold fold, Lsn redo, Lsn floor, int segmentBytes, boolean nothingWritten) {
+      LogFold fold, Lsn redo, Lsn previous, Lsn floor, int segmentBytes, boolean nothingWritten) {
     if (fold.isEmpty()) {
       if (nothingWritten) {
         return new LogEnd(floor, Lsn.INVALID, floor, NONE);
@@ -49,7 +50,9 @@ public record LogEnd(Lsn end, Lsn lastRecord, Lsn overlapFrom, byte[] overlap) {
       throw new EbbException.Corrupt(
           "the log ends at " + fold.end() + ", before the start of redo " + redo);
     }
-    var reader = new RecordReader(fold.source(), segmentBytes, from, Lsn.INVALID);
+    var reader =
+        new RecordReader(
+            fold.source(), segmentBytes, from, from.equals(redo) ? previous : Lsn.INVALID);
     while (true) {
       if (reader.next() instanceof RecordReader.End end) {
         if (end.at().isBefore(floor)) {

@@ -13,6 +13,17 @@ import dev.ebb.shared.model.Lsn;
  */
 public record Opening(Lsn floor, boolean closed, long hint, Lsn neededFrom) {
 
+  /**
+   * For the first writer of a generation that starts from a snapshot.
+   *
+   * @param redo where recovery from it begins; of a clean stop, which needs none: its checkpoint
+   *     record
+   * @param end of the snapshot
+   */
+  public static Opening of(Lsn redo, Lsn end, boolean clean, boolean closed, long hint) {
+    return new Opening(end, closed, hint, clean ? end : redo);
+  }
+
   /** For a writer that takes a running primary over: it needs no more than the byte end. */
   public static Opening takeover(Lsn floor, long hint) {
     return new Opening(floor, false, hint, new Lsn(-1));

@@ -9,6 +9,7 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Properties;
 import java.util.UUID;
@@ -30,11 +31,6 @@ public final class PrimaryConnection implements AutoCloseable {
   /** Keeps WAL on the primary that the log does not have yet, over lost connections too. */
   static final String SLOT = "ebb";
 
-  private static final int CONNECT_TIMEOUT_SECONDS = 5;
-
-  /** The primary answers a status that asks for it; silence for so long means that it is gone. */
-  private static final int SILENCE_SECONDS = 15;
-
   private static final String OBJECT_IN_USE = "55006";
   private static final int READ_SLOT_SINCE_MAJOR = 15;
 
@@ -43,13 +39,16 @@ public final class PrimaryConnection implements AutoCloseable {
   private final OutputStream out;
   private final boolean withSlot;
   private final CopyDual stream;
+  private final Duration silence;
 
   private PrimaryConnection(
       Connection connection,
       TapSocket socket,
       OutputStream out,
       CopyDual stream,
-      boolean withSlot) {
+      boolean withSlot,
+      Duration silence) {
+    this.silence = silence;
     this.connection = connection;
     this.socket = socket;
     this.out = out;
@@ -60,11 +59,14 @@ public final class PrimaryConnection implements AutoCloseable {
   /**
    * Connects and starts to stream from {@code start}.
    *
+   * @param silence a primary that says nothing for so long is gone: it answers a status that asks
+   *     for it
    * @throws EbbException.Corrupt when it is another database or another timeline
    */
-  static PrimaryConnection open(Primary primary, Lsn start) throws SQLException, IOException {
+  static PrimaryConnection open(Primary primary, Lsn start, Duration silence)
+      throws SQLException, IOException {
     String key = UUID.randomUUID().toString();
-    Connection connection = connect(primary, key);
+    Connection connection = connect(primary, key, silence);
     TapSocket socket = TapSocketFactory.take(key);
     try {
       if (socket == null) {
@@ -85,14 +87,17 @@ public final class PrimaryConnection implements AutoCloseable {
         withSlot = false;
         stream = stream(connection, start, false);
       }
-      return new PrimaryConnection(connection, socket, socket.getOutputStream(), stream, withSlot);
+      return new PrimaryConnection(
+          connection, socket, socket.getOutputStream(), stream, withSlot, silence);
     } catch (SQLException | IOException | RuntimeException e) {
       closeQuietly(connection, socket);
       throw e;
     }
   }
 
-  private static Connection connect(Primary primary, String key) throws SQLException {
+  private static Connection connect(Primary primary, String key, Duration silence)
+      throws SQLException {
+    String seconds = Long.toString(Math.max(1, silence.toSeconds()));
     var settings = new Properties();
     settings.setProperty("user", primary.user());
     settings.setProperty("password", primary.password().reveal());
@@ -102,9 +107,9 @@ public final class PrimaryConnection implements AutoCloseable {
     settings.setProperty("ApplicationName", primary.standbyName().reveal());
     settings.setProperty("sslmode", "disable");
     settings.setProperty("gssEncMode", "disable");
-    settings.setProperty("connectTimeout", Integer.toString(CONNECT_TIMEOUT_SECONDS));
+    settings.setProperty("connectTimeout", seconds);
     settings.setProperty("loginTimeout", "0");
-    settings.setProperty("socketTimeout", Integer.toString(SILENCE_SECONDS));
+    settings.setProperty("socketTimeout", seconds);
     settings.setProperty("socketFactory", TapSocketFactory.class.getName());
     settings.setProperty("socketFactoryArg", key);
     String url = "jdbc:postgresql://" + primary.host() + ":" + primary.port() + "/postgres";
@@ -173,6 +178,11 @@ public final class PrimaryConnection implements AutoCloseable {
         .unwrap(PGConnection.class)
         .getCopyAPI()
         .copyDual("START_REPLICATION " + slot + "PHYSICAL " + start + " TIMELINE 1");
+  }
+
+  /** A status asks for an answer where nothing has been heard for so long. */
+  Duration askAfter() {
+    return silence.dividedBy(3);
   }
 
   /** Whether the slot moves with what is confirmed here. */

@@ -29,7 +29,6 @@ public final class Receiver {
   private static final int MAX_RECORD_BYTES = 512 << 10;
 
   private static final Duration HEARTBEAT = Duration.ofSeconds(1);
-  private static final long ASK_AFTER_NANOS = Duration.ofSeconds(5).toNanos();
   private static final Duration WITHOUT_SLOT_FOR = Duration.ofSeconds(30);
 
   /** A primary that is not announced any more and cannot be reached for so long is gone. */
@@ -44,9 +43,13 @@ public final class Receiver {
      */
     PrimaryConnection open(Primary primary, Lsn start) throws SQLException, IOException;
 
-    /** Over the network. */
-    static Connector real() {
-      return PrimaryConnection::open;
+    /**
+     * Over the network.
+     *
+     * @param silence a primary that says nothing for so long is gone; seconds
+     */
+    static Connector real(Duration silence) {
+      return (primary, start) -> PrimaryConnection.open(primary, start, silence);
     }
   }
 
@@ -296,7 +299,7 @@ public final class Receiver {
         if (durable.isAfter(confirmed) || now - saidNanos >= HEARTBEAT.toNanos()) {
           confirmed = durable;
           saidNanos = now;
-          opened.sendStatus(durable, now - heardNanos > ASK_AFTER_NANOS);
+          opened.sendStatus(durable, now - heardNanos > opened.askAfter().toNanos());
         }
         if (session.end() != null
             || (!opened.withSlot() && now - began > WITHOUT_SLOT_FOR.toNanos())) {

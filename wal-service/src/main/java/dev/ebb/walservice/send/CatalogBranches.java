@@ -57,7 +57,7 @@ public final class CatalogBranches implements ServedBranch.Directory {
         head.closed() ? head.closedLsn() : manifest.endLsn(),
         manifest.walPieces(),
         own ? manifest.walOffsetHint() : -1,
-        manifest.redoLsn());
+        manifest.replayFrom());
   }
 
   private static BranchId byId(String text) {

@@ -289,7 +289,8 @@ public final class LogSession {
         lock.unlock();
       }
       return;
-    } catch (EbbException.Corrupt e) {
+    } catch (EbbException.Corrupt | EbbException.NotFound e) {
+      // What is neither in the topic nor in the archive does not come by waiting for it.
       next = locked(() -> writer.corrupt(String.valueOf(e.getMessage())));
     } catch (RuntimeException e) {
       log.warn("reading the log of branch {} failed; it is read again", branch, e);

@@ -18,7 +18,7 @@ final class KafkaSafety {
   /**
    * A broker.
    *
-   * @param settings those that it runs with
+   * @param settings those that it runs with; none where it does not answer now
    */
   record Broker(String id, Map<String, String> settings) {}
 

@@ -19,7 +19,9 @@ import java.util.function.Predicate;
 import org.apache.kafka.clients.CommonClientConfigs;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.DescribeClusterOptions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.RecordsToDelete;
@@ -29,12 +31,14 @@ import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.Node;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+import org.apache.kafka.common.errors.UnsupportedVersionException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -58,12 +62,17 @@ public final class KafkaTopics implements LogTopics {
   /** How long an append waits for room or for the topic's leader to be known. */
   private static final int MAX_BLOCK_MS = 30_000;
 
+  private static final int REQUEST_TIMEOUT_MS = 10_000;
+
+  /** A broker that does not say how it is set in this time is looked at another time. */
+  private static final Duration BROKER_PATIENCE = Duration.ofSeconds(2);
+
   private static final Duration PROPAGATION_TIMEOUT = Duration.ofSeconds(2);
   private static final Duration PROPAGATION_PAUSE = Duration.ofMillis(5);
 
   private final KafkaConfig config;
   private final Admin admin;
-  private final KafkaProducer<byte[], byte[]> producer;
+  private final ReopenedProducer producer;
   private final TopicReaders readers;
   private final @Nullable LocalAppends local;
   private volatile boolean known;
@@ -81,7 +90,9 @@ public final class KafkaTopics implements LogTopics {
     try {
       this.admin = Admin.create(common());
       this.producer =
-          new KafkaProducer<>(producer(), new ByteArraySerializer(), new ByteArraySerializer());
+          new ReopenedProducer(() ->
+              new KafkaProducer<>(
+                  producer(), new ByteArraySerializer(), new ByteArraySerializer()));
       this.readers = new TopicReaders(common());
     } catch (KafkaException e) {
       throw new EbbException.Unavailable(
@@ -92,6 +103,8 @@ public final class KafkaTopics implements LogTopics {
 
   private Map<String, Object> common() {
     var settings = new HashMap<String, Object>(config.client());
+    // A broker that hangs is left for another one after so long; may be configured.
+    settings.putIfAbsent(CommonClientConfigs.REQUEST_TIMEOUT_MS_CONFIG, REQUEST_TIMEOUT_MS);
     settings.put(CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG, config.bootstrapServers());
     settings.put(CommonClientConfigs.RETRY_BACKOFF_MS_CONFIG, 10);
     settings.put(CommonClientConfigs.RETRY_BACKOFF_MAX_MS_CONFIG, 500);
@@ -112,7 +125,6 @@ public final class KafkaTopics implements LogTopics {
     settings.put(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, MAX_RECORD_BYTES);
     settings.put(ProducerConfig.COMPRESSION_TYPE_CONFIG, "none");
     settings.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, MAX_BLOCK_MS);
-    settings.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, 10_000);
     // While Kafka is away commits wait; nothing is given up.
     settings.put(ProducerConfig.RETRIES_CONFIG, Integer.MAX_VALUE);
     settings.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, Integer.MAX_VALUE);
@@ -159,8 +171,11 @@ public final class KafkaTopics implements LogTopics {
       return;
     }
     List<String> problems;
+    boolean all = true;
     try {
-      problems = KafkaSafety.problems(config, brokers(timeout));
+      List<KafkaSafety.Broker> brokers = brokers(timeout);
+      problems = KafkaSafety.problems(config, brokers);
+      all = brokers.stream().noneMatch(broker -> broker.settings().isEmpty());
     } catch (EbbException.Unavailable e) {
       if (!config.unsafe()) {
         throw e;
@@ -179,28 +194,70 @@ public final class KafkaTopics implements LogTopics {
       }
       log.warn("{}; it is used since --unsafe says so", what);
     }
-    known = true;
+    known = all;
   }
 
+  /**
+   * The brokers that are registered, whether they are there or not: a WAL service must be able to
+   * start while one of them is down. Of those that do not answer the settings are not known.
+   */
   private List<KafkaSafety.Broker> brokers(Duration timeout) {
-    var nodes = await(admin.describeCluster().nodes(), timeout, "asking for Kafka's brokers");
-    List<ConfigResource> resources =
-        nodes.stream()
-            .map(node -> new ConfigResource(ConfigResource.Type.BROKER, node.idString()))
-            .toList();
+    long deadline = System.nanoTime() + Math.min(timeout.toNanos(), BROKER_PATIENCE.toNanos());
+    Collection<Node> nodes = nodes(timeout);
     var settings =
-        await(admin.describeConfigs(resources).all(), timeout, "reading the brokers' settings");
+        admin
+            .describeConfigs(
+                nodes.stream().filter(node -> !node.isFenced()).map(KafkaTopics::resource).toList())
+            .values();
     List<KafkaSafety.Broker> brokers = new ArrayList<>();
-    settings.forEach((broker, entries) -> {
-      var values = new HashMap<String, String>();
-      for (ConfigEntry entry : entries.entries()) {
-        if (entry.value() != null) {
-          values.put(entry.name(), entry.value());
+    EbbException.Unavailable silent = null;
+    boolean answered = false;
+    for (Node node : nodes) {
+      KafkaFuture<Config> asked = settings.get(resource(node));
+      Map<String, String> values = Map.of();
+      if (asked != null) {
+        try {
+          var left = Duration.ofNanos(Math.max(0, deadline - System.nanoTime()));
+          values = values(await(asked, left, "reading the settings of broker " + node.idString()));
+          answered = true;
+        } catch (EbbException.Unavailable e) {
+          silent = e;
         }
       }
-      brokers.add(new KafkaSafety.Broker(broker.name(), values));
-    });
+      brokers.add(new KafkaSafety.Broker(node.idString(), values));
+    }
+    if (!answered && silent != null) {
+      throw silent;
+    }
     return brokers;
+  }
+
+  private Collection<Node> nodes(Duration timeout) {
+    String what = "asking for Kafka's brokers";
+    try {
+      var all = new DescribeClusterOptions().includeFencedBrokers(true);
+      return await(admin.describeCluster(all).nodes(), timeout, what);
+    } catch (EbbException.Unavailable e) {
+      if (!(e.getCause() instanceof UnsupportedVersionException)) {
+        throw e;
+      }
+      // Before Kafka 4 only those that are there can be asked for.
+      return await(admin.describeCluster().nodes(), timeout, what);
+    }
+  }
+
+  private static ConfigResource resource(Node node) {
+    return new ConfigResource(ConfigResource.Type.BROKER, node.idString());
+  }
+
+  private static Map<String, String> values(Config config) {
+    var values = new HashMap<String, String>();
+    for (ConfigEntry entry : config.entries()) {
+      if (entry.value() != null) {
+        values.put(entry.name(), entry.value());
+      }
+    }
+    return values;
   }
 
   @Override
@@ -284,13 +341,10 @@ public final class KafkaTopics implements LogTopics {
 
   private void send(ProducerRecord<byte[], byte[]> record, Appended appended) {
     try {
-      // The callback tells all that the future would.
-      var _ =
-          producer.send(
-              record,
-              (metadata, error) ->
-                  appended.done(
-                      error == null && metadata.hasOffset() ? metadata.offset() : -1, error));
+      producer.send(
+          record,
+          (metadata, error) ->
+              appended.done(error == null && metadata.hasOffset() ? metadata.offset() : -1, error));
     } catch (KafkaException | IllegalStateException e) {
       appended.done(-1, e);
     }
@@ -362,8 +416,7 @@ public final class KafkaTopics implements LogTopics {
 
   @Override
   public void close() {
-    // Nothing waits for what is unacknowledged: nobody was told that it is durable.
-    producer.close(Duration.ZERO);
+    producer.close();
     readers.close();
     admin.close(Duration.ofSeconds(1));
     if (local != null) {

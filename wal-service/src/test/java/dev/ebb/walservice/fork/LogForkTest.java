@@ -118,7 +118,8 @@ final class LogForkTest {
           topics,
           child,
           TIMEOUT,
-          source -> LogEnd.find(history.fold(), redo, floor, WalPages.SEGMENT, true).end());
+          source ->
+              LogEnd.find(history.fold(), redo, Lsn.INVALID, floor, WalPages.SEGMENT, true).end());
     }
   }
 
@@ -134,6 +135,16 @@ final class LogForkTest {
 
     assertThat(forked.cut()).isEqualTo(ends.get(6));
     assertThat(endOfChild()).isEqualTo(ends.get(6));
+  }
+
+  /** As behind a restart of a process that has the broker in it: nobody holds the log. */
+  @Test
+  void nothingIsCopiedThatMayNotBeOnDisk() throws Exception {
+    topics.durableTo(parent, topics.endOffset(parent, TIMEOUT) - 2);
+
+    LogForked forked = fork(null);
+
+    assertThat(forked.cut()).as("the end of what the zombie wrote").isEqualTo(floor);
   }
 
   @Test

@@ -24,7 +24,7 @@ class LogEndTest {
     fold.accept(new Stored(0, LogRecord.fence(TERM)));
     fold.accept(new Stored(1, LogRecord.start(TERM, FIRST, 0)));
     fold.accept(new Stored(2, LogRecord.wal(TERM, FIRST, wal.bytes())));
-    return LogEnd.find(fold, redo, redo, WalPages.SEGMENT, false);
+    return LogEnd.find(fold, redo, Lsn.INVALID, redo, WalPages.SEGMENT, false);
   }
 
   /** A primary is laid from redo on: what lies before it in the page is zeroes there. */

@@ -29,6 +29,7 @@ class LogSimulationTest {
     int acknowledged = 0;
     int generations = 0;
     int trims = 0;
+    int stops = 0;
     for (long seed = 0; seed < SEEDS; seed++) {
       var world = new World(seed);
       try {
@@ -38,12 +39,14 @@ class LogSimulationTest {
       }
       acknowledged += world.acknowledged.size();
       trims += world.trims;
+      stops += world.stops;
       generations += (int) world.generation;
     }
     // The simulation is worth nothing where nothing gets done in it.
     assertThat(acknowledged).isGreaterThan(SEEDS * 5);
     assertThat(generations).isGreaterThan(SEEDS * 2);
     assertThat(trims).isGreaterThan(SEEDS / 10);
+    assertThat(stops).isGreaterThan(SEEDS / 10);
   }
 
   /** A commit that a primary reported to its client. */
@@ -58,10 +61,15 @@ class LogSimulationTest {
     long nextOffset;
     boolean closed = true;
 
-    /** Of the newest snapshot: a valid record, and the record's end from which it is recovered. */
+    /**
+     * Of the newest snapshot: a valid record, the record's end from which it is recovered, and its
+     * own end. Of a clean stop: its last record, where that begins and where it ends.
+     */
     long hint = -1;
 
+    Lsn redo = ORIGIN;
     Lsn floor = ORIGIN;
+    boolean clean;
 
     /** The topic's oldest record. */
     long begin;
@@ -71,6 +79,7 @@ class LogSimulationTest {
 
     int commits;
     int trims;
+    int stops;
 
     World(long seed) {
       random = new Random(seed);
@@ -108,8 +117,8 @@ class LogSimulationTest {
     void startGeneration() {
       generation++;
       var primary = new Primary(generation);
-      var opening = new Opening(floor, closed, hint, floor);
-      Lsn needed = floor;
+      var opening = Opening.of(redo, floor, clean, closed, hint);
+      Lsn needed = opening.neededFrom();
       actors.add(new Actor(this, primary, opening, fold -> lastWholeRecord(fold, needed)));
       closed = false;
     }
@@ -185,7 +194,7 @@ class LogSimulationTest {
 
     /** A capture begins: notes a valid record, then the redo point. */
     void beginCapture(Actor actor) {
-      if (actor.writer.isOpen()) {
+      if (actor.writer.isOpen() && !actor.primary.stopping) {
         actor.primary.capturedHint = actor.writer.provenOffset();
         actor.primary.capturedRedo = actor.primary.end();
       }
@@ -198,8 +207,26 @@ class LogSimulationTest {
         primary.capturedRedo = null;
         if (primary.generation == generation) {
           hint = primary.capturedHint;
+          this.redo = redo;
           floor = redo;
+          clean = false;
         }
+      }
+    }
+
+    /** A clean stop is captured once its checkpoint record, its last one, is durable. */
+    void endStop(Actor actor) {
+      Primary primary = actor.primary;
+      if (primary.stopping
+          && primary.generation == generation
+          && !closed
+          && !actor.writer.durable().isBefore(primary.end())) {
+        hint = actor.writer.provenOffset();
+        redo = primary.checkpoint;
+        floor = primary.end();
+        clean = true;
+        closed = true;
+        stops++;
       }
     }
   }
@@ -210,6 +237,8 @@ class LogSimulationTest {
     @Nullable Lsn start;
     long capturedHint;
     @Nullable Lsn capturedRedo;
+    boolean stopping;
+    Lsn checkpoint = Lsn.INVALID;
     byte[] wal = {};
     final List<Commit> waiting = new ArrayList<>();
 
@@ -356,8 +385,10 @@ class LogSimulationTest {
       if (!writer.isOpen()) {
         return;
       }
-      if (world.random.nextBoolean()) {
+      if (!primary.stopping && world.random.nextBoolean()) {
+        primary.checkpoint = primary.end();
         primary.insert(world);
+        primary.stopping = world.random.nextInt(30) == 0;
       }
       // WAL arrives cut anywhere.
       int available = (int) primary.end().minus(writer.appendEnd());
@@ -383,7 +414,10 @@ class LogSimulationTest {
               primary.start = opened.end();
             }
           }
-          case Command.Durable durable -> primary.confirmed(world, durable.lsn());
+          case Command.Durable durable -> {
+            primary.confirmed(world, durable.lsn());
+            world.endStop(this);
+          }
           case Command.Ended end -> {
             assertThat(end.end()).isNotInstanceOf(Command.Corrupted.class);
             ended = true;

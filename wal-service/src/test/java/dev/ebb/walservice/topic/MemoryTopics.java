@@ -15,11 +15,17 @@ public final class MemoryTopics implements LogTopics {
   private final Map<BranchId, List<LogRecord.Stored>> topics = new HashMap<>();
   private final Map<BranchId, Long> begins = new HashMap<>();
   private final Map<BranchId, String> identities = new HashMap<>();
+  private final Map<BranchId, Long> durableEnds = new HashMap<>();
   private volatile boolean mute;
 
   /** Acknowledges nothing from now on. */
   public void mute() {
     mute = true;
+  }
+
+  /** What is behind can be read and is not on disk. */
+  public synchronized void durableTo(BranchId branch, long end) {
+    durableEnds.put(branch, end);
   }
 
   /** Forgets what it acknowledged, from an offset on. */
@@ -84,8 +90,8 @@ public final class MemoryTopics implements LogTopics {
   }
 
   @Override
-  public long durableEndOffset(BranchId branch, Duration timeout) {
-    return endOffset(branch, timeout);
+  public synchronized long durableEndOffset(BranchId branch, Duration timeout) {
+    return durableEnds.getOrDefault(branch, endOffset(branch, timeout));
   }
 
   @Override
