@@ -145,7 +145,8 @@ public final class WalRecord {
     }
   }
 
-  WalException wrong(String what) {
+  /** An error about what is inside of it. */
+  public WalException wrong(String what) {
     return new WalException(start, Problem.CONTENT, what);
   }
 

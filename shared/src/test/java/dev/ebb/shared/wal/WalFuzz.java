@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.wal.text.RecordText;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -210,7 +211,15 @@ final class WalFuzz {
   /** Looks at all of a record. */
   private String look(WalRecord record) {
     found++;
-    long sum = record.xid() + record.start().value() + record.end().value() + record.imageBytes();
+    String line = RecordText.line(record);
+    // Three characters for each byte of a message, and a number's digits and its comma.
+    assertThat(line.length()).isLessThan(1_000 + 6 * record.totalBytes());
+    long sum =
+        line.hashCode()
+            + record.xid()
+            + record.start().value()
+            + record.end().value()
+            + record.imageBytes();
     sum += record.name().hashCode() + record.resourceManagerName().hashCode();
     for (int i = 0; i < record.blocks(); i++) {
       WalBlock block = record.block(i);
