@@ -100,9 +100,7 @@ final class Templates {
               ? new Table().on(0x00, "{d8 0}").on(0x10, "pageno {d8 0}, oldestXid {u4 8}")
               : new Table().on(0x00, "{d4 0}").on(0x10, "pageno {d4 0}, oldestXid {u4 4}");
       case REPLICATION_ORIGIN ->
-          new Table()
-              .on(0x00, "set {u2 8}; lsn {lsn 0}; force: {bool 10 1 0}")
-              .on(0x10, "drop {u2 0}");
+          new Table().on(0x00, "set {u2 8}; lsn {lsn 0}; force: {u1 10}").on(0x10, "drop {u2 0}");
       case GENERIC -> {
         var table = new Table();
         for (int operation = 0; operation <= 0xF0; operation += 0x10) {
