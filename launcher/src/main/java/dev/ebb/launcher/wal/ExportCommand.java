@@ -2,6 +2,7 @@ package dev.ebb.launcher.wal;
 
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.page.Manifest;
+import dev.ebb.shared.wal.WalFormat;
 import dev.ebb.walservice.history.BranchWal;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -10,7 +11,6 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -77,8 +77,7 @@ final class ExportCommand extends WalTool {
 
   private static void write(Path to, int segmentBytes, Lsn at, byte[] bytes, int length)
       throws IOException {
-    long segment = Long.divideUnsigned(at.value(), segmentBytes);
-    Path file = to.resolve(name(segment, segmentBytes));
+    Path file = to.resolve(WalFormat.fileName(TIMELINE, at, segmentBytes));
     try (FileChannel channel =
         FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
       if (channel.size() < segmentBytes) {
@@ -90,11 +89,5 @@ final class ExportCommand extends WalTool {
         position += channel.write(buffer, position);
       }
     }
-  }
-
-  /** {@code XLogFileName} in {@code xlog_internal.h}. */
-  static String name(long segment, int segmentBytes) {
-    long ofId = 0x1_0000_0000L / segmentBytes;
-    return String.format(Locale.ROOT, "%08X%08X%08X", TIMELINE, segment / ofId, segment % ofId);
   }
 }

@@ -104,7 +104,9 @@ final class WalFuzz {
         input = damaged(random, input);
       }
     }
-    var options = new WalOptions(segmentBytes, version, random.nextBoolean() ? 8192 : 1 << 20);
+    var options =
+        new WalOptions(
+            segmentBytes, version, random.nextBoolean() ? 8192 : 1 << 20, random.nextInt(4) == 0);
     Lsn from = random.nextInt(3) == 0 ? at.plus(random.nextInt(length)) : at;
     boolean seek = random.nextBoolean();
     long before = THREADS.getThreadAllocatedBytes(Thread.currentThread().threadId());
@@ -183,7 +185,10 @@ final class WalFuzz {
       while (true) {
         assertThat(++steps).isLessThan(10L + input.length * 2L);
         switch (reader.next()) {
-          case RECORD -> told.add(look(reader.record()));
+          case RECORD -> {
+            reader.record().takeApart();
+            told.add(look(reader.record()));
+          }
           case ZEROES -> {
             told.add("zeroes, given up " + reader.overwritten() + ", from " + reader.rewind());
             return told;
