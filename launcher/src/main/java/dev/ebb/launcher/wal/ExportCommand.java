@@ -11,6 +11,7 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import me.tongfei.progressbar.ProgressBar;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -53,21 +54,63 @@ final class ExportCommand extends WalTool {
           }
         }
       }
-      var buffer = new byte[BUFFER_BYTES];
-      Lsn at = wal.first();
-      int files = 0;
-      while (at.isBefore(wal.end())) {
-        int left = (int) (segmentBytes - Long.remainderUnsigned(at.value(), segmentBytes));
-        int bytes = wal.read(at, buffer, 0, Math.min(left, buffer.length));
-        files += left == segmentBytes || files == 0 ? 1 : 0;
-        write(to, segmentBytes, at, buffer, bytes);
-        at = at.plus(bytes);
+      Lsn end = copy(wal, to, segmentBytes);
+      if (isOver()) {
+        throw new WalFailure("ended early: what is in " + to + " is not whole");
       }
-      out()
-          .printf(
-              "%s to %s in %d files of %s%n", wal.first(), wal.end(), files, to.toAbsolutePath());
+      long files =
+          Long.divideUnsigned(end.value() - 1, segmentBytes)
+              - Long.divideUnsigned(wal.first().value(), segmentBytes)
+              + 1;
+      out().printf("%s to %s in %d files of %s%n", wal.first(), end, files, to.toAbsolutePath());
     }
     return 0;
+  }
+
+  private Lsn copy(BranchWal wal, Path to, int segmentBytes) throws IOException {
+    var buffer = new byte[BUFFER_BYTES];
+    Lsn at = wal.first();
+    Lsn highest = at;
+    try (ProgressBar bar = bar(wal)) {
+      do {
+        Lsn revised = wal.revised();
+        if (revised.isValid() && revised.isBefore(at)) {
+          highest = Lsn.max(highest, at);
+          at = revised;
+        }
+        while (at.isBefore(wal.end()) && !isOver()) {
+          int left = (int) (segmentBytes - Long.remainderUnsigned(at.value(), segmentBytes));
+          int bytes = wal.read(at, buffer, 0, Math.min(left, buffer.length));
+          write(to, segmentBytes, at, buffer, bytes);
+          at = at.plus(bytes);
+        }
+        wal.drop(at);
+        if (bar != null) {
+          bar.stepTo(wal.done());
+        }
+      } while (!isOver() && wal.pull());
+    }
+    cut(to, segmentBytes, wal.end(), highest);
+    return wal.end();
+  }
+
+  /** Takes away what lies behind the end: a later generation overrode more than it wrote. */
+  private static void cut(Path to, int segmentBytes, Lsn end, Lsn highest) throws IOException {
+    if (!end.isBefore(highest)) {
+      return;
+    }
+    long length = Long.remainderUnsigned(end.value(), segmentBytes);
+    if (length > 0) {
+      Path file = to.resolve(WalFormat.fileName(TIMELINE, end, segmentBytes));
+      try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+        channel.truncate(length);
+        channel.write(ByteBuffer.wrap(new byte[1]), segmentBytes - 1L);
+      }
+    }
+    Lsn segment = length == 0 ? end : end.plus(segmentBytes - length);
+    for (; segment.isBefore(highest); segment = segment.plus(segmentBytes)) {
+      Files.deleteIfExists(to.resolve(WalFormat.fileName(TIMELINE, segment, segmentBytes)));
+    }
   }
 
   private static boolean isBesideTheFirst(Manifest.WalPiece piece, Lsn first, int segmentBytes) {
