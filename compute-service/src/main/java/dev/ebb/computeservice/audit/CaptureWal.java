@@ -3,6 +3,7 @@ package dev.ebb.computeservice.audit;
 import dev.ebb.computeservice.postgres.WalStream;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.wal.WalFormat;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -85,9 +86,8 @@ final class CaptureWal implements WalStream.Source, AutoCloseable {
       return open;
     }
     close();
-    long perId = 0x1_0000_0000L / segmentBytes;
     Path file =
-        directory.resolve(String.format("%08X%08X%08X", 1, segment / perId, segment % perId));
+        directory.resolve(WalFormat.fileName(1, new Lsn(segment * segmentBytes), segmentBytes));
     try {
       open = FileChannel.open(file, StandardOpenOption.READ);
     } catch (NoSuchFileException e) {

@@ -10,7 +10,7 @@ import java.nio.file.StandardOpenOption;
 import org.jspecify.annotations.Nullable;
 
 /** Bytes out of the segment files of a {@code pg_wal}; keeps one file open. */
-public final class WalFiles implements WalRecords.Pages, WalStream.Source, AutoCloseable {
+public final class WalFiles implements WalStream.Source, AutoCloseable {
   private final Path directory;
   private final WalSegments segments;
   private final int timeline;
@@ -43,7 +43,7 @@ public final class WalFiles implements WalRecords.Pages, WalStream.Source, AutoC
     }
   }
 
-  @Override
+  /** A whole page; null where there is none. */
   public byte @Nullable [] page(Lsn start) throws IOException {
     FileChannel channel = channel(segments.segmentStart(start));
     if (channel == null) {

@@ -25,10 +25,6 @@ final class WalPageHeader {
         && header.getLong(8) == start.value();
   }
 
-  static boolean isLong(byte[] page) {
-    return (ByteBuffer.wrap(page).order(ByteOrder.LITTLE_ENDIAN).getShort(2) & LONG_HEADER) != 0;
-  }
-
   /**
    * The header that a page needs when nothing before a certain position in it is known: no record
    * continues onto it. PostgreSQL looks at such a page's header only.

@@ -3,6 +3,12 @@ package dev.ebb.computeservice.postgres;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.page.Manifest;
+import dev.ebb.shared.wal.ResourceManager;
+import dev.ebb.shared.wal.WalException;
+import dev.ebb.shared.wal.WalFormat;
+import dev.ebb.shared.wal.WalOptions;
+import dev.ebb.shared.wal.WalReader;
+import dev.ebb.shared.wal.WalRecord;
 import dev.ebb.shared.wal.WalVersion;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -15,14 +21,16 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * WAL in {@code pg_wal}: what of it a clean start reads, how it is laid for a start, and whether it
- * is an unbroken chain. Sources: {@code src/include/access/xlog_internal.h}, {@code
- * src/backend/access/transam/xlogreader.c}, {@code xlogrecovery.c}.
+ * WAL in {@code pg_wal}: what of it a clean start reads, how it is laid for a start. Sources:
+ * {@code src/include/access/xlog_internal.h}, {@code src/backend/access/transam/xlogreader.c},
+ * {@code xlogrecovery.c}.
  *
  * <p>Of a segment PostgreSQL reads and checks the first page's header whenever it reads any other
  * page of it; of the page where it begins, the header and what lies behind its starting point.
  */
 public final class WalPages {
+  private static final int CHECKPOINT_SHUTDOWN = 0x00;
+
   private WalPages() {}
 
   /**
@@ -47,20 +55,56 @@ public final class WalPages {
     }
     var segments = new WalSegments(control.walSegmentBytes());
     try (var files = new WalFiles(walDirectory, segments, control.timeline())) {
-      WalRecords.Found record =
-          new WalRecords(segments, files, control.major())
-              .read(control.checkpoint())
-              .filter(r ->
-                  r.resourceManager() == WalRecords.RMGR_XLOG
-                      && r.info() == WalRecords.INFO_CHECKPOINT_SHUTDOWN)
+      Lsn end =
+          shutdownCheckpoint(files, control)
               .orElseThrow(() ->
                   new EbbException.Corrupt(
                       "no intact shutdown checkpoint at "
                           + control.checkpoint()
                           + ", where pg_control says"));
-      var wanted = new TreeSet<>(record.pages());
+      var wanted = new TreeSet<Lsn>();
       wanted.add(segments.segmentStart(control.checkpoint()));
-      return new CleanStop(pieces(files, wanted, record.end(), control.major()), record.end());
+      Lsn page = WalFormat.pageStart(control.checkpoint());
+      for (; page.isBefore(end); page = page.plus(WalFormat.PAGE_BYTES)) {
+        wanted.add(page);
+      }
+      return new CleanStop(pieces(files, wanted, end, control.major()), end);
+    }
+  }
+
+  /** Where the record ends; empty where none of its kind, or no intact one, is there. */
+  private static Optional<Lsn> shutdownCheckpoint(WalFiles files, PgControl control)
+      throws IOException {
+    try {
+      var reader =
+          WalReader.atRecord(
+              WalOptions.ofSegments(control.walSegmentBytes()).with(control.major()).ofFrames(),
+              control.checkpoint());
+      while (true) {
+        switch (reader.next()) {
+          case RECORD -> {
+            WalRecord record = reader.record();
+            boolean isCheckpoint =
+                record.resourceManager() == ResourceManager.XLOG.id()
+                    && record.operation() == CHECKPOINT_SHUTDOWN;
+            return isCheckpoint ? Optional.of(record.end()) : Optional.empty();
+          }
+          case ZEROES -> {
+            return Optional.empty();
+          }
+          case MORE -> {
+            Lsn wanted = reader.wanted();
+            byte @Nullable [] page = files.page(WalFormat.pageStart(wanted));
+            if (page == null) {
+              return Optional.empty();
+            }
+            int from = WalFormat.offsetInPage(wanted);
+            reader.feed(page, from, page.length - from);
+          }
+        }
+      }
+    } catch (IllegalArgumentException | WalException e) {
+      return Optional.empty();
     }
   }
 
@@ -121,32 +165,5 @@ public final class WalPages {
   public static WalLayer layLog(Path walDirectory, Lsn from, PgControl control, OsUser user)
       throws IOException {
     return WalLayer.replacing(walDirectory, from, control, user);
-  }
-
-  /**
-   * Follows the chain of records in {@code pg_wal}.
-   *
-   * @param from where a record starts: redo
-   * @param limit stops there even if more follows; {@code Lsn.INVALID} for none
-   * @return the end of the last intact record that is linked to its predecessor; {@code from} where
-   *     there is none
-   */
-  public static Lsn endOfChain(Path walDirectory, Lsn from, Lsn limit, PgControl control)
-      throws IOException {
-    var segments = new WalSegments(control.walSegmentBytes());
-    try (var files = new WalFiles(walDirectory, segments, control.timeline())) {
-      var records = new WalRecords(segments, files, control.major());
-      Lsn at = from;
-      @Nullable Lsn previous = null;
-      while (!limit.isValid() || at.isBefore(limit)) {
-        Optional<WalRecords.Found> found = records.read(at);
-        if (found.isEmpty() || (previous != null && !found.get().previous().equals(previous))) {
-          return at;
-        }
-        previous = found.get().start();
-        at = found.get().end();
-      }
-      return at;
-    }
   }
 }

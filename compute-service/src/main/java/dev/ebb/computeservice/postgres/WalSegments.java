@@ -1,6 +1,7 @@
 package dev.ebb.computeservice.postgres;
 
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.wal.WalFormat;
 
 /**
  * Arithmetic of WAL segments and pages. Source: {@code src/include/access/xlog_internal.h}.
@@ -8,13 +9,9 @@ import dev.ebb.shared.model.Lsn;
  * @param segmentBytes a power of two from 1 MB to 1 GB
  */
 record WalSegments(int segmentBytes) {
-  /** {@code XLOG_BLCKSZ}. */
-  static final int PAGE_BYTES = 8192;
-
-  /** {@code SizeOfXLogShortPHD} and {@code SizeOfXLogLongPHD}. */
-  static final int SHORT_HEADER_BYTES = 24;
-
-  static final int LONG_HEADER_BYTES = 40;
+  static final int PAGE_BYTES = WalFormat.PAGE_BYTES;
+  static final int SHORT_HEADER_BYTES = WalFormat.SHORT_HEADER_BYTES;
+  static final int LONG_HEADER_BYTES = WalFormat.LONG_HEADER_BYTES;
 
   WalSegments {
     if (Integer.bitCount(segmentBytes) != 1 || segmentBytes < 1 << 20 || segmentBytes > 1 << 30) {
@@ -31,22 +28,20 @@ record WalSegments(int segmentBytes) {
   }
 
   static Lsn pageStart(Lsn lsn) {
-    return new Lsn(lsn.value() & -PAGE_BYTES);
+    return WalFormat.pageStart(lsn);
   }
 
   static int offsetInPage(Lsn lsn) {
-    return (int) (lsn.value() & (PAGE_BYTES - 1));
+    return WalFormat.offsetInPage(lsn);
   }
 
   /** The length of the header of the page that holds {@code lsn}. */
   int headerBytes(Lsn lsn) {
-    return offsetInSegment(pageStart(lsn)) == 0 ? LONG_HEADER_BYTES : SHORT_HEADER_BYTES;
+    return WalFormat.headerBytes(pageStart(lsn), segmentBytes);
   }
 
   /** The segment's file name: timeline, high and low part of its number. */
   String fileName(int timeline, Lsn lsn) {
-    long number = Long.divideUnsigned(lsn.value(), segmentBytes);
-    long perId = 0x1_0000_0000L / segmentBytes;
-    return String.format("%08X%08X%08X", timeline, number / perId, number % perId);
+    return WalFormat.fileName(timeline, lsn, segmentBytes);
   }
 }

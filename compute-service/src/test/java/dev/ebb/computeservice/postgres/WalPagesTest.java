@@ -178,7 +178,7 @@ final class WalPagesTest {
       assertThat(ByteBuffer.wrap(content).order(ByteOrder.LITTLE_ENDIAN).getLong(24))
           .isEqualTo(own.systemIdentifier());
     }
-    assertThat(WalPages.endOfChain(second, START, Lsn.INVALID, own)).isEqualTo(wal.end());
+    assertThat(WalChain.end(second, START, Lsn.INVALID, own)).isEqualTo(wal.end());
   }
 
   @Test
@@ -191,10 +191,10 @@ final class WalPagesTest {
       int from = (int) middle.minus(START);
       layer.append(wal.bytes, from, (int) wal.end().minus(middle));
     }
-    assertThat(WalPages.endOfChain(first, middle, Lsn.INVALID, control)).isEqualTo(wal.end());
+    assertThat(WalChain.end(first, middle, Lsn.INVALID, control)).isEqualTo(wal.end());
     byte[] file = Files.readAllBytes(first.resolve("000000010000000000000005"));
     assertThat(WalPageHeader.isOf(file, START, WalVersion.V18)).isTrue();
-    assertThat(WalPageHeader.isLong(file)).isTrue();
+    assertThat(file[2] & 2).as("a long header").isEqualTo(2);
   }
 
   @Test
@@ -228,7 +228,7 @@ final class WalPagesTest {
     try (WalLayer layer = WalPages.layLog(first, START, control, SELF)) {
       layer.append(wal.bytes, 0, SEGMENT);
     }
-    assertThat(WalPages.endOfChain(first, one, Lsn.INVALID, control)).isEqualTo(end);
+    assertThat(WalChain.end(first, one, Lsn.INVALID, control)).isEqualTo(end);
   }
 
   @Test
@@ -236,8 +236,7 @@ final class WalPagesTest {
     var wal = new WalWriter(START, SEGMENT, control);
     wal.add(0, 0x40, 0);
     lay(first, wal, control);
-    assertThat(WalPages.endOfChain(first, START, Lsn.INVALID, control))
-        .isEqualTo(START.plus(SEGMENT));
+    assertThat(WalChain.end(first, START, Lsn.INVALID, control)).isEqualTo(START.plus(SEGMENT));
   }
 
   /** Small records up to an offset, a multiple of 8. */

@@ -3,6 +3,7 @@ package dev.ebb.computeservice.template;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.ebb.computeservice.postgres.PgControl;
+import dev.ebb.computeservice.postgres.WalChain;
 import dev.ebb.computeservice.postgres.WalLayer;
 import dev.ebb.computeservice.postgres.WalPages;
 import dev.ebb.shared.model.Lsn;
@@ -90,13 +91,13 @@ final class RecoveryIT {
     PgControl control = PgControl.read(first).withSystemIdentifier(OWN_IDENTIFIER);
     assertThat(control.state()).isEqualTo(PgControl.State.IN_PRODUCTION);
     assertThat(control.redo().value() % control.walSegmentBytes()).isGreaterThan(8192);
-    Lsn end = WalPages.endOfChain(first.resolve("pg_wal"), control.redo(), Lsn.INVALID, control);
+    Lsn end = WalChain.end(first.resolve("pg_wal"), control.redo(), Lsn.INVALID, control);
     assertThat(end).isGreaterThan(control.checkpoint());
 
     Path second = copyWithoutWal(first);
     control.write(second);
     layLog(new Killed(first, end, 4000), control.redo(), second, control, 5000);
-    assertThat(WalPages.endOfChain(second.resolve("pg_wal"), control.redo(), Lsn.INVALID, control))
+    assertThat(WalChain.end(second.resolve("pg_wal"), control.redo(), Lsn.INVALID, control))
         .isEqualTo(end);
     try (var server = postgres.start(second)) {
       assertThat(server.sql(DB, "SELECT count(*) FROM t")).containsExactly("4000");
@@ -109,11 +110,11 @@ final class RecoveryIT {
     Path wal = killed.directory.resolve("pg_wal");
     PgControl control = postgres.template.control();
     Lsn from = postgres.template.endLsn();
-    assertThat(WalPages.endOfChain(wal, from, from.plus(100), control))
+    assertThat(WalChain.end(wal, from, from.plus(100), control))
         .isBetween(from.plus(100), killed.end);
     Lsn hit = from.plus(killed.end.minus(from) / 2);
     flip(wal, hit, control);
-    Lsn end = WalPages.endOfChain(wal, from, Lsn.INVALID, control);
+    Lsn end = WalChain.end(wal, from, Lsn.INVALID, control);
     assertThat(end).isBetween(from, hit);
   }
 
@@ -130,7 +131,7 @@ final class RecoveryIT {
       server.process.exit().orTimeout(60, TimeUnit.SECONDS).join();
     }
     Lsn end =
-        WalPages.endOfChain(
+        WalChain.end(
             data.resolve("pg_wal"),
             postgres.template.endLsn(),
             Lsn.INVALID,

@@ -24,6 +24,7 @@ public final class LogAccess implements AutoCloseable {
   private final ObjectStore store;
   private final LogTopics topics;
   private final Path spool;
+  private final @Nullable ServerLocation server;
   private final @Nullable Broker broker;
   private final @Nullable DataDirectory directory;
 
@@ -31,11 +32,13 @@ public final class LogAccess implements AutoCloseable {
       ObjectStore store,
       LogTopics topics,
       Path spool,
+      @Nullable ServerLocation server,
       @Nullable Broker broker,
       @Nullable DataDirectory directory) {
     this.store = store;
     this.topics = topics;
     this.spool = spool;
+    this.server = server;
     this.broker = broker;
     this.directory = directory;
   }
@@ -47,6 +50,8 @@ public final class LogAccess implements AutoCloseable {
     Broker broker = null;
     ObjectStore store = null;
     try {
+      ServerLocation found = ServerLocation.read(config.dataDir());
+      ServerLocation running = found != null && isAlive(found.pid()) ? found : null;
       KafkaConfig kafka;
       if (config.kafka() instanceof Kafka.Cluster cluster) {
         kafka = reading(cluster);
@@ -55,8 +60,7 @@ public final class LogAccess implements AutoCloseable {
           throw new StartException(
               config.dataDir() + " is no data directory: name one with --data, or --config");
         }
-        ServerLocation running = ServerLocation.read(config.dataDir());
-        String brokers = running == null || !isAlive(running.pid()) ? null : running.kafka();
+        String brokers = running == null ? null : running.kafka();
         if (brokers != null) {
           kafka = KafkaConfig.oneReplica(brokers);
         } else {
@@ -67,8 +71,9 @@ public final class LogAccess implements AutoCloseable {
       }
       store = ObjectStores.open(config);
       LogTopics topics = new ArchivedTopics(new KafkaTopics(kafka, null), store);
-      Path spool = Files.createTempDirectory("ebb-wal");
-      return new LogAccess(store, topics, spool, broker, directory);
+      // Files in it are made without a name that would stay.
+      Path spool = Path.of(System.getProperty("java.io.tmpdir"));
+      return new LogAccess(store, topics, spool, running, broker, directory);
     } catch (Exception e) {
       close(store, broker, directory);
       throw e instanceof EbbException known
@@ -99,7 +104,12 @@ public final class LogAccess implements AutoCloseable {
     return topics;
   }
 
-  /** An empty directory for temporary files. */
+  /** The server that runs in the data directory; null where none does. */
+  public @Nullable ServerLocation server() {
+    return server;
+  }
+
+  /** A directory for temporary files. */
   public Path spool() {
     return spool;
   }
@@ -107,7 +117,6 @@ public final class LogAccess implements AutoCloseable {
   @Override
   public void close() throws IOException {
     topics.close();
-    Files.deleteIfExists(spool);
     close(store, broker, directory);
   }
 

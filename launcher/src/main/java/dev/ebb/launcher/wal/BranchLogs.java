@@ -23,9 +23,11 @@ import java.util.Optional;
 /**
  * What tools know of a branch before they read its log.
  *
+ * @param owner the database's
  * @param snapshots that it can still be recovered from, the oldest first; not empty
  */
-record BranchLogs(LogAccess access, String name, BranchId branch, List<Manifest> snapshots) {
+record BranchLogs(
+    LogAccess access, String name, BranchId branch, String owner, List<Manifest> snapshots) {
   private static final Duration TIMEOUT = Duration.ofMinutes(5);
   private static final String MAIN = "main";
 
@@ -38,14 +40,17 @@ record BranchLogs(LogAccess access, String name, BranchId branch, List<Manifest>
       DatabaseRecord record =
           new Catalog(access.store())
               .find(database)
-              .orElseThrow(() -> new WalFailure("there is no database \"" + database + "\""));
+              .orElseThrow(() ->
+                  new WalFailure(
+                      "there is no database \"" + database + "\": \"./ebb db list\" shows all"));
       BranchRecord found = record.branches().get(branch);
       if (found == null) {
         throw new WalFailure(
             "database \"%s\" has no branch \"%s\"; it has %s"
                 .formatted(database, branch, String.join(", ", record.branches().keySet())));
       }
-      return new BranchLogs(access, name, found.id(), snapshots(access.store(), found.id(), name));
+      return new BranchLogs(
+          access, name, found.id(), record.owner(), snapshots(access.store(), found.id(), name));
     } catch (EbbException e) {
       throw new WalFailure(String.valueOf(e.getMessage()));
     }

@@ -2,6 +2,7 @@ package dev.ebb.launcher.wal;
 
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.wal.WalRecord;
+import dev.ebb.shared.wal.text.RecordText;
 import dev.ebb.walservice.history.BranchWal;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -10,15 +11,19 @@ import picocli.CommandLine.Option;
 /** {@code ebb wal dump}. */
 @Command(
     name = "dump",
-    description = "Show the records of a branch's WAL, as pg_waldump does.",
+    description = {
+      "Show the records of a branch's WAL, as pg_waldump of its version does; times are in UTC.",
+      "Reads and shows piece by piece, whole records only."
+    },
     footer = {
       "",
       "Examples:",
       "  ./ebb wal dump shop --rmgr transaction",
-      "  ./ebb wal dump shop@dev --from 0/16B3748 --relation 16384 --json"
+      "  ./ebb wal dump shop@dev --from 0/16B3748 --relation 16384 --json",
+      "  PGPASSWORD=s3cret ./ebb wal dump shop --relation public.orders"
     })
 final class DumpCommand extends WalTool {
-  private static final int RECORDS_A_LOOK = 10_000;
+  private static final int CHARS_A_LOOK = 1 << 16;
 
   @Option(names = "--from", paramLabel = "LSN", description = "The first record starts here.")
   private @Nullable String from;
@@ -31,22 +36,29 @@ final class DumpCommand extends WalTool {
 
   @Option(
       names = "--relation",
-      paramLabel = "FILE",
-      description = "Only those that change this relation file: 16384, 5/16384 or 1663/5/16384.")
+      paramLabel = "FILE|NAME",
+      description = {
+        "Only those that change this relation's files: 16384, 5/16384 or 1663/5/16384 as"
+            + " pg_relation_filenode tells, or, while the server runs, a name such as"
+            + " public.orders: asked of the branch, which wakes, as its owner with PGPASSWORD."
+      })
   private @Nullable String relation;
 
   @Option(names = "--json", description = "JSON, an object a line.")
   private boolean json;
 
-  private long seen;
+  /** Characters since it was looked whether somebody reads. */
+  private int unseen;
+
   private Lsn first = Lsn.INVALID;
-  private Lsn end = new Lsn(Long.MAX_VALUE);
+  private Lsn end = new Lsn(-1);
   private RecordFilter filter = new RecordFilter(null, null);
 
   @Override
   void check() {
     first = lsn("--from", from, first);
     end = lsn("--to", to, end);
+    checkOrder(first, end);
     try {
       filter = RecordFilter.parse(manager, relation);
     } catch (IllegalArgumentException e) {
@@ -61,20 +73,29 @@ final class DumpCommand extends WalTool {
 
   @Override
   int run(BranchLogs logs) throws Exception {
+    RecordFilter wanted =
+        relation == null || filter.relation() != null
+            ? filter
+            : filter.of(RelationNames.ask(logs, relation));
     try (BranchWal wal = logs.open(first)) {
-      walk(
-          wal,
-          wal.records(logs.options(), first),
-          end,
-          cursor -> {
-            WalRecord record = cursor.record();
-            if (filter.wants(record)) {
-              out().println(json ? RecordText.json(record) : RecordText.line(record));
-            }
-            // Whoever reads it may have seen enough; to find out costs a flush.
-            return ++seen % RECORDS_A_LOOK != 0 || !out().checkError();
-          });
+      walk(wal, wal.records(logs.options(), first), first, end, record -> show(wanted, record));
     }
     return 0;
+  }
+
+  private boolean show(RecordFilter wanted, WalRecord record) {
+    if (!wanted.wants(record)) {
+      return true;
+    }
+    String line = json ? RecordJson.of(record) : RecordText.line(record);
+    out().println(line);
+    boolean isFirst = unseen == 0;
+    unseen += line.length() + 1;
+    // Whoever reads sees the first one at once, and may have seen enough.
+    if (isFirst || unseen > CHARS_A_LOOK) {
+      unseen = 1;
+      return !out().checkError();
+    }
+    return true;
   }
 }

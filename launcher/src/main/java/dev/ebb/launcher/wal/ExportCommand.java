@@ -2,6 +2,7 @@ package dev.ebb.launcher.wal;
 
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.page.Manifest;
+import dev.ebb.shared.wal.WalFormat;
 import dev.ebb.walservice.history.BranchWal;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -10,7 +11,7 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.Locale;
+import me.tongfei.progressbar.ProgressBar;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -53,21 +54,63 @@ final class ExportCommand extends WalTool {
           }
         }
       }
-      var buffer = new byte[BUFFER_BYTES];
-      Lsn at = wal.first();
-      int files = 0;
-      while (at.isBefore(wal.end())) {
-        int left = (int) (segmentBytes - Long.remainderUnsigned(at.value(), segmentBytes));
-        int bytes = wal.read(at, buffer, 0, Math.min(left, buffer.length));
-        files += left == segmentBytes || files == 0 ? 1 : 0;
-        write(to, segmentBytes, at, buffer, bytes);
-        at = at.plus(bytes);
+      Lsn end = copy(wal, to, segmentBytes);
+      if (isOver()) {
+        throw new WalFailure("ended early: what is in " + to + " is not whole");
       }
-      out()
-          .printf(
-              "%s to %s in %d files of %s%n", wal.first(), wal.end(), files, to.toAbsolutePath());
+      long files =
+          Long.divideUnsigned(end.value() - 1, segmentBytes)
+              - Long.divideUnsigned(wal.first().value(), segmentBytes)
+              + 1;
+      out().printf("%s to %s in %d files of %s%n", wal.first(), end, files, to.toAbsolutePath());
     }
     return 0;
+  }
+
+  private Lsn copy(BranchWal wal, Path to, int segmentBytes) throws IOException {
+    var buffer = new byte[BUFFER_BYTES];
+    Lsn at = wal.first();
+    Lsn highest = at;
+    try (ProgressBar bar = bar(wal)) {
+      do {
+        Lsn revised = wal.revised();
+        if (revised.isValid() && revised.isBefore(at)) {
+          highest = Lsn.max(highest, at);
+          at = revised;
+        }
+        while (at.isBefore(wal.end()) && !isOver()) {
+          int left = (int) (segmentBytes - Long.remainderUnsigned(at.value(), segmentBytes));
+          int bytes = wal.read(at, buffer, 0, Math.min(left, buffer.length));
+          write(to, segmentBytes, at, buffer, bytes);
+          at = at.plus(bytes);
+        }
+        wal.drop(at);
+        if (bar != null) {
+          bar.stepTo(wal.done());
+        }
+      } while (!isOver() && wal.pull());
+    }
+    cut(to, segmentBytes, wal.end(), highest);
+    return wal.end();
+  }
+
+  /** Takes away what lies behind the end: a later generation overrode more than it wrote. */
+  private static void cut(Path to, int segmentBytes, Lsn end, Lsn highest) throws IOException {
+    if (!end.isBefore(highest)) {
+      return;
+    }
+    long length = Long.remainderUnsigned(end.value(), segmentBytes);
+    if (length > 0) {
+      Path file = to.resolve(WalFormat.fileName(TIMELINE, end, segmentBytes));
+      try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+        channel.truncate(length);
+        channel.write(ByteBuffer.wrap(new byte[1]), segmentBytes - 1L);
+      }
+    }
+    Lsn segment = length == 0 ? end : end.plus(segmentBytes - length);
+    for (; segment.isBefore(highest); segment = segment.plus(segmentBytes)) {
+      Files.deleteIfExists(to.resolve(WalFormat.fileName(TIMELINE, segment, segmentBytes)));
+    }
   }
 
   private static boolean isBesideTheFirst(Manifest.WalPiece piece, Lsn first, int segmentBytes) {
@@ -77,8 +120,7 @@ final class ExportCommand extends WalTool {
 
   private static void write(Path to, int segmentBytes, Lsn at, byte[] bytes, int length)
       throws IOException {
-    long segment = Long.divideUnsigned(at.value(), segmentBytes);
-    Path file = to.resolve(name(segment, segmentBytes));
+    Path file = to.resolve(WalFormat.fileName(TIMELINE, at, segmentBytes));
     try (FileChannel channel =
         FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
       if (channel.size() < segmentBytes) {
@@ -90,11 +132,5 @@ final class ExportCommand extends WalTool {
         position += channel.write(buffer, position);
       }
     }
-  }
-
-  /** {@code XLogFileName} in {@code xlog_internal.h}. */
-  static String name(long segment, int segmentBytes) {
-    long ofId = 0x1_0000_0000L / segmentBytes;
-    return String.format(Locale.ROOT, "%08X%08X%08X", TIMELINE, segment / ofId, segment % ofId);
   }
 }

@@ -1,12 +1,11 @@
 package dev.ebb.launcher.wal;
 
+import dev.ebb.shared.model.BranchPoint;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.wal.TransactionEnd;
 import dev.ebb.shared.wal.WalRecord;
 import dev.ebb.walservice.history.BranchWal;
 import java.time.Instant;
-import java.time.OffsetDateTime;
-import java.time.format.DateTimeParseException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -25,7 +24,9 @@ final class FindCommand extends WalTool {
       names = "--time",
       paramLabel = "TIME",
       required = true,
-      description = "Such as 2026-11-22T10:00:00Z or 2026-11-22T10:00:00+01:00.")
+      description =
+          "Such as 2026-11-22T10:00:00Z or \"2026-11-22 10:00:00.5+01\" (without a zone: UTC), or"
+              + " how long ago: -90m (s, m, h, d).")
   private @Nullable String text;
 
   private Instant time = Instant.EPOCH;
@@ -40,9 +41,17 @@ final class FindCommand extends WalTool {
   @Override
   void check() {
     try {
-      time = OffsetDateTime.parse(String.valueOf(text).replace(' ', 'T')).toInstant();
-    } catch (DateTimeParseException e) {
-      throw usage("--time: \"" + text + "\" is no time, such as 2026-11-22T10:00:00Z");
+      BranchPoint point = BranchPoint.parse(String.valueOf(text), Instant.now());
+      if (point.kind() == BranchPoint.Kind.LSN) {
+        throw usage("--time: " + text + " is an LSN; name a time such as 2026-11-22T10:00:00Z");
+      }
+      time = point.instant();
+    } catch (IllegalArgumentException e) {
+      throw usage(
+          "--time: \""
+              + text
+              + "\" is no time: name one such as 2026-11-22T10:00:00Z or"
+              + " \"2026-11-22 10:00:00.5+01\" (without a zone: UTC), or how long ago, as -90m");
     }
   }
 
@@ -54,9 +63,9 @@ final class FindCommand extends WalTool {
       walk(
           wal,
           wal.records(logs.options(), Lsn.INVALID),
-          new Lsn(Long.MAX_VALUE),
-          cursor -> {
-            WalRecord record = cursor.record();
+          Lsn.INVALID,
+          new Lsn(-1),
+          record -> {
             if (!TransactionEnd.is(record)) {
               return true;
             }

@@ -46,27 +46,40 @@ record RecordFilter(@Nullable String manager, @Nullable Relation relation) {
                     .collect(Collectors.joining(", "))));
   }
 
-  private static Relation relation(String text) {
+  /** Null for a name. */
+  private static @Nullable Relation relation(String text) {
     Matcher numbers = RELATION.matcher(text);
-    if (numbers.matches()) {
-      try {
-        // With one number before the file's it is the database.
-        String first = numbers.group(1);
-        String second = numbers.group(2);
-        return new Relation(
-            first != null && second != null ? Integer.parseUnsignedInt(first) : 0,
-            second != null
-                ? Integer.parseUnsignedInt(second)
-                : first != null ? Integer.parseUnsignedInt(first) : 0,
-            Integer.parseUnsignedInt(numbers.group(3)));
-      } catch (NumberFormatException e) {
-        // Told below.
+    if (!numbers.matches()) {
+      if (text.isBlank() || text.indexOf('/') >= 0 || Character.isDigit(text.charAt(0))) {
+        throw noRelation(text);
       }
+      return null;
     }
-    throw new IllegalArgumentException(
-        "--relation: \"%s\" is no relation file: name it as 16384, 5/16384 or 1663/5/16384"
+    try {
+      // With one number before the file's it is the database.
+      String first = numbers.group(1);
+      String second = numbers.group(2);
+      return new Relation(
+          first != null && second != null ? Integer.parseUnsignedInt(first) : 0,
+          second != null
+              ? Integer.parseUnsignedInt(second)
+              : first != null ? Integer.parseUnsignedInt(first) : 0,
+          Integer.parseUnsignedInt(numbers.group(3)));
+    } catch (NumberFormatException e) {
+      throw noRelation(text);
+    }
+  }
+
+  private static IllegalArgumentException noRelation(String text) {
+    return new IllegalArgumentException(
+        "--relation: \"%s\" is neither a relation's file, such as 16384, 5/16384 or 1663/5/16384"
                 .formatted(text)
-            + " (SELECT pg_relation_filenode('NAME') tells it)");
+            + " (SELECT pg_relation_filenode('NAME') tells it), nor a name");
+  }
+
+  /** The same, of a relation that has been looked up. */
+  RecordFilter of(Relation found) {
+    return new RecordFilter(manager, found);
   }
 
   boolean wants(WalRecord record) {

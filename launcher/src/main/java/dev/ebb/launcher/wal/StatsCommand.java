@@ -3,7 +3,6 @@ package dev.ebb.launcher.wal;
 import dev.ebb.launcher.client.Json;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.wal.WalBlock;
-import dev.ebb.shared.wal.WalRecord;
 import dev.ebb.walservice.history.BranchWal;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -35,7 +34,7 @@ final class StatsCommand extends WalTool {
   private boolean json;
 
   private Lsn first = Lsn.INVALID;
-  private Lsn end = new Lsn(Long.MAX_VALUE);
+  private Lsn end = new Lsn(-1);
 
   /** What belongs to one name; the bytes of images are among its bytes. */
   static final class Share {
@@ -58,6 +57,7 @@ final class StatsCommand extends WalTool {
   void check() {
     first = lsn("--from", from, first);
     end = lsn("--to", to, end);
+    checkOrder(first, end);
   }
 
   @Override
@@ -69,9 +69,9 @@ final class StatsCommand extends WalTool {
       walk(
           wal,
           wal.records(logs.options(), first),
+          first,
           end,
-          cursor -> {
-            WalRecord record = cursor.record();
+          record -> {
             all.add(record.totalBytes(), record.imageBytes());
             share(managers, record.resourceManagerName())
                 .add(record.totalBytes(), record.imageBytes());

@@ -1,8 +1,9 @@
 package dev.ebb.launcher.wal;
 
 import dev.ebb.shared.model.Lsn;
-import dev.ebb.shared.wal.WalCursor;
 import dev.ebb.shared.wal.WalRecord;
+import dev.ebb.shared.wal.text.RecordText;
+import dev.ebb.walservice.history.BranchRecords;
 import dev.ebb.walservice.history.BranchWal;
 import java.util.ArrayDeque;
 import java.util.List;
@@ -52,13 +53,13 @@ final class TailCommand extends WalTool {
     var near = new ArrayDeque<Lsn>(List.of(Lsn.INVALID));
     logs.snapshots().forEach(snapshot -> near.add(snapshot.redoLsn()));
     boolean shown = false;
-    while (!shown) {
+    while (!shown && !isOver()) {
       Lsn from = near.removeLast();
       try (BranchWal wal = logs.open(from)) {
-        WalCursor cursor = wal.records(logs.options(), from);
+        BranchRecords records = wal.records(logs.options(), from);
         var last = new ArrayDeque<String>();
-        while (cursor.next()) {
-          last.add(text(cursor.record()));
+        while (!isOver() && records.next()) {
+          last.add(text(records.record()));
           if (last.size() > count) {
             last.remove();
           }
@@ -66,26 +67,26 @@ final class TailCommand extends WalTool {
         shown = last.size() == count || near.isEmpty();
         if (shown) {
           last.forEach(out()::println);
-          follow(wal, cursor);
+          follow(wal, records);
         }
       }
     }
     return 0;
   }
 
-  private void follow(BranchWal wal, WalCursor cursor) throws Exception {
+  private void follow(BranchWal wal, BranchRecords records) throws Exception {
     out().flush();
-    while (follow && !out().checkError()) {
+    while (follow && !isOver() && !out().checkError()) {
       LockSupport.parkNanos(POLL_NANOS);
       wal.refresh();
-      while (cursor.next()) {
-        out().println(text(cursor.record()));
+      while (records.next()) {
+        out().println(text(records.record()));
       }
       out().flush();
     }
   }
 
-  private String text(WalRecord record) throws Exception {
-    return json ? RecordText.json(record) : RecordText.line(record);
+  private String text(WalRecord record) {
+    return json ? RecordJson.of(record) : RecordText.line(record);
   }
 }

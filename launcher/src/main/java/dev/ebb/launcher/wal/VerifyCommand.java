@@ -2,8 +2,8 @@ package dev.ebb.launcher.wal;
 
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Lsn;
-import dev.ebb.shared.wal.WalCursor;
 import dev.ebb.shared.wal.WalException;
+import dev.ebb.walservice.history.BranchRecords;
 import dev.ebb.walservice.history.BranchWal;
 import picocli.CommandLine.Command;
 
@@ -20,44 +20,60 @@ final class VerifyCommand extends WalTool {
   @Override
   int run(BranchLogs logs) throws Exception {
     try (BranchWal wal = logs.open(Lsn.INVALID)) {
-      WalCursor cursor = wal.records(logs.options(), Lsn.INVALID);
-      var records = new long[1];
+      BranchRecords records = wal.records(logs.options().ofFrames(), Lsn.INVALID);
       var first = new Lsn[] {Lsn.INVALID};
+      var count = new long[1];
       try {
         walk(
             wal,
-            cursor,
-            new Lsn(Long.MAX_VALUE),
-            at -> {
-              if (records[0]++ == 0) {
-                first[0] = at.record().start();
+            records,
+            Lsn.INVALID,
+            new Lsn(-1),
+            record -> {
+              if (count[0]++ == 0) {
+                first[0] = record.start();
               }
+              record.takeApart();
               return true;
             });
       } catch (WalException e) {
         throw new WalFailure(
             "the WAL is damaged at %s, behind %d records that are right: %s"
-                .formatted(e.at(), records[0], e.getMessage()));
-      } catch (EbbException.Corrupt e) {
-        throw new WalFailure("the log is damaged: " + e.getMessage());
-      }
-      Lsn end = cursor.reader().end();
-      Lsn needed = logs.newest().endLsn();
-      // The snapshot of a branch that was never written to is all that there is.
-      if (records[0] > 0 && end.isBefore(needed)) {
+                .formatted(e.at(), count[0], e.getMessage()));
+      } catch (EbbException.Corrupt | EbbException.NotFound e) {
         throw new WalFailure(
-            "the records end at %s, before the newest snapshot's end %s".formatted(end, needed));
+            "the log is damaged or incomplete behind %s (%d records up to there are right): %s"
+                .formatted(records.end(), count[0], e.getMessage()));
       }
-      out()
-          .printf(
-              "%d records from %s to %s are right%s%n",
-              records[0],
-              first[0],
-              end,
-              cursor.reader().unfinished().isValid()
-                  ? "; the last one, at " + cursor.reader().unfinished() + ", is not whole yet"
-                  : "");
+      if (!isOver()) {
+        tell(logs, wal, records, first[0], count[0]);
+      }
     }
-    return 0;
+    return isOver() ? 1 : 0;
+  }
+
+  private void tell(BranchLogs logs, BranchWal wal, BranchRecords records, Lsn first, long count)
+      throws WalFailure {
+    Lsn end = records.end();
+    if (records.atZeroes()) {
+      throw new WalFailure(
+          "there are zeroes behind the records, which end at %s; the log goes on to %s"
+              .formatted(end, wal.end()));
+    }
+    Lsn needed = logs.newest().endLsn();
+    // The snapshot of a branch that was never written to is all that there is.
+    if (count > 0 && end.isBefore(needed)) {
+      throw new WalFailure(
+          "the records end at %s, before the newest snapshot's end %s".formatted(end, needed));
+    }
+    out()
+        .printf(
+            "%d records from %s to %s are right%s%n",
+            count,
+            first,
+            end,
+            records.unfinished().isValid()
+                ? "; the last one, at " + records.unfinished() + ", is not whole yet"
+                : "");
   }
 }

@@ -4,19 +4,22 @@ import dev.ebb.launcher.config.ConfigReader;
 import dev.ebb.launcher.config.ConfigReader.Flag;
 import dev.ebb.launcher.config.EbbConfig;
 import dev.ebb.launcher.up.LogAccess;
+import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Lsn;
-import dev.ebb.shared.wal.WalCursor;
+import dev.ebb.shared.wal.WalException;
+import dev.ebb.shared.wal.WalRecord;
+import dev.ebb.walservice.history.BranchRecords;
 import dev.ebb.walservice.history.BranchWal;
 import java.io.BufferedWriter;
-import java.io.Console;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.BooleanSupplier;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
@@ -30,12 +33,16 @@ import picocli.CommandLine.Spec;
 
 /** A command that reads one branch's log. */
 abstract class WalTool implements Callable<Integer> {
+  private static final int STANDARD_OUTPUT = 1;
+  private static final int STANDARD_ERROR = 2;
   private static final int BAR_WIDTH = 100;
+  private static final int RECORDS_A_STEP = 1_000;
   private static final int BUFFER_CHARS = 1 << 16;
   private static final long ASSUMED_MEMORY_BYTES = 4L << 30;
 
   @Spec private CommandSpec spec = CommandSpec.create();
   private @Nullable PrintWriter out;
+  private BooleanSupplier stopped = () -> false;
 
   @Parameters(paramLabel = "NAME@BRANCH", description = "The branch; without @BRANCH: main.")
   private String branch = "";
@@ -68,10 +75,16 @@ abstract class WalTool implements Callable<Integer> {
     }
     EbbConfig read = new ConfigReader(System.getenv(), memoryBytes()).read(config, flags);
     check();
-    try (LogAccess access = LogAccess.open(read)) {
+    try (Ending ending = Ending.onSignals();
+        LogAccess access = LogAccess.open(read)) {
+      stopped = ending::isAsked;
       int code = run(BranchLogs.find(access, branch));
       out().flush(); // before a broker that ends says so
       return code;
+    } catch (EbbException.Corrupt e) {
+      throw new WalFailure("the log is damaged: " + e.getMessage());
+    } catch (WalException e) {
+      throw new WalFailure("the WAL is damaged: " + e.getMessage());
     } finally {
       out().flush();
     }
@@ -117,44 +130,79 @@ abstract class WalTool implements Callable<Integer> {
     }
   }
 
+  /** Whether nobody wants more: Ctrl-C, or whoever reads has gone. */
+  final boolean isOver() {
+    return stopped.getAsBoolean();
+  }
+
+  /** Where a range of positions begins and ends. */
+  final void checkOrder(Lsn from, Lsn to) {
+    if (!from.isBefore(to)) {
+      throw usage("--to " + to + " is not behind --from " + from);
+    }
+  }
+
   /** What is done with a record. */
   @FunctionalInterface
   interface Each {
     /** False ends it. */
-    boolean record(WalCursor cursor) throws Exception;
+    boolean record(WalRecord record) throws Exception;
   }
 
-  /** Goes through records up to a position, with a bar where somebody watches. */
-  final void walk(BranchWal wal, WalCursor cursor, Lsn to, Each each) throws Exception {
-    try (ProgressBar bar = bar(wal, to)) {
-      while (cursor.next() && cursor.record().start().isBefore(to)) {
-        if (bar != null) {
-          bar.stepTo(cursor.record().end().minus(wal.first()));
+  /**
+   * Goes through the records from one position up to another, with a bar where somebody watches.
+   *
+   * @return how many there were
+   * @throws WalFailure where the log ends before {@code from}
+   */
+  final long walk(BranchWal wal, BranchRecords records, Lsn from, Lsn to, Each each)
+      throws Exception {
+    long seen = 0;
+    try (ProgressBar bar = bar(wal)) {
+      while (!isOver() && records.next() && records.record().start().isBefore(to)) {
+        if (bar != null && seen % RECORDS_A_STEP == 0) {
+          bar.stepTo(wal.done());
         }
-        if (!each.record(cursor)) {
-          return;
+        seen++;
+        if (!each.record(records.record())) {
+          break;
         }
       }
     }
+    if (seen == 0 && !isOver() && from.isValid() && !wal.end().isAfter(from)) {
+      throw new WalFailure(
+          "the log of \"%s\" ends at %s, before --from %s".formatted(branch, wal.end(), from));
+    }
+    return seen;
   }
 
-  /** Whether records go to where a bar would be. */
+  /** Whether records go to standard output, where a terminal would show them instead of a bar. */
   boolean prints() {
     return false;
   }
 
-  private @Nullable ProgressBar bar(BranchWal wal, Lsn to) throws IOException {
-    boolean watched = Optional.ofNullable(System.console()).filter(Console::isTerminal).isPresent();
-    if (!watched || prints()) {
+  final @Nullable ProgressBar bar(BranchWal wal) {
+    if (!isTerminal(STANDARD_ERROR) || (prints() && isTerminal(STANDARD_OUTPUT))) {
       return null;
     }
-    Lsn end = to.isBefore(wal.end()) ? to : wal.end();
     return new ProgressBarBuilder()
         .setTaskName(spec.name())
-        .setUnit(" MB", 1 << 20)
-        .setInitialMax(Math.max(1, end.minus(wal.first())))
+        .setUnit(" records of the log", 1)
+        .setInitialMax(Math.max(1, wal.total()))
         .setStyle(ProgressBarStyle.ASCII)
         .setConsumer(new ConsoleProgressBarConsumer(System.err, BAR_WIDTH))
         .build();
+  }
+
+  /** {@code isatty}, which Java has for all three streams at once only. */
+  private static boolean isTerminal(int descriptor) {
+    try {
+      String target = Files.readSymbolicLink(Path.of("/proc/self/fd/" + descriptor)).toString();
+      return target.startsWith("/dev/pts/")
+          || target.startsWith("/dev/tty")
+          || target.equals("/dev/console");
+    } catch (IOException e) {
+      return false;
+    }
   }
 }

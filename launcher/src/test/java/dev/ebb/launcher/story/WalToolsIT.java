@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
@@ -65,8 +66,25 @@ final class WalToolsIT {
       assertThat(shop.at("then").ask("SELECT count(*) FROM entry")).isEqualTo("" + rows);
       assertThat(shop.ask("SELECT count(*) FROM entry")).isEqualTo("" + (rows - 1));
 
+      assertThat(
+              tool(
+                  Map.of("PGPASSWORD", Database.PASSWORD),
+                  0,
+                  "dump",
+                  "shop",
+                  "--relation",
+                  "entry",
+                  "--rmgr",
+                  "heap"))
+          .contains("desc: DELETE xmax: ", "/" + file + " blk ");
+      assertBadInputIsTold();
+
       server.stop();
       assertThat(wal("verify", "shop")).contains(" are right");
+      assertThat(wal("find", "shop", "--time", "-1d"))
+          .contains("last before: none that is retained");
+      assertThat(tool(Map.of(), 1, "dump", "shop", "--relation", "entry"))
+          .contains("start the server");
       assertStatistics(rows, file);
       assertThat(wal("dump", "shop", "--rmgr", "heap", "--relation", file, "--json").lines())
           .hasSizeGreaterThan(rows)
@@ -74,6 +92,73 @@ final class WalToolsIT {
       Path exported = directory.resolve("exported");
       String range = wal("export", "shop", "--to", exported.toString());
       assertExported(exported, Lsn.parse(range.substring(0, range.indexOf(' '))), rows);
+      assertEndsInOrder();
+      damageArchive();
+      assertThat(tool(Map.of(), 1, "verify", "shop")).contains("the log is damaged");
+    }
+  }
+
+  private void assertBadInputIsTold() throws Exception {
+    record Bad(int code, String told, List<String> words) {
+      Bad(int code, String told, String... words) {
+        this(code, told, List.of(words));
+      }
+    }
+    List<Bad> all =
+        List.of(
+            new Bad(
+                2,
+                "there is no resource manager \"heaps\"; there are xlog",
+                "dump",
+                "shop",
+                "--rmgr",
+                "heaps"),
+            new Bad(2, "is no LSN, such as", "dump", "shop", "--from", "16B3748"),
+            new Bad(2, "is not behind --from", "stats", "shop", "--from", "1/0", "--to", "0/1"),
+            new Bad(2, "neither a relation's file", "dump", "shop", "--relation", "1/2/3/4"),
+            new Bad(2, "is no time: name one such as", "find", "shop", "--time", "yesterday"),
+            new Bad(1, ", before --from F/0", "dump", "shop", "--from", "F/0"),
+            new Bad(1, "has no branch \"nosuch\"; it has ", "verify", "shop@nosuch"),
+            new Bad(1, "there is no database \"nosuch\"", "tail", "nosuch"),
+            new Bad(1, "set PGPASSWORD", "dump", "shop", "--relation", "entry"));
+    for (Bad bad : all) {
+      assertThat(tool(Map.of(), bad.code(), bad.words().toArray(String[]::new)))
+          .as("%s", bad.words())
+          .contains(bad.told());
+    }
+  }
+
+  /** Interrupted, and with nobody who reads: a broker that is closed leaves its mark. */
+  private void assertEndsInOrder() throws Exception {
+    Path data = directory.resolve("data");
+    Path temporary = Files.createDirectories(directory.resolve("tmp"));
+    Map<String, String> environment =
+        Map.of("EBB_DATA", data.toString(), "JAVA_TOOL_OPTIONS", "-Djava.io.tmpdir=" + temporary);
+    try (EbbProcess tail =
+        EbbProcess.start(directory.resolve("cli"), environment, "wal", "tail", "shop", "-f")) {
+      tail.awaitLine("rmgr: ", BOUND);
+      tail.terminate();
+      tail.awaitExit(BOUND);
+    }
+    assertThat(data.resolve("kafka/data/.kafka_cleanshutdown")).as("of the broker").exists();
+    try (Stream<Path> left = Files.list(temporary)) {
+      assertThat(left.filter(file -> !file.getFileName().toString().startsWith("hsperf")))
+          .as("temporary files")
+          .isEmpty();
+    }
+  }
+
+  private void damageArchive() throws IOException {
+    try (Stream<Path> files = Files.walk(directory.resolve("data/store"))) {
+      Path archived =
+          files
+              .filter(file -> file.toString().contains("/wal/"))
+              .filter(Files::isRegularFile)
+              .findFirst()
+              .orElseThrow();
+      byte[] bytes = Files.readAllBytes(archived);
+      bytes[bytes.length / 2] ^= 1;
+      Files.write(archived, bytes);
     }
   }
 
@@ -126,13 +211,16 @@ final class WalToolsIT {
   }
 
   private String wal(String... words) throws Exception {
+    return tool(Map.of(), 0, words);
+  }
+
+  private String tool(Map<String, String> environment, int code, String... words) throws Exception {
     Stream<String> all = Stream.concat(Stream.of("wal"), Stream.of(words));
+    var whole = new HashMap<>(environment);
+    whole.put("EBB_DATA", directory.resolve("data").toString());
     try (EbbProcess tool =
-        EbbProcess.start(
-            directory.resolve("cli"),
-            Map.of("EBB_DATA", directory.resolve("data").toString()),
-            all.toArray(String[]::new))) {
-      assertThat(tool.awaitExit(BOUND)).as(tool.output()).isZero();
+        EbbProcess.start(directory.resolve("cli"), whole, all.toArray(String[]::new))) {
+      assertThat(tool.awaitExit(BOUND)).as(tool.output()).isEqualTo(code);
       // What the log says beside it is on standard error.
       return tool.output()
           .lines()

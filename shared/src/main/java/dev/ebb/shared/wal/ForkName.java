@@ -22,11 +22,13 @@ public enum ForkName {
     return number;
   }
 
-  static int count() {
+  /** How many there are. */
+  public static int count() {
     return ALL.length;
   }
 
-  static ForkName ofNumber(int number) {
+  /** The one with this number, 0 to 3. */
+  public static ForkName ofNumber(int number) {
     return ALL[number];
   }
 

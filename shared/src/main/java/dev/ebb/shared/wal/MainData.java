@@ -12,6 +12,8 @@ final class MainData {
   /** Seconds from 1970-01-01 to 2000-01-01, where PostgreSQL's timestamps begin. */
   private static final long POSTGRES_EPOCH = 946_684_800;
 
+  private static final int INVALIDATION_BYTES = 16;
+
   private final WalRecord record;
   private int at;
 
@@ -61,12 +63,7 @@ final class MainData {
     return at;
   }
 
-  /** A number of things of this size that follow. */
-  int count(int itemBytes) throws WalException {
-    return checkedCount(integer(), itemBytes);
-  }
-
-  int checkedCount(int count, int itemBytes) throws WalException {
+  private int checkedCount(int count, int itemBytes) throws WalException {
     if (count < 0 || (long) count * itemBytes > record.mainBytes() - at) {
       throw record.wrong("a list of " + Integer.toUnsignedString(count) + " that is cut off");
     }
@@ -87,6 +84,33 @@ final class MainData {
     List<RelFileLocator> values = new ArrayList<>(count);
     for (int i = 0; i < count; i++) {
       values.add(new RelFileLocator(integer(), integer(), integer()));
+    }
+    return List.copyOf(values);
+  }
+
+  /** As many messages as {@code sizeof(SharedInvalidationMessage)} says. */
+  List<Invalidation> invalidations(int count) throws WalException {
+    checkedCount(count, INVALIDATION_BYTES);
+    List<Invalidation> values = new ArrayList<>(count);
+    for (int i = 0; i < count; i++) {
+      int kind = (byte) integer();
+      int second = integer();
+      values.add(Invalidation.of(kind, second, integer()));
+      skip(Integer.BYTES);
+    }
+    return List.copyOf(values);
+  }
+
+  List<DroppedStatistics> statistics(int count) throws WalException {
+    boolean wide = record.writtenBy().isAtLeast(WalVersion.V18);
+    checkedCount(count, wide ? 4 * Integer.BYTES : 3 * Integer.BYTES);
+    List<DroppedStatistics> values = new ArrayList<>(count);
+    for (int i = 0; i < count; i++) {
+      int kind = integer();
+      int dbOid = integer();
+      long object = Integer.toUnsignedLong(integer());
+      values.add(
+          new DroppedStatistics(kind, dbOid, wide ? object | (long) integer() << 32 : object));
     }
     return List.copyOf(values);
   }

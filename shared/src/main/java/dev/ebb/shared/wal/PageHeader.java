@@ -63,7 +63,7 @@ final class PageHeader {
       readLong(bytes, at, lsn);
     }
     int itsTimeline = LittleEndian.integer(bytes, at + 4);
-    if (Integer.compareUnsigned(itsTimeline, timeline) < 0) {
+    if (itsTimeline == 0 || Integer.compareUnsigned(itsTimeline, timeline) < 0) {
       throw wrong(
           lsn,
           "timeline %s after %s"

@@ -1,7 +1,9 @@
 package dev.ebb.shared.wal;
 
+import dev.ebb.shared.model.Lsn;
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * What a record says with which a transaction was prepared. Layout: {@code xl_xact_prepare} of
@@ -16,6 +18,11 @@ import java.util.List;
  * @param subtransactions those that end with it
  * @param droppedAtCommit relations whose files go away if it commits
  * @param droppedAtAbort relations whose files go away if it aborts
+ * @param statisticsAtCommit entries of statistics that go away if it commits, since 15
+ * @param statisticsAtAbort those that go away if it aborts
+ * @param invalidations will tell others to forget what they cached
+ * @param dropsInitFile whether they are to forget the file of cached relations, too
+ * @param origin where it came from, if it was replayed from another server
  */
 public record PreparedTransaction(
     int xid,
@@ -25,7 +32,12 @@ public record PreparedTransaction(
     String gid,
     List<Integer> subtransactions,
     List<RelFileLocator> droppedAtCommit,
-    List<RelFileLocator> droppedAtAbort) {
+    List<RelFileLocator> droppedAtAbort,
+    List<DroppedStatistics> statisticsAtCommit,
+    List<DroppedStatistics> statisticsAtAbort,
+    List<Invalidation> invalidations,
+    boolean dropsInitFile,
+    Optional<TransactionEnd.Origin> origin) {
   private static final int PREPARE = 0x10;
   private static final int OPERATION = 0x70;
 
@@ -60,13 +72,16 @@ public record PreparedTransaction(
     final int subtransactions = data.integer();
     final int atCommit = data.integer();
     final int atAbort = data.integer();
-    if (record.writtenBy().isAtLeast(WalVersion.V15)) {
-      data.skip(2 * Integer.BYTES); // numbers of statistics
-    }
-    data.skip(Integer.BYTES); // the number of invalidations
-    int gidBytes = data.integer() >>> 16; // behind a flag of one byte
+    boolean hasStatistics = record.writtenBy().isAtLeast(WalVersion.V15);
+    final int statisticsAtCommit = hasStatistics ? data.integer() : 0;
+    final int statisticsAtAbort = hasStatistics ? data.integer() : 0;
+    final int invalidations = data.integer();
+    int flagAndLength = data.integer();
+    int gidBytes = flagAndLength >>> 16;
+    final boolean dropsInitFile = (flagAndLength & 0xFF) != 0;
     data.align();
-    data.skip(2 * Long.BYTES); // where it came from
+    final Lsn originLsn = new Lsn(data.bigInteger());
+    final Instant originTime = data.time();
     if (gidBytes > TransactionEnd.MAX_GID_BYTES) {
       throw record.wrong("a transaction's name of " + gidBytes + " bytes");
     }
@@ -76,7 +91,28 @@ public record PreparedTransaction(
     data.align();
     final List<RelFileLocator> droppedAtCommit = data.relations(atCommit);
     data.align();
+    final List<RelFileLocator> droppedAtAbort = data.relations(atAbort);
+    data.align();
+    final List<DroppedStatistics> goneAtCommit = data.statistics(statisticsAtCommit);
+    data.align();
+    final List<DroppedStatistics> goneAtAbort = data.statistics(statisticsAtAbort);
+    data.align();
+    int origin = record.replicationOrigin();
     return new PreparedTransaction(
-        xid, dbOid, owner, time, gid, children, droppedAtCommit, data.relations(atAbort));
+        xid,
+        dbOid,
+        owner,
+        time,
+        gid,
+        children,
+        droppedAtCommit,
+        droppedAtAbort,
+        goneAtCommit,
+        goneAtAbort,
+        data.invalidations(invalidations),
+        dropsInitFile,
+        origin == 0
+            ? Optional.empty()
+            : Optional.of(new TransactionEnd.Origin(origin, originLsn, originTime)));
   }
 }

@@ -80,8 +80,9 @@ public enum ResourceManager {
     return null;
   }
 
-  static boolean isValid(int id, WalVersion version) {
-    return id < ALL.length || (id >= MIN_CUSTOM_ID && version.isAtLeast(WalVersion.V15));
+  static boolean isValid(int id, @Nullable WalVersion version) {
+    return id < ALL.length
+        || (id >= MIN_CUSTOM_ID && (version == null || version.isAtLeast(WalVersion.V15)));
   }
 
   /** How {@code pg_waldump} names a number: {@code Heap}, {@code custom128}. */

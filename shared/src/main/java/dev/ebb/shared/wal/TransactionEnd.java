@@ -15,10 +15,14 @@ import java.util.Optional;
  * @param xid which transaction: of a prepared one, that one and not the one that ends it
  * @param time when, by the server's clock, in microseconds
  * @param dbOid the database it was in; 0 where the record does not say
+ * @param spcOid that database's tablespace
  * @param subtransactions those that ended with it, as far as the record names them; unsigned
  * @param droppedRelations whose files go away with it
- * @param droppedStatistics how many statistics entries go away, since 15
- * @param invalidations how many messages tell others to forget what they cached
+ * @param droppedStatistics entries of statistics that go away with it, since 15
+ * @param invalidations tell others to forget what they cached
+ * @param dropsInitFile whether they are to forget the file of cached relations, too
+ * @param appliesFeedback whether the commit waited until standbys had applied it
+ * @param forcesSync whether standbys are to flush at once
  * @param prepared whether it had been prepared before
  * @param gid what a prepared transaction was called; empty for others, and where the record does
  *     not say because {@code wal_level} was below logical
@@ -29,10 +33,14 @@ public record TransactionEnd(
     int xid,
     Instant time,
     int dbOid,
+    int spcOid,
     List<Integer> subtransactions,
     List<RelFileLocator> droppedRelations,
-    int droppedStatistics,
-    int invalidations,
+    List<DroppedStatistics> droppedStatistics,
+    List<Invalidation> invalidations,
+    boolean dropsInitFile,
+    boolean appliesFeedback,
+    boolean forcesSync,
     boolean prepared,
     String gid,
     Optional<Origin> origin) {
@@ -52,8 +60,9 @@ public record TransactionEnd(
   private static final int HAS_GID = 1 << 7;
   private static final int HAS_DROPPED_STATS = 1 << 8;
 
-  /** {@code sizeof(SharedInvalidationMessage)}. */
-  private static final int INVALIDATION_BYTES = 16;
+  private static final int APPLIES_FEEDBACK = 1 << 29;
+  private static final int DROPS_INIT_FILE = 1 << 30;
+  private static final int FORCES_SYNC = 1 << 31;
 
   /** {@code GIDSIZE}. */
   static final int MAX_GID_BYTES = 200;
@@ -101,9 +110,10 @@ public record TransactionEnd(
     final Instant time = data.time();
     final int has = (record.info() & HAS_INFO) != 0 ? data.integer() : 0;
     int dbOid = 0;
+    int spcOid = 0;
     if ((has & HAS_DBINFO) != 0) {
       dbOid = data.integer();
-      data.skip(Integer.BYTES); // the tablespace
+      spcOid = data.integer();
     }
     List<Integer> subtransactions = List.of();
     if ((has & HAS_SUBXACTS) != 0) {
@@ -113,8 +123,14 @@ public record TransactionEnd(
     if ((has & HAS_RELATIONS) != 0) {
       relations = data.relations(data.integer());
     }
-    final int statistics = (has & HAS_DROPPED_STATS) != 0 ? skip(data, statisticsBytes(record)) : 0;
-    final int invalidations = (has & HAS_INVALS) != 0 ? skip(data, INVALIDATION_BYTES) : 0;
+    List<DroppedStatistics> statistics = List.of();
+    if ((has & HAS_DROPPED_STATS) != 0) {
+      statistics = data.statistics(data.integer());
+    }
+    List<Invalidation> invalidations = List.of();
+    if ((has & HAS_INVALS) != 0) {
+      invalidations = data.invalidations(data.integer());
+    }
     int xid = record.xid();
     String gid = "";
     if ((has & HAS_TWOPHASE) != 0) {
@@ -132,23 +148,16 @@ public record TransactionEnd(
         xid,
         time,
         dbOid,
+        spcOid,
         subtransactions,
         relations,
         statistics,
         invalidations,
+        (has & DROPS_INIT_FILE) != 0,
+        (has & APPLIES_FEEDBACK) != 0,
+        (has & FORCES_SYNC) != 0,
         operation == COMMIT_PREPARED || operation == ABORT_PREPARED,
         gid,
         origin);
-  }
-
-  private static int skip(MainData data, int itemBytes) throws WalException {
-    int count = data.count(itemBytes);
-    data.skip(count * itemBytes);
-    return count;
-  }
-
-  /** {@code sizeof(xl_xact_stats_item)}: its object has 8 bytes since 18. */
-  private static int statisticsBytes(WalRecord record) {
-    return record.writtenBy().isAtLeast(WalVersion.V18) ? 16 : 12;
   }
 }

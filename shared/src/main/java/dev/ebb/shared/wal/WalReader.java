@@ -24,13 +24,16 @@ import org.jspecify.annotations.Nullable;
  */
 public final class WalReader {
   private static final int LENGTH_BYTES = 4;
-  private static final int MIN_BUFFER_BYTES = 4 * PAGE_BYTES;
+  private static final int MIN_BUFFER_BYTES = 1024;
 
   /** A larger one is given back behind the record that needed it. */
   private static final int LASTING_BUFFER_BYTES = 1 << 20;
 
+  private static final byte[] NONE = {};
+
   private final int segmentBytes;
   private final int keptBytes;
+  private final boolean framesOnly;
 
   /** Records that start before it are read over. */
   private final long deliverFrom;
@@ -62,7 +65,7 @@ public final class WalReader {
   private int total;
 
   private int got;
-  private byte[] assembled = new byte[MIN_BUFFER_BYTES];
+  private byte[] assembled = NONE;
   private long overwritten;
   private boolean inZeroes;
   private @Nullable WalException failure;
@@ -83,6 +86,7 @@ public final class WalReader {
   private WalReader(WalOptions options, long position, long deliverFrom, boolean seeking) {
     this.segmentBytes = options.segmentBytes();
     this.keptBytes = options.keptBytes();
+    this.framesOnly = options.framesOnly();
     this.page = new PageHeader(segmentBytes, options.version());
     this.position = position;
     this.end = position;
@@ -97,7 +101,8 @@ public final class WalReader {
    * A reader from a position where a record starts, or where one ended. The page's header before it
    * need not be there.
    *
-   * @param options tell the version, unless {@code start} is where a page starts
+   * @param options tell the version, unless {@code start} is where a page starts or only frames are
+   *     read
    * @param start where a record or a page starts; the latter with no record going on there
    * @throws IllegalArgumentException where no record can start
    */
@@ -108,7 +113,7 @@ public final class WalReader {
         || (offset != 0 && offset < WalFormat.headerBytes(pageStart, options.segmentBytes()))) {
       throw new IllegalArgumentException("no record can start at " + start);
     }
-    if (offset != 0 && options.version() == null) {
+    if (offset != 0 && options.version() == null && !options.framesOnly()) {
       throw new IllegalArgumentException("the version must be known to begin inside a page");
     }
     return new WalReader(options, start.value(), start.value(), false);
@@ -126,6 +131,16 @@ public final class WalReader {
       throw new IllegalArgumentException("the input begins at " + first + ", behind " + from);
     }
     return new WalReader(options, first.value(), from.value(), true);
+  }
+
+  /**
+   * Checks the header of the page that a reader begins inside of, which it would not see.
+   *
+   * @param pageHeader the page's first bytes, as many as its header has
+   */
+  public WalReader inPage(byte[] pageHeader) throws WalException {
+    page.read(pageHeader, 0, position - WalFormat.offsetInPage(position));
+    return this;
   }
 
   /**
@@ -353,7 +368,8 @@ public final class WalReader {
     int room = Math.clamp((long) keptBytes - got, 0, part);
     if (got + room > assembled.length) {
       int wanted = (int) Math.min(2L * (got + room), Math.min(keptBytes, total));
-      assembled = Arrays.copyOf(assembled, Math.max(wanted, got + room));
+      assembled =
+          Arrays.copyOf(assembled, Math.max(MIN_BUFFER_BYTES, Math.max(wanted, got + room)));
     }
     if (room > 0) {
       System.arraycopy(input, at, assembled, got, room);
@@ -373,7 +389,7 @@ public final class WalReader {
 
   private void checkHeader(byte[] bytes, int offset) throws WalException {
     int manager = bytes[offset + WalFormat.MANAGER_AT] & 0xFF;
-    if (!ResourceManager.isValid(manager, version())) {
+    if (!ResourceManager.isValid(manager, page.version())) {
       throw new WalException(recordStart, Problem.RECORD, "a resource manager " + manager);
     }
     long stated = LittleEndian.bigInteger(bytes, offset + WalFormat.PREVIOUS_AT);
@@ -403,16 +419,14 @@ public final class WalReader {
     previous = recordStart;
     got = 0;
     total = 0;
-    record.set(bytes, offset, length, kept, recordStart, end, version());
+    record.set(bytes, offset, length, kept, recordStart, end, page.version());
+    if (!framesOnly) {
+      record.takeApart();
+    }
     if (assembled.length > LASTING_BUFFER_BYTES) {
-      assembled = new byte[MIN_BUFFER_BYTES];
+      assembled = NONE;
     }
     return Long.compareUnsigned(recordStart, deliverFrom) < 0 ? null : Step.RECORD;
-  }
-
-  private WalVersion version() {
-    // Known before the first record: by the options or by a page's header.
-    return Objects.requireNonNull(page.version());
   }
 
   /** The record found last; the same object each time, good until the next call of this reader. */

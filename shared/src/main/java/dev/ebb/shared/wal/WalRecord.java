@@ -4,7 +4,9 @@ import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.wal.WalException.Problem;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One record whose checksum is right: its header, its references to blocks, its main data. A view
@@ -22,32 +24,39 @@ public final class WalRecord {
   private static final int ID_ORIGIN = 253;
   private static final int ID_TOP_LEVEL_XID = 252;
 
-  private final WalBlock[] blocks = new WalBlock[MAX_BLOCK_ID + 1];
-  private byte[] bytes = new byte[WalFormat.RECORD_HEADER_BYTES];
+  private static final WalBlock[] NO_BLOCKS = {};
+  private static final byte[] NO_BYTES = new byte[WalFormat.RECORD_HEADER_BYTES];
+
+  /** All that there can be, from the first one on that is needed. */
+  private WalBlock[] blocks = NO_BLOCKS;
+
+  private byte[] bytes = NO_BYTES;
   private int offset;
   private int total;
   private int kept;
   private long start;
   private long end;
-  private WalVersion version = WalVersion.V18;
+  private @Nullable WalVersion version;
   private int blockCount;
   private int mainBytes;
   private int replicationOrigin;
   private int topLevelXid;
 
-  WalRecord() {
-    for (int i = 0; i < blocks.length; i++) {
-      blocks[i] = new WalBlock(this);
-    }
-  }
+  WalRecord() {}
 
   /**
-   * Takes a record apart.
+   * Shows another record.
    *
    * @param kept how many of its bytes are there; all, or so many that the headers are among them
    */
-  void set(byte[] bytes, int offset, int total, int kept, long start, long end, WalVersion version)
-      throws WalException {
+  void set(
+      byte[] bytes,
+      int offset,
+      int total,
+      int kept,
+      long start,
+      long end,
+      @Nullable WalVersion version) {
     this.bytes = bytes;
     this.offset = offset;
     this.total = total;
@@ -59,10 +68,21 @@ public final class WalRecord {
     mainBytes = 0;
     replicationOrigin = 0;
     topLevelXid = 0;
-    parse();
+  }
+
+  /**
+   * Finds the parts of a record of which only the frame was read ({@link WalOptions#framesOnly}).
+   * Until then it has no blocks and no main data. Without effect on others.
+   */
+  public void takeApart() throws WalException {
+    if (mainBytes == 0 && blockCount == 0) {
+      parse();
+    }
   }
 
   private void parse() throws WalException {
+    replicationOrigin = 0;
+    topLevelXid = 0;
     int at = WalFormat.RECORD_HEADER_BYTES;
     long payload = 0;
     boolean hasOrigin = false;
@@ -121,6 +141,10 @@ public final class WalRecord {
     if (blockCount > 0 && id <= blocks[blockCount - 1].id()) {
       throw wrong("block reference " + id + " behind " + blocks[blockCount - 1].id());
     }
+    if (blocks.length == 0) {
+      blocks = new WalBlock[MAX_BLOCK_ID + 1];
+      Arrays.setAll(blocks, i -> new WalBlock(this));
+    }
     return blocks[blockCount++];
   }
 
@@ -145,7 +169,8 @@ public final class WalRecord {
     }
   }
 
-  WalException wrong(String what) {
+  /** An error about what is inside of it. */
+  public WalException wrong(String what) {
     return new WalException(start, Problem.CONTENT, what);
   }
 
@@ -169,7 +194,7 @@ public final class WalRecord {
   }
 
   WalVersion version() {
-    return version;
+    return Objects.requireNonNull(version, "the version was neither told nor in a page's header");
   }
 
   /** Where its header starts, never inside a page's header. */
@@ -237,12 +262,12 @@ public final class WalRecord {
 
   /** What the record is, as {@code pg_waldump} names it: {@code INSERT+INIT}, {@code COMMIT}. */
   public String name() {
-    return ResourceManager.identify(version, resourceManager(), info());
+    return ResourceManager.identify(version(), resourceManager(), info());
   }
 
   /** What wrote it. */
   public WalVersion writtenBy() {
-    return version;
+    return version();
   }
 
   /** The replication origin that it was replayed from, 0 for none. */

@@ -7,20 +7,22 @@ import org.jspecify.annotations.Nullable;
  * ({@code XLOG_PAGE_MAGIC} of {@code src/include/access/xlog_internal.h}).
  */
 public enum WalVersion {
-  V14(14, 0xD10D),
-  V15(15, 0xD110),
-  V16(16, 0xD113),
-  V17(17, 0xD116),
-  V18(18, 0xD118);
+  V14(14, 0xD10D, 202107181),
+  V15(15, 0xD110, 202209061),
+  V16(16, 0xD113, 202307071),
+  V17(17, 0xD116, 202406281),
+  V18(18, 0xD118, 202506291);
 
   private static final WalVersion[] ALL = values();
 
   private final int major;
   private final int pageMagic;
+  private final int catalog;
 
-  WalVersion(int major, int pageMagic) {
+  WalVersion(int major, int pageMagic, int catalog) {
     this.major = major;
     this.pageMagic = pageMagic;
+    this.catalog = catalog;
   }
 
   /** PostgreSQL's major version, such as 18. */
@@ -33,7 +35,16 @@ public enum WalVersion {
     return pageMagic;
   }
 
-  boolean isAtLeast(WalVersion other) {
+  /**
+   * The version of its system catalogs, which is in the names of tablespaces' directories ({@code
+   * CATALOG_VERSION_NO} of {@code src/include/catalog/catversion.h}).
+   */
+  public int catalog() {
+    return catalog;
+  }
+
+  /** Whether it is this one or a later one. */
+  public boolean isAtLeast(WalVersion other) {
     return compareTo(other) >= 0;
   }
 

@@ -10,6 +10,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -29,16 +30,42 @@ final class TransactionTest {
     return Arrays.copyOf(Body.all(data), data.position());
   }
 
+  private static final List<Invalidation> INVALIDATIONS =
+      List.of(
+          new Invalidation(7, 70),
+          new Invalidation(-2, 16385),
+          new Invalidation(-4, 5),
+          new Invalidation(-5, -3));
+
+  private static void putInvalidations(ByteBuffer data) {
+    data.putInt(7).putInt(5).putInt(70).putInt(0);
+    data.putInt(0xFFFFFF_FE).putInt(5).putInt(16385).putInt(0);
+    // Only the first byte says what it is.
+    data.putInt(0x123456_FC).putInt(5).putInt(6).putInt(0);
+    data.putInt(0xFB).putInt(5).putInt(-3).putInt(0);
+  }
+
+  private static DroppedStatistics statistics(WalVersion version) {
+    return new DroppedStatistics(1, 5, version == WalVersion.V18 ? 0x2_FFFF_FFF0L : 0xFFFF_FFF0L);
+  }
+
   private static ByteBuffer full(WalVersion version, int flags) {
     ByteBuffer data = fields(400).putLong(micros(TIME)).putInt(flags);
     data.putInt(5).putInt(1663);
     data.putInt(2).putInt(701).putInt(-2);
     data.putInt(1).putInt(1663).putInt(5).putInt(16385);
     if ((flags & 0x100) != 0) {
-      data.putInt(3).put(new byte[3 * (version == WalVersion.V18 ? 16 : 12)]);
+      data.putInt(3);
+      for (int i = 0; i < 3; i++) {
+        data.putInt(1).putInt(5).putInt(-16);
+        if (version == WalVersion.V18) {
+          data.putInt(2);
+        }
+      }
     }
     if ((flags & 8) != 0) {
-      data.putInt(4).put(new byte[4 * 16]);
+      data.putInt(4);
+      putInvalidations(data);
     }
     data.putInt(700);
     if ((flags & 0x80) != 0) {
@@ -51,7 +78,7 @@ final class TransactionTest {
   @EnumSource(WalVersion.class)
   void allThatAnEndSaysIsRead(WalVersion version) throws WalException {
     int statistics = version == WalVersion.V14 ? 0 : 0x100;
-    int flags = 1 | 2 | 4 | 8 | 16 | 32 | 0x80 | statistics;
+    int flags = 0x6000_0000 | 1 | 2 | 4 | 8 | 16 | 32 | 0x80 | statistics;
     WalRecord record =
         Records.read(version, new Body(1, 0xB0).xid(9).origin(3).main(main(full(version, flags))));
     assertThat(TransactionEnd.is(record)).isTrue();
@@ -64,10 +91,14 @@ final class TransactionTest {
                 700,
                 TIME,
                 5,
+                1663,
                 List.of(701, -2),
                 List.of(DROPPED),
-                version == WalVersion.V14 ? 0 : 3,
-                4,
+                version == WalVersion.V14 ? List.of() : Collections.nCopies(3, statistics(version)),
+                INVALIDATIONS,
+                true,
+                true,
+                false,
                 true,
                 "a gid",
                 Optional.of(new TransactionEnd.Origin(3, new Lsn(0x1_0000_2000L), ORIGIN_TIME))));
@@ -120,16 +151,21 @@ final class TransactionTest {
     ByteBuffer data = fields(400).putInt(0x57F94534).putInt(999).putInt(700).putInt(5);
     data.putLong(micros(TIME)).putInt(10).putInt(3).putInt(1).putInt(2);
     if (version != WalVersion.V14) {
-      data.putInt(0).putInt(0);
+      data.putInt(0).putInt(1);
     }
-    data.putInt(0).put((byte) 1).put((byte) 0).putShort((short) 4);
+    data.putInt(4).put((byte) 1).put((byte) 0).putShort((short) 4);
     data.position((data.position() + 7) & -8);
-    data.putLong(0).putLong(0);
+    data.putLong(77).putLong(micros(ORIGIN_TIME));
     data.put("gid\0".getBytes(StandardCharsets.US_ASCII)).putInt(0);
     data.putInt(701).putInt(702).putInt(703).putInt(0);
     data.putInt(1663).putInt(5).putInt(16385).putInt(0);
     data.putInt(1).putInt(2).putInt(3).putInt(4).putInt(5).putInt(6);
-    WalRecord record = Records.read(version, new Body(1, 0x10).main(main(data)));
+    if (version != WalVersion.V14) {
+      data.putInt(1).putInt(5).putInt(-16);
+      data.putInt(version == WalVersion.V18 ? 2 : 0);
+    }
+    putInvalidations(data);
+    WalRecord record = Records.read(version, new Body(1, 0x10).origin(3).main(main(data)));
     assertThat(PreparedTransaction.is(record)).isTrue();
     assertThat(PreparedTransaction.of(record))
         .isEqualTo(
@@ -141,7 +177,12 @@ final class TransactionTest {
                 "gid",
                 List.of(701, 702, 703),
                 List.of(DROPPED),
-                List.of(new RelFileLocator(1, 2, 3), new RelFileLocator(4, 5, 6))));
+                List.of(new RelFileLocator(1, 2, 3), new RelFileLocator(4, 5, 6)),
+                List.of(),
+                version == WalVersion.V14 ? List.of() : List.of(statistics(version)),
+                INVALIDATIONS,
+                true,
+                Optional.of(new TransactionEnd.Origin(3, new Lsn(77), ORIGIN_TIME))));
     for (int length = 0; length < data.position(); length += 3) {
       byte[] cut = Arrays.copyOf(Body.all(data), length);
       WalRecord part = Records.read(version, new Body(1, 0x10).main(cut));

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.wal.text.RecordText;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -103,7 +104,9 @@ final class WalFuzz {
         input = damaged(random, input);
       }
     }
-    var options = new WalOptions(segmentBytes, version, random.nextBoolean() ? 8192 : 1 << 20);
+    var options =
+        new WalOptions(
+            segmentBytes, version, random.nextBoolean() ? 8192 : 1 << 20, random.nextInt(4) == 0);
     Lsn from = random.nextInt(3) == 0 ? at.plus(random.nextInt(length)) : at;
     boolean seek = random.nextBoolean();
     long before = THREADS.getThreadAllocatedBytes(Thread.currentThread().threadId());
@@ -182,7 +185,10 @@ final class WalFuzz {
       while (true) {
         assertThat(++steps).isLessThan(10L + input.length * 2L);
         switch (reader.next()) {
-          case RECORD -> told.add(look(reader.record()));
+          case RECORD -> {
+            reader.record().takeApart();
+            told.add(look(reader.record()));
+          }
           case ZEROES -> {
             told.add("zeroes, given up " + reader.overwritten() + ", from " + reader.rewind());
             return told;
@@ -210,7 +216,15 @@ final class WalFuzz {
   /** Looks at all of a record. */
   private String look(WalRecord record) {
     found++;
-    long sum = record.xid() + record.start().value() + record.end().value() + record.imageBytes();
+    String line = RecordText.line(record);
+    // Three characters for each byte of a message, and a number's digits and its comma.
+    assertThat(line.length()).isLessThan(1_000 + 6 * record.totalBytes());
+    long sum =
+        line.hashCode()
+            + record.xid()
+            + record.start().value()
+            + record.end().value()
+            + record.imageBytes();
     sum += record.name().hashCode() + record.resourceManagerName().hashCode();
     for (int i = 0; i < record.blocks(); i++) {
       WalBlock block = record.block(i);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.wal.text.RecordText;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -20,6 +21,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -36,6 +38,9 @@ import org.junit.jupiter.api.TestInstance;
 final class WalInspectIT {
   private static final String ARCHIVE = "/postgres-linux-x86_64.txz";
   private static final int RECORDS_AT_ONCE = 5_000;
+
+  private static final Pattern TIME =
+      Pattern.compile("(\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d)(?:\\.(?=\\d))?(\\d*)\\+00\\b");
 
   private @Nullable WalServer started;
   private @Nullable Path binaries;
@@ -107,7 +112,8 @@ final class WalInspectIT {
       String name,
       int length,
       int mainBytes,
-      int imageBytes) {}
+      int imageBytes,
+      String description) {}
 
   @Test
   void everyRecordBlockAndImageIsTheOneThatTheServerShows() throws Exception {
@@ -118,6 +124,7 @@ final class WalInspectIT {
           isThere(connection),
           "this PostgreSQL does not come with the functions of the extension pg_walinspect");
       statement.execute("create extension pg_walinspect");
+      statement.execute("set timezone = 'UTC'");
       statement.execute("checkpoint");
       WalCursor cursor = server.cursor();
       var kinds = new TreeMap<String, Integer>();
@@ -222,7 +229,8 @@ final class WalInspectIT {
         record.name(),
         record.totalBytes(),
         record.mainBytes(),
-        record.imageBytes());
+        record.imageBytes(),
+        RecordText.describe(record));
   }
 
   private static void addBlocks(WalRecord record, List<Block> blocks) throws WalException {
@@ -317,7 +325,15 @@ final class WalInspectIT {
         row.getString("record_type"),
         row.getInt("record_length"),
         row.getInt("main_data_length"),
-        row.getInt("fpi_length"));
+        row.getInt("fpi_length"),
+        asWaldump(row.getString("description")));
+  }
+
+  /** The server prints times otherwise than pg_waldump does. */
+  private static String asWaldump(@Nullable String description) {
+    return TIME.matcher(description == null ? "" : description)
+        .replaceAll(
+            time -> time.group(1) + "." + (time.group(2) + "000000").substring(0, 6) + " UTC");
   }
 
   private static Block block(ResultSet row) throws SQLException {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.wal.text.RecordText;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -109,7 +110,6 @@ final class WaldumpIT {
 
   @Test
   void everyRecordIsTheOneThatWaldumpShows() throws Exception {
-    var line = new WaldumpLine();
     var kinds = new TreeMap<String, Integer>();
     var flags = new TreeSet<String>();
     long records = 0;
@@ -125,7 +125,10 @@ final class WaldumpIT {
           text = lines.readLine();
         }
         assertThat(text).as("the record at " + record.start()).isNotNull();
-        line.assertSame(record, text);
+        String line = RecordText.line(record);
+        if (!line.equals(text)) {
+          assertThat(line).isEqualTo(text);
+        }
         records++;
         kinds.merge(record.resourceManagerName() + '/' + record.name(), 1, Integer::sum);
         for (int i = 0; i < record.blocks(); i++) {

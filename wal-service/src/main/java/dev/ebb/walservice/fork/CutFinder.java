@@ -1,12 +1,15 @@
 package dev.ebb.walservice.fork;
 
+import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchPoint;
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.wal.TransactionEnd;
+import dev.ebb.shared.wal.WalException;
+import dev.ebb.shared.wal.WalRecord;
 import dev.ebb.walservice.record.RecordReader;
-import dev.ebb.walservice.record.TransactionEnd;
-import dev.ebb.walservice.record.WalRecord;
 import dev.ebb.walservice.record.WalSource;
-import java.util.OptionalLong;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import org.jspecify.annotations.Nullable;
 
 /** Finds where to cut a log, at a record's end. */
@@ -52,8 +55,7 @@ final class CutFinder {
           }
         }
         case TIME -> {
-          OptionalLong time = TransactionEnd.epochMicros(source, record, segmentBytes);
-          if (time.isPresent() && time.getAsLong() > at.epochMicros()) {
+          if (epochMicros(record) > at.epochMicros()) {
             // Not the record's start: that may lie behind a page header.
             stop = before;
           }
@@ -69,5 +71,14 @@ final class CutFinder {
               case TIME -> stop.isValid() ? stop : end;
             };
     return new Cut(cut.isBefore(floor) ? Lsn.INVALID : cut, end);
+  }
+
+  private static long epochMicros(WalRecord record) {
+    try {
+      record.takeApart();
+      return ChronoUnit.MICROS.between(Instant.EPOCH, TransactionEnd.timeOf(record));
+    } catch (WalException e) {
+      throw new EbbException.Corrupt(String.valueOf(e.getMessage()), e);
+    }
   }
 }

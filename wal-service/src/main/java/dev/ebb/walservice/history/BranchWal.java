@@ -3,9 +3,11 @@ package dev.ebb.walservice.history;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.Lsn;
-import dev.ebb.shared.wal.WalCursor;
+import dev.ebb.shared.wal.WalFormat;
 import dev.ebb.shared.wal.WalOptions;
-import dev.ebb.shared.wal.WalReader;
+import dev.ebb.walservice.log.LogFold;
+import dev.ebb.walservice.log.LogRecord;
+import dev.ebb.walservice.log.RecordKind;
 import dev.ebb.walservice.topic.LogTopics;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -13,21 +15,31 @@ import java.util.List;
 
 /**
  * A branch's WAL as its log has it, for tools: the one true history, from where it is retained to
- * where it ends at the moment. Spools what it reads in a temporary file. For one thread.
+ * where the log ends. Read piece by piece as it is asked for; what was dropped gives its room in
+ * the temporary file back. For one thread.
+ *
+ * <p>Bytes behind the last whole record may be overridden by what the log says later (a new
+ * generation starts there): {@link #revised} tells. {@link BranchRecords} reads whole records only,
+ * which stay.
  */
 public final class BranchWal implements AutoCloseable {
-  private static final int PAGE_BYTES = 8192;
+  /** Of WAL, read from the topic at a time. */
+  private static final long PIECE_BYTES = 4 << 20;
 
   private final LogTopics topics;
   private final BranchId branch;
   private final Duration timeout;
-  private final BranchHistory history;
+  private final FileHistory file;
+  private final LogFold fold;
 
   /** Whether the first byte is where a record starts; else it may be anywhere in one. */
   private final boolean beginsAtRecord;
 
+  private final long firstOffset;
   private final Lsn first;
-  private Lsn end;
+  private long next;
+  private long endOffset;
+  private Lsn revised = Lsn.INVALID;
 
   /**
    * Where reading of a log may begin.
@@ -38,19 +50,25 @@ public final class BranchWal implements AutoCloseable {
   public record Entry(long offset, Lsn lsn) {}
 
   private BranchWal(
-      LogTopics topics, BranchId branch, Duration timeout, BranchHistory history, boolean whole) {
+      LogTopics topics, BranchId branch, FileHistory file, Lsn from, long hint, Duration timeout) {
     this.topics = topics;
     this.branch = branch;
     this.timeout = timeout;
-    this.history = history;
-    this.beginsAtRecord = whole;
-    Lsn[] range = range();
-    this.first = range[0];
-    this.end = range[1];
+    this.file = file;
+    this.beginsAtRecord = hint < 0;
+    this.fold = hint < 0 ? LogFold.fromBeginning(file) : LogFold.fromValidRecord(file);
+    this.firstOffset = Math.max(hint, 0);
+    this.next = firstOffset;
+    refresh();
+    while (fold.isEmpty() && pull()) {
+      // There are records before the first WAL.
+    }
+    this.first = fold.isEmpty() ? Lsn.INVALID : Lsn.max(fold.base(), WalFormat.pageStart(from));
+    this.revised = Lsn.INVALID;
   }
 
   /**
-   * Reads a log.
+   * Begins to read a log.
    *
    * @param spool a directory for the temporary file
    * @param from what lies before it is not wanted
@@ -91,24 +109,13 @@ public final class BranchWal implements AutoCloseable {
 
   private static BranchWal open(
       LogTopics topics, BranchId branch, Path spool, Lsn from, long hint, Duration timeout) {
-    var history = new BranchHistory(spool, from, hint);
+    var file = new FileHistory(spool, WalFormat.pageStart(from));
     try {
-      return new BranchWal(topics, branch, timeout, history, hint < 0);
+      return new BranchWal(topics, branch, file, from, hint, timeout);
     } catch (RuntimeException e) {
-      history.close();
+      file.close();
       throw e;
     }
-  }
-
-  private Lsn[] range() {
-    return history.use(
-        topics,
-        branch,
-        timeout,
-        source ->
-            source == null
-                ? new Lsn[] {Lsn.INVALID, Lsn.INVALID}
-                : new Lsn[] {source.first(), source.end()});
   }
 
   /** The first byte that can be had; {@code Lsn.INVALID} where there is none. */
@@ -116,43 +123,92 @@ public final class BranchWal implements AutoCloseable {
     return first;
   }
 
-  /** Behind the last byte, as of the last {@link #refresh}. */
+  /** Behind the last byte that was read so far. */
   public Lsn end() {
-    return end;
+    return fold.end();
   }
 
-  /** Reads on what has been appended meanwhile. */
+  boolean beginsAtRecord() {
+    return beginsAtRecord;
+  }
+
+  /** Sees what has been appended meanwhile. */
   public void refresh() {
-    end = range()[1];
+    endOffset = topics.endOffset(branch, timeout);
   }
 
-  /** Copies bytes of [{@code first}, {@code end}); returns how many, 0 outside of it. */
+  /** Records of the topic to read in all, as of the last {@link #refresh}. */
+  public long total() {
+    return endOffset - firstOffset;
+  }
+
+  /** Records of the topic that were read. */
+  public long done() {
+    return next - firstOffset;
+  }
+
+  /** Reads on; false where the log ends. */
+  public boolean pull() {
+    if (next >= endOffset) {
+      return false;
+    }
+    long[] left = {PIECE_BYTES};
+    topics.read(branch, next, endOffset, stored -> take(stored, left), timeout);
+    if (left[0] > 0) {
+      next = endOffset;
+    }
+    return true;
+  }
+
+  private boolean take(LogRecord.Stored stored, long[] left) {
+    fold.accept(stored);
+    next = stored.offset() + 1;
+    LogRecord record = stored.record();
+    left[0] -= record.bytes().length;
+    boolean counts = fold.lastValidOffset() == stored.offset();
+    if (counts && record.kind() == RecordKind.START && isBeforeRevised(record.lsn())) {
+      revised = record.lsn();
+    }
+    return left[0] > 0;
+  }
+
+  private boolean isBeforeRevised(Lsn lsn) {
+    return !revised.isValid() || lsn.isBefore(revised);
+  }
+
+  /**
+   * From where on bytes may have become others by {@link #pull}, since this was asked last; {@code
+   * Lsn.INVALID} for none.
+   */
+  public Lsn revised() {
+    Lsn since = revised;
+    revised = Lsn.INVALID;
+    return since;
+  }
+
+  /** Copies bytes that were read; returns how many, 0 where none are there. */
   public int read(Lsn at, byte[] target, int offset, int length) {
-    if (!first.isValid() || at.isBefore(first) || !at.isBefore(end)) {
+    Lsn kept = Lsn.max(first, file.keptFrom());
+    if (!first.isValid() || at.isBefore(kept) || !at.isBefore(fold.end())) {
       return 0;
     }
-    int bytes = (int) Math.min(length, end.minus(at));
-    history.read(at, target, offset, bytes);
+    int bytes = (int) Math.min(length, fold.end().minus(at));
+    file.read(at, target, offset, bytes);
     return bytes;
   }
 
+  /** What lies before is not read any more. */
+  public void drop(Lsn before) {
+    file.dropBefore(WalFormat.pageStart(before));
+  }
+
   /** The records that start at {@code from} or behind it, as far as they are retained. */
-  public WalCursor records(WalOptions options, Lsn from) {
-    Lsn page = new Lsn(from.value() / PAGE_BYTES * PAGE_BYTES);
-    WalReader reader;
-    if (!page.isBefore(first)) {
-      reader = WalReader.seeking(options, page, from);
-    } else if (beginsAtRecord) {
-      reader = WalReader.atRecord(options, first);
-    } else {
-      Lsn next = new Lsn((first.value() + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES);
-      reader = WalReader.seeking(options, next, Lsn.max(next, from));
-    }
-    return new WalCursor(reader, this::read);
+  public BranchRecords records(WalOptions options, Lsn from) {
+    return new BranchRecords(this, options, from);
   }
 
   @Override
   public void close() {
-    history.close();
+    file.close();
   }
 }

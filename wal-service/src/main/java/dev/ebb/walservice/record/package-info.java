@@ -1,7 +1,6 @@
 /**
- * Reads the framing of PostgreSQL's WAL, versions 14 to 18: pages, records across pages, checksums,
- * the chain of records. What a record means is not read here. Pure: bytes in, records out; no input
- * makes it loop or overrun.
+ * The chain of records in a history, with the decoder of {@code dev.ebb.shared.wal}. What a record
+ * means is not read here. Pure: bytes in, records out; no input makes it loop or overrun.
  */
 @NullMarked
 package dev.ebb.walservice.record;

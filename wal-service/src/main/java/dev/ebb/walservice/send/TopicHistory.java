@@ -2,6 +2,7 @@ package dev.ebb.walservice.send;
 
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.walservice.history.FileHistory;
 import dev.ebb.walservice.log.LogFold;
 import dev.ebb.walservice.log.LogRecord;
 import dev.ebb.walservice.record.RecordReader;
@@ -34,7 +35,7 @@ final class TopicHistory implements WalHistory {
   private final DurableEnds ends;
   private final ServedBranch branch;
   private final Marks marks;
-  private final Spool spool;
+  private final FileHistory spool;
 
   private LogFold fold;
   private boolean begun;
@@ -60,7 +61,7 @@ final class TopicHistory implements WalHistory {
     this.ends = ends;
     this.branch = branch;
     this.marks = marks;
-    this.spool = new Spool(directory);
+    this.spool = new FileHistory(directory, Lsn.INVALID);
     this.fold = LogFold.fromBeginning(spool);
     if (branch.hint() > 0) {
       marks.add(new Marks.Mark(branch.hint(), branch.hintLsn(), branch.hintLsn(), Lsn.INVALID));
