@@ -23,7 +23,7 @@ final class SettingsTest {
         sockets,
         Path.of("/x/hba"),
         Path.of("/x/ident"),
-        standby);
+        new PostgresSettings.Kind.Primary(standby));
   }
 
   /** PostgreSQL does not start on a setting that it does not know. */

@@ -50,6 +50,8 @@ final class MessageTags {
     register(58, WalMessage.LogDeleted.class);
     register(59, WalMessage.ForkLog.class);
     register(60, WalMessage.LogForked.class);
+    register(61, WalMessage.FindSender.class);
+    register(62, WalMessage.SenderFound.class);
 
     register(80, ComputeMessage.CreateDatabase.class);
     register(81, ComputeMessage.DatabaseCreated.class);
@@ -79,6 +81,14 @@ final class MessageTags {
     register(105, ComputeMessage.DescribeBranches.class);
     register(106, ComputeMessage.BranchesDescribed.class);
     register(107, ComputeMessage.CreateDatabaseOf.class);
+    register(108, ComputeMessage.AddReplicas.class);
+    register(109, ComputeMessage.RemoveReplicas.class);
+    register(110, ComputeMessage.ReplicasChanged.class);
+    register(111, ComputeMessage.StartReplica.class);
+    register(113, ComputeMessage.ReplicaReady.class);
+    register(114, ComputeMessage.StopReplica.class);
+    register(115, ComputeMessage.ReviewReplicas.class);
+    register(116, ComputeMessage.ReplicaAnnouncement.class);
 
     register(112, ScalerMessage.ScaleEvent.class);
   }

@@ -24,7 +24,7 @@ final class CatalogTest {
 
   private static DatabaseRecord database(String name, DatabaseId id) {
     return new DatabaseRecord(
-        3,
+        4,
         id,
         name,
         "app",
@@ -41,7 +41,8 @@ final class CatalogTest {
                 new BranchId("b1"),
                 Lsn.parse("0/16B3748"),
                 1_700_000_000_001L,
-                true)));
+                true,
+                2)));
   }
 
   @Test
@@ -190,7 +191,8 @@ final class CatalogTest {
                 null,
                 Lsn.parse("0/16B3748"),
                 1_700_000_000_009L,
-                false));
+                false,
+                0));
     assertThat(catalog.markReady("shop", ID, new Lsn(9), 9).branches()).containsValue(main);
   }
 
@@ -240,7 +242,7 @@ final class CatalogTest {
 
   @Test
   void newerOrDamagedRecordIsNamed() {
-    store.put("catalog/databases/new", "{\"formatVersion\":4}".getBytes(StandardCharsets.UTF_8));
+    store.put("catalog/databases/new", "{\"formatVersion\":5}".getBytes(StandardCharsets.UTF_8));
     assertThatThrownBy(() -> catalog.find("new"))
         .isInstanceOf(EbbException.Unavailable.class)
         .hasMessageContaining("catalog/databases/new has format 4");

@@ -54,7 +54,10 @@ final class Streaming implements Runnable {
   private volatile @Nullable Finish finish;
   private volatile boolean replyRequested;
   private boolean pinged;
-  private long saidNanos = System.nanoTime();
+
+  /** Where there is nothing to send, the peer is told so at once: it cannot know where the end is. */
+  private long saidNanos = System.nanoTime() - HEARTBEAT.toNanos() - 1;
+
   private boolean troubled;
 
   /**

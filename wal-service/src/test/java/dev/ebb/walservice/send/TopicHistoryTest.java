@@ -52,15 +52,15 @@ final class TopicHistoryTest {
   private TopicHistory history;
 
   private TopicHistory open() {
-    return open(-1, Lsn.INVALID);
+    return open(ServedBranch.Hints.none());
   }
 
-  private TopicHistory open(long hint, Lsn hintLsn) {
+  private TopicHistory open(ServedBranch.Hints hints) {
     return new TopicHistory(
         topics,
         ends,
         new ServedBranch(
-            branch, "shop@main", 42, "18.6", 18, WalPages.SEGMENT, FIRST, List.of(), hint, hintLsn),
+            branch, "shop@main", 42, "18.6", 18, WalPages.SEGMENT, FIRST, List.of(), hints),
         marks,
         directory);
   }
@@ -283,7 +283,7 @@ final class TopicHistoryTest {
     long hint = append(LogRecord.wal(OLD, FIRST.plus(9_000), bytes(wal, FIRST.plus(9_000), redo)));
     append(OLD, wal, redo, wal.end(), 1_000);
     history.close();
-    history = open(hint, redo);
+    history = open(ServedBranch.Hints.of(new ServedBranch.Hint(hint, redo)));
 
     assertThat(history.end()).isEqualTo(wal.end());
     assertThat(history.seek(redo)).isEqualTo(redo);

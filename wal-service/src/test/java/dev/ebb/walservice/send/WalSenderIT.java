@@ -92,7 +92,15 @@ final class WalSenderIT {
             throw new EbbException.NotFound("branch \"" + user + "\" does not exist");
           }
           return new ServedBranch(
-              branch, user, 42, "18.6", 18, WalPages.SEGMENT, begin, List.of(), -1, Lsn.INVALID);
+              branch,
+              user,
+              42,
+              "18.6",
+              18,
+              WalPages.SEGMENT,
+              begin,
+              List.of(),
+              ServedBranch.Hints.none());
         },
         WalSender.fromTopics(topics, ends, directory),
         meters);
