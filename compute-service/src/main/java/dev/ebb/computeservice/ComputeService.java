@@ -175,8 +175,7 @@ public final class ComputeService extends VerticleBase {
             config.stopTimeoutMs(),
             this::announce);
     replicas = newReplicas;
-    var keeper =
-        new ReplicaKeeper(newHost.id(), fleet, blocking, catalog, tasks, System::nanoTime);
+    var keeper = new ReplicaKeeper(newHost.id(), fleet, blocking, catalog, tasks, System::nanoTime);
     var placement = new Placement(fleet);
     var template =
         new TemplateProvisioner(
@@ -221,10 +220,7 @@ public final class ComputeService extends VerticleBase {
 
   /** What the primary of a branch says. */
   private static Lsn durableEnd(FleetView fleet, BranchId branch) {
-    return fleet
-        .compute(branch)
-        .map(compute -> compute.status().durableLsn())
-        .orElse(Lsn.INVALID);
+    return fleet.compute(branch).map(compute -> compute.status().durableLsn()).orElse(Lsn.INVALID);
   }
 
   private static void clear(Leftovers leftovers) {

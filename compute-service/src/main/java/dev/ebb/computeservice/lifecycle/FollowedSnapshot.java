@@ -99,7 +99,8 @@ final class FollowedSnapshot {
   private Optional<String> readable() {
     Newest now = newest;
     // A compaction's revision of the snapshot that it reads anyway has the same pages.
-    boolean same = BranchKeys.snapshotOf(read.key()).equals(BranchKeys.snapshotOf(now.manifestKey()));
+    boolean same =
+        BranchKeys.snapshotOf(read.key()).equals(BranchKeys.snapshotOf(now.manifestKey()));
     return same || !now.end().isAfter(replayed) ? Optional.of(now.manifestKey()) : Optional.empty();
   }
 }

@@ -284,8 +284,7 @@ public final class PostgresInstances {
   private PostgresSettings.Kind settingsOf(Kind kind, Path directory, int connections)
       throws IOException {
     return switch (kind) {
-      case Kind.Primary primary ->
-          new PostgresSettings.Kind.Primary("ebb_wal_" + randomHex(16));
+      case Kind.Primary primary -> new PostgresSettings.Kind.Primary("ebb_wal_" + randomHex(16));
       case Kind.Replica replica -> {
         var files = new ReplicaFiles(directory, user);
         files.write(replica.source(), replica.from(), replica.name());

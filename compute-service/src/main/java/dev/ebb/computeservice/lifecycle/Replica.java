@@ -233,7 +233,12 @@ final class Replica {
       var changed = new PostgresInstances.Kind.Replica(now, kind.from(), kind.name());
       context.instances().redirect(instance, changed);
       await(sql().reload());
-      log.info("replica {} of branch {}: WAL comes from {}:{}", id, head.branch(), now.host(), now.port());
+      log.info(
+          "replica {} of branch {}: WAL comes from {}:{}",
+          id,
+          head.branch(),
+          now.host(),
+          now.port());
       kind = changed;
     }
   }

@@ -21,9 +21,9 @@ import org.slf4j.LoggerFactory;
  * that has it wait for WAL, which the WAL sender streams to it from then on. Neither the head nor
  * the log learns of it.
  *
- * <p>It lets nobody in before it is consistent: behind the clean end of a suspend at once, else when
- * it has replayed up to the snapshot's end. Where the primary runs transactions with more than 64
- * subtransactions, it may have to wait until those end ({@code procarray.c}).
+ * <p>It lets nobody in before it is consistent: behind the clean end of a suspend at once, else
+ * when it has replayed up to the snapshot's end. Where the primary runs transactions with more than
+ * 64 subtransactions, it may have to wait until those end ({@code procarray.c}).
  */
 public final class ReplicaStarter {
   private static final Logger log = LoggerFactory.getLogger(ReplicaStarter.class);
@@ -57,8 +57,7 @@ public final class ReplicaStarter {
   Replica start(ReplicaId id, BranchHead head) {
     long begin = System.nanoTime();
     Manifest manifest = context.pages().manifest(head.manifestKey());
-    var snapshot =
-        new FollowedSnapshot(head, manifest, context.heads(), context.pages()::manifest);
+    var snapshot = new FollowedSnapshot(head, manifest, context.heads(), context.pages()::manifest);
     var kind = kind(id, head.branch(), manifest);
     PostgresInstance instance =
         context
@@ -84,7 +83,8 @@ public final class ReplicaStarter {
         id,
         micros,
         kind.from());
-    return new Replica(context, this, id, head, manifest.endLsn(), instance, snapshot, kind, micros);
+    return new Replica(
+        context, this, id, head, manifest.endLsn(), instance, snapshot, kind, micros);
   }
 
   private PostgresInstances.Kind.Replica kind(ReplicaId id, BranchId branch, Manifest manifest) {

@@ -85,7 +85,8 @@ public final class ReplicaFiles {
     // What the branch's own file says (initdb's choices of formats, say) holds here as well.
     return "include_if_exists 'data/postgresql.conf'\n"
         + "primary_conninfo = '"
-        + conninfo.replace("\\", "\\\\").replace("'", "''") + "'\n";
+        + conninfo.replace("\\", "\\\\").replace("'", "''")
+        + "'\n";
   }
 
   /** As libpq's connection strings quote ({@code conninfo_parse} in {@code fe-connect.c}). */
@@ -97,8 +98,7 @@ public final class ReplicaFiles {
     Path fresh = file.resolveSibling(file.getFileName() + ".new");
     Files.deleteIfExists(fresh);
     Files.createFile(
-        fresh,
-        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+        fresh, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
     Files.writeString(fresh, content);
     user.own(fresh);
     Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);

@@ -27,9 +27,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -379,8 +379,7 @@ public final class ReplicaKeeper {
 
   private ReplicaReady start(BranchId branch, HostId host) {
     ReplicaReady ready =
-        bus.call(
-            Addresses.host(host), new ComputeMessage.StartReplica(branch), START_TIMEOUT_MS);
+        bus.call(Addresses.host(host), new ComputeMessage.StartReplica(branch), START_TIMEOUT_MS);
     unheard.put(ready.replica(), ready);
     return ready;
   }
@@ -394,8 +393,7 @@ public final class ReplicaKeeper {
   private List<ReplicaId> end(List<PlacedReplica> surplus) {
     for (PlacedReplica replica : surplus) {
       ReplicaId id = replica.status().replica();
-      bus.call(
-          Addresses.host(replica.host()), new ComputeMessage.StopReplica(id), STOP_TIMEOUT_MS);
+      bus.call(Addresses.host(replica.host()), new ComputeMessage.StopReplica(id), STOP_TIMEOUT_MS);
       unheard.remove(id);
     }
     return surplus.stream().map(replica -> replica.status().replica()).toList();

@@ -42,8 +42,8 @@ final class ReplicaPlan {
           room.keySet().stream()
               .filter(host -> room.getOrDefault(host, 0) > 0)
               .min(
-                  Comparator.comparing((HostId host) -> own.getOrDefault(host, 0))
-                      .thenComparing(host -> -room.getOrDefault(host, 0))
+                  Comparator.comparingInt((HostId host) -> own.getOrDefault(host, 0))
+                      .thenComparingInt(host -> -room.getOrDefault(host, 0))
                       .thenComparing(HostId::value));
       if (best.isEmpty()) {
         break;
@@ -64,8 +64,8 @@ final class ReplicaPlan {
         .sorted(
             Comparator.comparing(
                     (PlacedReplica r) -> r.status().state() == ComputeStatus.State.RUNNING)
-                .thenComparing(r -> r.status().connections())
-                .thenComparing(r -> r.status().uptimeMs())
+                .thenComparingInt(r -> r.status().connections())
+                .thenComparingLong(r -> r.status().uptimeMs())
                 .thenComparing(r -> r.status().replica().value()))
         .limit(count)
         .toList();

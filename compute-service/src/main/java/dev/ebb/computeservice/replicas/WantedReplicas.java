@@ -4,10 +4,10 @@ import dev.ebb.shared.catalog.BranchRecord;
 import dev.ebb.shared.catalog.Catalog;
 import dev.ebb.shared.catalog.DatabaseRecord;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.store.ObjectStore;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
@@ -18,15 +18,38 @@ final class WantedReplicas {
   private final Catalog catalog;
   private final Map<String, Map<BranchId, Integer>> byDatabase = new ConcurrentHashMap<>();
 
+  /** Under this object's lock: what the catalog looked like when it was read last. */
+  private Map<String, Seen> seen = new HashMap<>();
+
+  /**
+   * An object of the catalog.
+   *
+   * @param again whether it was read a second time
+   */
+  private record Seen(ObjectStore.Listed stamp, boolean again) {}
+
   WantedReplicas(Catalog catalog) {
     this.catalog = catalog;
   }
 
-  /** Reads all of the catalog; what is not read for an error stays as it was. */
-  void refresh() {
-    var names = Set.copyOf(catalog.names());
-    names.forEach(this::refresh);
-    byDatabase.keySet().retainAll(names);
+  /**
+   * Reads what changed in the catalog since the last time; what is not read for an error stays as
+   * it was. Each object is read twice: two changes within a step of the store's clock look alike.
+   */
+  synchronized void refresh() {
+    Map<String, ObjectStore.Listed> now = catalog.stamps();
+    Map<String, Seen> seenNow = new HashMap<>();
+    now.forEach((name, stamp) -> {
+      Seen before = seen.get(name);
+      boolean same = before != null && before.stamp().equals(stamp);
+      boolean again = before != null && before.again();
+      if (!same || !again) {
+        refresh(name);
+      }
+      seenNow.put(name, new Seen(stamp, same));
+    });
+    seen = seenNow;
+    byDatabase.keySet().retainAll(now.keySet());
   }
 
   /** Reads one database. */

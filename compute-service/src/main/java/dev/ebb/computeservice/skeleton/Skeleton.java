@@ -153,9 +153,7 @@ public final class Skeleton {
       case Tail tail ->
           // PostgreSQL does not look behind the checkpoint of a clean stop: WAL there would be lost
           // without a word (xlogrecovery.c, InitWalRecovery).
-          captured.stoppedCleanly()
-              ? captured.withState(PgControl.State.IN_PRODUCTION)
-              : captured;
+          captured.stoppedCleanly() ? captured.withState(PgControl.State.IN_PRODUCTION) : captured;
       case Streamed streamed ->
           captured
               .withState(PgControl.State.IN_ARCHIVE_RECOVERY)

@@ -239,11 +239,7 @@ public final class AdminConnection {
               lsn(row, 4),
               Boolean.TRUE.equals(row.getBoolean(5)),
               new ReplicaActivity.Conflicts(
-                  row.getLong(6),
-                  row.getLong(7),
-                  row.getLong(8),
-                  row.getLong(9),
-                  row.getLong(10)));
+                  row.getLong(6), row.getLong(7), row.getLong(8), row.getLong(9), row.getLong(10)));
         });
   }
 

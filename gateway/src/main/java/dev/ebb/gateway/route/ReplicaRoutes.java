@@ -16,8 +16,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * Deals sessions out among the replicas of a branch, as their hosts announce them: the next one goes
- * where this gateway has the fewest, then where others have the fewest. For any thread.
+ * Deals sessions out among the replicas of a branch, as their hosts announce them: the next one
+ * goes where this gateway has the fewest, then where others have the fewest. For any thread.
  */
 public final class ReplicaRoutes {
   /** A branch that had a replica so lately is likely to have one again in a moment. */
@@ -79,18 +79,17 @@ public final class ReplicaRoutes {
       Optional<PlacedReplica> chosen =
           ready.stream()
               .min(
-                  Comparator.comparing((PlacedReplica replica) -> own(replica))
-                      .thenComparing(replica -> replica.status().connections())
+                  Comparator.comparingInt(this::own)
+                      .thenComparingInt(replica -> replica.status().connections())
                       .thenComparing(replica -> replica.status().replica().value()));
-      chosen.ifPresent(
-          replica ->
-              sessions.compute(
-                  replica.status().replica(),
-                  (id, count) -> {
-                    AtomicInteger now = count == null ? new AtomicInteger() : count;
-                    now.incrementAndGet();
-                    return now;
-                  }));
+      chosen.ifPresent(replica ->
+          sessions.compute(
+              replica.status().replica(),
+              (id, count) -> {
+                AtomicInteger now = count == null ? new AtomicInteger() : count;
+                now.incrementAndGet();
+                return now;
+              }));
       return chosen.map(Place::new);
     }
   }

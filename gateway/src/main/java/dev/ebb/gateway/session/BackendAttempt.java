@@ -16,9 +16,9 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Wakes a branch and logs into its compute, or into one of its replicas, again and again until that succeeds, cannot succeed or
- * the deadline is over: between the answer to a wake and the connection a suspend may have stopped
- * the compute again. Confined to one event loop.
+ * Wakes a branch and logs into its compute, or into one of its replicas, again and again until that
+ * succeeds, cannot succeed or the deadline is over: between the answer to a wake and the connection
+ * a suspend may have stopped the compute again. Confined to one event loop.
  */
 final class BackendAttempt {
   private static final long FIRST_PAUSE_MS = 10;
@@ -49,8 +49,7 @@ final class BackendAttempt {
    * @param started whether it was started for this client
    * @param wakeNanos spent waiting for wakes; the rest was logging in
    */
-  record Connected(
-      BackendLogin.Ready backend, Target compute, boolean started, long wakeNanos) {}
+  record Connected(BackendLogin.Ready backend, Target compute, boolean started, long wakeNanos) {}
 
   /** No replica takes sessions now; one may in a moment. */
   private static final class NoReplica extends RuntimeException {
@@ -183,8 +182,7 @@ final class BackendAttempt {
 
   private void failed(Throwable error) {
     closeSocket();
-    boolean mayBeAnother =
-        error instanceof EbbException.NotFound || error instanceof NoReplica;
+    boolean mayBeAnother = error instanceof EbbException.NotFound || error instanceof NoReplica;
     if (mayBeAnother && !abandoned) {
       lookUpAgain(error);
       return;

@@ -438,10 +438,11 @@ public final class ClientSession {
   /** Ends a session whose compute is no longer the branch's newest. On any thread. */
   void endIfOlderThan(Generation newest) {
     context.runOnContext(now -> {
-      if (state instanceof SessionState.Relaying relaying
-          && relaying.compute().generation() instanceof Generation own
-          && own.compareTo(newest) < 0) {
-        relaying.relay().terminate("the database has moved to another compute");
+      if (state instanceof SessionState.Relaying relaying) {
+        Generation own = relaying.compute().generation();
+        if (own != null && own.compareTo(newest) < 0) {
+          relaying.relay().terminate("the database has moved to another compute");
+        }
       }
     });
   }

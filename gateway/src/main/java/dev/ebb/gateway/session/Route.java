@@ -32,7 +32,11 @@ enum Route {
           throw new Refusal(
               ErrorResponse.fatal(
                       SqlState.INVALID_PARAMETER_VALUE,
-                      "invalid value for parameter \"" + SETTING + "\": \"" + Wish.shown(value) + "\"")
+                      "invalid value for parameter \""
+                          + SETTING
+                          + "\": \""
+                          + Wish.shown(value)
+                          + "\"")
                   .withHint("Available values: primary, replica."));
     };
   }

@@ -30,6 +30,13 @@ public final class EbbProcess implements AutoCloseable {
   /** Starts {@code ebb} with these words. */
   public static EbbProcess start(Path directory, Map<String, String> environment, String... words)
       throws IOException {
+    return startMain("dev.ebb.launcher.Main", directory, environment, words);
+  }
+
+  /** Starts another program on the class path of the tests. */
+  public static EbbProcess startMain(
+      String main, Path directory, Map<String, String> environment, String... words)
+      throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(
@@ -40,7 +47,7 @@ public final class EbbProcess implements AutoCloseable {
             "--sun-misc-unsafe-memory-access=allow",
             "-cp",
             System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
-            "dev.ebb.launcher.Main"));
+            main));
     command.addAll(List.of(words));
     Files.createDirectories(directory);
     var builder =

@@ -50,8 +50,8 @@ final class MessageTags {
     register(58, WalMessage.LogDeleted.class);
     register(59, WalMessage.ForkLog.class);
     register(60, WalMessage.LogForked.class);
-    register(61, WalMessage.FindSender.class);
-    register(62, WalMessage.SenderFound.class);
+    register(63, WalMessage.FindSender.class);
+    register(64, WalMessage.SenderFound.class);
 
     register(80, ComputeMessage.CreateDatabase.class);
     register(81, ComputeMessage.DatabaseCreated.class);

@@ -216,8 +216,7 @@ public record BranchTree(String database, Map<String, BranchRecord> branches) {
     }
     var changed = new TreeMap<>(branches);
     changed.remove(replacement);
-    changed.put(
-        name, after.protectedAs(before.isProtected()).withReplicas(before.replicas()));
+    changed.put(name, after.protectedAs(before.isProtected()).withReplicas(before.replicas()));
     changed.put(kept, (dropped ? before.dropping() : before).withReplicas(0));
     return new BranchTree(database, changed);
   }

@@ -16,9 +16,9 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The fleet as its hosts announce it: feed it every announcement, ask it what runs
- * where. A host that has said nothing for {@link #EXPIRY} is gone. Knows nothing of the bus; may be
- * used from any thread.
+ * The fleet as its hosts announce it: feed it every announcement, ask it what runs where. A host
+ * that has said nothing for {@link #EXPIRY} is gone. Knows nothing of the bus; may be used from any
+ * thread.
  */
 public final class FleetView {
   /** Three announcements missed. */
@@ -83,9 +83,7 @@ public final class FleetView {
 
   /** Those of a branch, whatever their state. */
   public List<PlacedReplica> replicas(BranchId branch) {
-    return replicas().stream()
-        .filter(replica -> replica.status().branch().equals(branch))
-        .toList();
+    return replicas().stream().filter(replica -> replica.status().branch().equals(branch)).toList();
   }
 
   /** The newest announcement of each host that is alive, in order of host id. */

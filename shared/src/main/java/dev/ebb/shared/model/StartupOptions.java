@@ -37,10 +37,7 @@ public final class StartupOptions {
     int equals = assignment.indexOf('=');
     if (equals > 0) {
       settings.put(
-          assignment
-              .substring(0, equals)
-              .replace('-', '_')
-              .toLowerCase(java.util.Locale.ROOT),
+          assignment.substring(0, equals).replace('-', '_').toLowerCase(java.util.Locale.ROOT),
           assignment.substring(equals + 1));
     }
   }

@@ -76,8 +76,7 @@ public final class CatalogBranches implements ServedBranch.Directory {
       if (earlier.redoLsn().isAfter(lsn)) {
         continue;
       }
-      if (!earlier.manifestKey().startsWith(BranchKeys.prefix(branch))
-          || looks++ == MAX_LOOKS) {
+      if (!earlier.manifestKey().startsWith(BranchKeys.prefix(branch)) || looks++ == MAX_LOOKS) {
         break; // inherited, and of another log; or gone, as all that is older
       }
       Optional<Hint> found =

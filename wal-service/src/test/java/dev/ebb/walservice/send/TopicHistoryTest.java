@@ -257,7 +257,7 @@ final class TopicHistoryTest {
     }
     history.seek(FIRST);
     assertThat(take()).isEqualTo(all);
-    assertThat(marks.last()).isNotNull();
+    assertThat(marks.before(wal.end())).isNotNull();
 
     history.close();
     history = open();
@@ -290,5 +290,22 @@ final class TopicHistoryTest {
     assertThat(take()).isEqualTo(bytes(wal, redo, wal.end()));
     assertThat(history.seek(FIRST)).isEqualTo(FIRST);
     assertThat(take()).isEqualTo(wal.bytes());
+  }
+
+  /** A snapshot may name a record that is not there any more, or from which not all is read. */
+  @Test
+  void hintOfNoUseCostsReadingFromTheBeginning() throws Exception {
+    var wal = new WalPages(FIRST);
+    wal.add(5_000);
+    Lsn redo = wal.end();
+    wal.add(5_000);
+    begin(OLD, FIRST);
+    append(OLD, wal, FIRST, redo, 1_000);
+    long late = append(LogRecord.wal(OLD, redo, bytes(wal, redo, wal.end())));
+    history.close();
+    history = open(ServedBranch.Hints.of(new ServedBranch.Hint(late, FIRST.plus(4_000))));
+
+    assertThat(history.seek(FIRST.plus(4_500))).isEqualTo(FIRST.plus(4_500));
+    assertThat(take()).isEqualTo(bytes(wal, FIRST.plus(4_500), wal.end()));
   }
 }
