@@ -17,6 +17,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeSet;
@@ -137,7 +138,7 @@ final class ReplicaIT {
     return server.computes().stream()
         .filter(compute -> "shop".equals(compute.get("database")))
         .filter(compute -> "primary".equals(compute.get("kind")))
-        .anyMatch(compute -> !compute.get("walLsn").equals(compute.get("durableLsn")));
+        .anyMatch(compute -> !Objects.equals(compute.get("walLsn"), compute.get("durableLsn")));
   }
 
   private static CompletableFuture<Void> inBackground(Connection connection, String sql) {
@@ -254,7 +255,7 @@ final class ReplicaIT {
             () ->
                 running(server).size() == 2
                     && running(server).stream()
-                        .noneMatch(r -> r.get("replica").equals(victim.get("replica"))));
+                        .noneMatch(r -> Objects.equals(r.get("replica"), victim.get("replica"))));
         assertThat(items(spared)).isEqualTo("2");
       }
     }
