@@ -31,7 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
 final class ReplicaIT {
   private static final Duration BOUND = Duration.ofSeconds(60);
   private static final int SUSPENDS = Soak.ON ? 8 : 2;
-  private static final int LOAD_SECONDS = Soak.ON ? 60 : 5;
+  private static final int LOAD_SECONDS = Soak.ON ? 60 : 3;
 
   private static final String READ_ONLY = "25006";
   private static final String INVALID_VALUE = "22023";
@@ -90,7 +90,7 @@ final class ReplicaIT {
           broker.awaitLine(BrokerProcess.UP, BOUND).substring(BrokerProcess.UP.length()).strip();
       try (var server =
           new Server(
-              Files.createDirectory(directory.resolve("server")),
+              directory,
               "kafka: {bootstrapServers: \""
                   + at
                   + "\", replicationFactor: 1,"
