@@ -22,6 +22,11 @@ final class CaptureWal implements WalStream.Source, AutoCloseable {
   private @Nullable FileChannel open;
   private long openSegment = -1;
 
+  /** What was last read of the log, and from where on. */
+  private byte[] logged = new byte[0];
+
+  private long loggedFrom;
+
   CaptureWal(Path directory, int segmentBytes, CaptureAudit.Log log) {
     this.directory = directory;
     this.segmentBytes = segmentBytes;
@@ -47,13 +52,21 @@ final class CaptureWal implements WalStream.Source, AutoCloseable {
   }
 
   private int readLog(long position, byte[] target, int offset, int length) {
-    byte[] bytes = log.read(new Lsn(position), new Lsn(position + length));
-    if (bytes.length == 0) {
+    long inLogged = position - loggedFrom;
+    if (inLogged < 0 || inLogged >= logged.length) {
+      // To the segment's end, not only what was asked for: each question to the log is a message,
+      // and has it look for its own end.
+      long end = (position / segmentBytes + 1) * segmentBytes;
+      logged = log.read(new Lsn(position), new Lsn(end));
+      loggedFrom = position;
+      inLogged = 0;
+    }
+    if (logged.length == 0) {
       throw new EbbException.Unavailable(
           "the WAL at " + new Lsn(position) + " is neither in pg_wal nor in the log");
     }
-    int part = Math.min(length, bytes.length);
-    System.arraycopy(bytes, 0, target, offset, part);
+    int part = (int) Math.min(length, logged.length - inLogged);
+    System.arraycopy(logged, (int) inLogged, target, offset, part);
     return part;
   }
 

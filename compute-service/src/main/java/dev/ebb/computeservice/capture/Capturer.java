@@ -82,6 +82,17 @@ public final class Capturer {
 
   private volatile long notBeforeMs;
 
+  /** Of the capture under way. */
+  private volatile Step step = new Step("nothing", 0);
+
+  /**
+   * Where a capture is.
+   *
+   * @param name what it does or waits for
+   * @param sinceNanos when it began that, by {@link System#nanoTime}
+   */
+  private record Step(String name, long sinceNanos) {}
+
   /** The branch's log. */
   public interface Log {
     /** Waits until it is durable up to a position; an invalid one asks how far it is. */
@@ -145,6 +156,16 @@ public final class Capturer {
     return clock.millis() < notBeforeMs;
   }
 
+  /** What the capture under way does or waits for, and for how long it has. */
+  public String progress() {
+    Step now = step;
+    return now.name() + " for " + (System.nanoTime() - now.sinceNanos()) / 1_000_000 + " ms";
+  }
+
+  private void step(String name) {
+    step = new Step(name, System.nanoTime());
+  }
+
   private void failed(Throwable e) {
     meters.failed(e);
     long pauseMs = FIRST_PAUSE_MS << Math.min(failures++, MAX_DOUBLINGS);
@@ -159,6 +180,7 @@ public final class Capturer {
   public Optional<Manifest> captureRunning(AdminConnection sql, Log wal) {
     capturedAtMs = clock.millis();
     long begin = System.nanoTime();
+    step("looks for databases in the making");
     Set<String> databases = quietDatabases(sql);
     if (databases.isEmpty()) {
       log.debug("branch {}: a database is being made, captured later", head.branch());
@@ -167,7 +189,9 @@ public final class Capturer {
     var blocks = new BlockCapture(files, SETTLE_MS);
     try {
       // Before the checkpoint: this record lies at or before its redo point.
+      step("asks for the log's end");
       long walOffset = wal.awaitDurable(Lsn.INVALID, DURABLE_TIMEOUT_MS).offset();
+      step("waits for the checkpoint");
       await(sql.checkpoint(CHECKPOINT_TIMEOUT), CHECKPOINT_TIMEOUT.toMillis());
       meters.checkpointed(System.nanoTime() - begin);
       return Optional.of(capture(blocks, databases, walOffset, sql, wal, begin));
@@ -192,6 +216,7 @@ public final class Capturer {
       Log wal,
       long begin)
       throws IOException {
+    step("reads blocks");
     try (CaptureSink sink = openCapture()) {
       PgControl control = readControl();
       SmallFiles.Found small = SmallFiles.read(dataDirectory, control, false);
@@ -200,6 +225,7 @@ public final class Capturer {
       Lsn end;
       try (var audit =
           new CaptureAudit(subject(control.redo(), control.major(), blocks, wal), runs)) {
+        step("is audited");
         long auditBegin = System.nanoTime();
         CaptureAudit.Result result =
             audit.run(() -> await(sql.flushLsn(), SQL_TIMEOUT_MS), AUDIT_PATIENCE_MS);
@@ -215,9 +241,11 @@ public final class Capturer {
         throw new EbbException.Conflict("a database was made or dropped meanwhile");
       }
       long commitBegin = System.nanoTime();
+      step("waits until its end is durable");
       await(sql.forceCommit(Duration.ofMillis(DURABLE_TIMEOUT_MS)), DURABLE_TIMEOUT_MS);
       meters.committed(System.nanoTime() - commitBegin);
       wal.awaitDurable(end, DURABLE_TIMEOUT_MS);
+      step("is committed");
       Manifest manifest =
           manifest(
               sink,

@@ -53,6 +53,8 @@ public final class Primary {
    */
   private static final long HEAD_EVERY_NANOS = TimeUnit.SECONDS.toNanos(5);
 
+  private static final long SLOW_CAPTURE_NANOS = TimeUnit.SECONDS.toNanos(10);
+
   private final PrimaryContext context;
 
   private final BranchHead head;
@@ -86,6 +88,11 @@ public final class Primary {
 
   /** Changes under the lock. */
   private volatile @Nullable Thread capture;
+
+  /** Both by {@link System#nanoTime}, under the lock. */
+  private long captureBeganNanos;
+
+  private long captureWarnedNanos;
 
   /** Under the lock: an idle suspend waits for the last capture. */
   private boolean capturesHeld;
@@ -278,11 +285,28 @@ public final class Primary {
     lock.lock();
     try {
       Thread present = capture;
-      if (!capturesHeld && (present == null || !present.isAlive())) {
+      if (present != null && present.isAlive()) {
+        warnOfSlowCapture();
+      } else if (!capturesHeld) {
+        captureBeganNanos = System.nanoTime();
+        captureWarnedNanos = captureBeganNanos;
         capture = Thread.ofVirtual().name("capture-" + head.branch()).start(this::capture);
       }
     } finally {
       lock.unlock();
+    }
+  }
+
+  /** Nothing else would tell that snapshots have stopped, and recovery grows with the WAL. */
+  private void warnOfSlowCapture() {
+    long now = System.nanoTime();
+    if (now - captureWarnedNanos >= SLOW_CAPTURE_NANOS) {
+      captureWarnedNanos = now;
+      log.warn(
+          "branch {}: its capture has taken {} s and {}",
+          head.branch(),
+          TimeUnit.NANOSECONDS.toSeconds(now - captureBeganNanos),
+          capturer.progress());
     }
   }
 

@@ -6,7 +6,6 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.UnknownHostException;
-import org.jspecify.annotations.Nullable;
 
 /** Checks ports before anything else is started, to tell which flag to change. */
 final class Ports {
@@ -49,20 +48,6 @@ final class Ports {
           e);
     } catch (IOException e) {
       throw new StartException("cannot listen on port " + port + " (" + what + "): " + e, e);
-    }
-  }
-
-  /** The port that is wanted; else the usual one, or 0, any, where that is in use. */
-  static int choose(String host, @Nullable Integer wanted, int usual) {
-    if (wanted != null) {
-      return wanted;
-    }
-    try (var socket = new ServerSocket()) {
-      socket.setReuseAddress(true);
-      socket.bind(new InetSocketAddress(InetAddress.getAllByName(host)[0], usual));
-      return usual;
-    } catch (IOException e) {
-      return 0;
     }
   }
 

@@ -70,14 +70,16 @@ final class ServiceFactory {
   }
 
   private WalSenderConfig senderConfig(EbbConfig.Sender sender) {
+    Integer wanted = sender.port();
     var defaults =
         WalSenderConfig.of(
             sender.host(),
-            Ports.choose(sender.host(), sender.port(), EbbConfig.Sender.DEFAULT_PORT),
+            wanted == null ? EbbConfig.Sender.DEFAULT_PORT : wanted,
             WalToken.of(foundation.clusterSecret()));
     return new WalSenderConfig(
         defaults.host(),
         defaults.port(),
+        wanted == null,
         defaults.token(),
         sender.timeout(),
         defaults.maxSenders());

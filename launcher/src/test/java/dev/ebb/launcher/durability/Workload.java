@@ -4,6 +4,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 
 /** Work of every kind that writes pages and WAL, in a schema of its own, again and again. */
 final class Workload {
@@ -102,16 +103,16 @@ final class Workload {
     this.makesDatabases = number == 0;
   }
 
-  /** Goes round until the time is up; returns how often. */
-  int repeat(long endNanos) {
+  /** Goes round until it is over; returns how often. */
+  int repeat(BooleanSupplier over) {
     int rounds = 0;
     try (Connection connection = site.connect();
         Statement statement = connection.createStatement()) {
-      while (System.nanoTime() < endNanos) {
+      while (!over.getAsBoolean()) {
         statement.execute("CREATE SCHEMA " + schema);
         statement.execute("SET search_path = " + schema);
         for (String sql : ROUND) {
-          if (System.nanoTime() < endNanos) {
+          if (!over.getAsBoolean()) {
             statement.execute(sql);
           }
         }

@@ -10,6 +10,7 @@ import dev.ebb.walservice.protocol.SqlError;
 import dev.ebb.walservice.topic.LogTopics;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
+import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -78,11 +79,23 @@ public final class WalSender implements AutoCloseable {
                 new ScramExchange(verifier, false, () -> ScramFunctions.nonce(NONCE_CHARS, random)),
             metrics,
             Clock.systemUTC());
+    this.server = listen(config);
+    log.info("standbys are served on port {} of {}", server.getLocalPort(), config.host());
+    Thread.ofPlatform().daemon().name("wal-sender").start(this::accept);
+    Thread.ofPlatform().daemon().name("wal-sender-watch").start(this::watch);
+  }
+
+  private static ServerSocket listen(WalSenderConfig config) {
     try {
-      this.server = new ServerSocket();
-      server.setReuseAddress(true);
-      server.bind(
-          new InetSocketAddress(InetAddress.getByName(config.host()), config.port()), BACKLOG);
+      InetAddress host = InetAddress.getByName(config.host());
+      try {
+        return bind(host, config.port());
+      } catch (BindException e) {
+        if (config.orAnyPort()) {
+          return bind(host, 0);
+        }
+        throw e;
+      }
     } catch (IOException e) {
       throw new EbbException.Unavailable(
           "the WAL sender cannot listen on port "
@@ -93,9 +106,18 @@ public final class WalSender implements AutoCloseable {
               + e.getMessage(),
           e);
     }
-    log.info("standbys are served on port {} of {}", server.getLocalPort(), config.host());
-    Thread.ofPlatform().daemon().name("wal-sender").start(this::accept);
-    Thread.ofPlatform().daemon().name("wal-sender-watch").start(this::watch);
+  }
+
+  private static ServerSocket bind(InetAddress host, int port) throws IOException {
+    var server = new ServerSocket();
+    try {
+      server.setReuseAddress(true);
+      server.bind(new InetSocketAddress(host, port), BACKLOG);
+      return server;
+    } catch (IOException e) {
+      server.close();
+      throw e;
+    }
   }
 
   /** Where it listens. */

@@ -9,13 +9,14 @@ import java.util.List;
  * What a WAL sender is told at start.
  *
  * @param port 0 for any free one
+ * @param orAnyPort whether any free one will do where that one is in use
  * @param token the password of its clients
  * @param timeout a client that says nothing for so long is gone, as {@code wal_sender_timeout} has
  *     it
  * @param maxSenders more connections at once are refused
  */
 public record WalSenderConfig(
-    String host, int port, Secret token, Duration timeout, int maxSenders) {
+    String host, int port, boolean orAnyPort, Secret token, Duration timeout, int maxSenders) {
   private static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(60);
   private static final int DEFAULT_SENDERS = 100;
 
@@ -40,6 +41,6 @@ public record WalSenderConfig(
 
   /** With the usual bounds. */
   public static WalSenderConfig of(String host, int port, Secret token) {
-    return new WalSenderConfig(host, port, token, DEFAULT_TIMEOUT, DEFAULT_SENDERS);
+    return new WalSenderConfig(host, port, false, token, DEFAULT_TIMEOUT, DEFAULT_SENDERS);
   }
 }

@@ -85,8 +85,12 @@ final class WalSenderIT {
   }
 
   private WalSender open(Duration timeout) {
+    return open(new WalSenderConfig("127.0.0.1", 0, false, new Secret(TOKEN), timeout, 4));
+  }
+
+  private WalSender open(WalSenderConfig config) {
     return new WalSender(
-        new WalSenderConfig("127.0.0.1", 0, new Secret(TOKEN), timeout, 4),
+        config,
         user -> {
           if (!user.equals("shop@main")) {
             throw new EbbException.NotFound("branch \"" + user + "\" does not exist");
@@ -371,6 +375,25 @@ final class WalSenderIT {
   }
 
   /** Each of them gets an error or is cut off; none hangs, and the server goes on. */
+  @Test
+  void portInUseIsAnErrorUnlessAnyOtherWillDo() {
+    var config = WalSenderConfig.of("127.0.0.1", sender.port(), new Secret(TOKEN));
+    assertThatThrownBy(() -> open(config).close())
+        .isInstanceOf(EbbException.Unavailable.class)
+        .hasMessageContaining("cannot listen on port " + sender.port());
+    var other =
+        new WalSenderConfig(
+            config.host(),
+            config.port(),
+            true,
+            config.token(),
+            config.timeout(),
+            config.maxSenders());
+    try (WalSender beside = open(other)) {
+      assertThat(beside.port()).isPositive().isNotEqualTo(sender.port());
+    }
+  }
+
   @Test
   void rubbishEndsItsConnection() throws Exception {
     var random = new Random(SEED);
