@@ -37,6 +37,13 @@ final class Replica {
   /** And for so long, it is started anew, where that brings it forward. */
   private static final long STUCK_NANOS = TimeUnit.SECONDS.toNanos(20);
 
+  /**
+   * And where replay has not moved for so long: above every wait for a query that is in its way
+   * ({@code max_standby_streaming_delay}). So it is where a primary came to have more connections
+   * than this one has room for, until then (storage rule 31).
+   */
+  private static final long HALTED_NANOS = TimeUnit.SECONDS.toNanos(90);
+
   /** What it wrote can only be given back by a new start: not more often than this. */
   private static final long RENEW_NANOS = TimeUnit.MINUTES.toNanos(5);
 
@@ -61,6 +68,7 @@ final class Replica {
   private @Nullable AdminConnection admin;
   private PostgresInstances.Kind.Replica kind;
   private long streamedAtNanos = System.nanoTime();
+  private long movedAtNanos = System.nanoTime();
   private long headReadAtNanos = System.nanoTime();
   private volatile @Nullable ReplicaActivity activity;
   private volatile long residentBytes;
@@ -185,6 +193,9 @@ final class Replica {
     ReplicaActivity now = await(sql().replicaActivity());
     long nanos = System.nanoTime();
     activity = now;
+    if (now.replayedLsn().isAfter(lag.replayed())) {
+      movedAtNanos = nanos;
+    }
     lag.observe(now.replayedLsn(), Lsn.max(known, now.endLsn()), nanos);
     snapshot.replayed(now.replayedLsn());
     residentBytes = instance.residentBytes();
@@ -213,6 +224,8 @@ final class Replica {
     boolean behind = snapshot.newestEnd().isAfter(replayed);
     if (behind && nanos - streamedAtNanos >= STUCK_NANOS) {
       stopBecause("it gets no WAL, and the newest snapshot is ahead of it");
+    } else if (behind && nanos - movedAtNanos >= HALTED_NANOS) {
+      stopBecause("its replay has halted, and the newest snapshot is ahead of it");
     } else if (instance.share().takeCaptureAsked()
         && nanos - readyAtNanos >= RENEW_NANOS
         && snapshot.newestEnd().isAfter(startedFrom)) {

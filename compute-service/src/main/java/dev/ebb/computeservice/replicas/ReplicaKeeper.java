@@ -53,6 +53,12 @@ public final class ReplicaKeeper {
   private static final long START_TIMEOUT_MS = 90_000;
   private static final long STOP_TIMEOUT_MS = 60_000;
 
+  /**
+   * Behind its start it looks on for so long: of hosts that have not announced themselves yet it
+   * does not know what they run.
+   */
+  private static final long LOOK_ON_NANOS = TimeUnit.SECONDS.toNanos(2);
+
   /** Behind a start that failed; doubled with each that follows. */
   private static final long FIRST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
@@ -64,6 +70,7 @@ public final class ReplicaKeeper {
   private final Catalog catalog;
   private final Executor tasks;
   private final LongSupplier nanoTime;
+  private final long beganNanos;
   private final WantedReplicas wanted;
   private final Map<BranchId, Keeping> keeping = new ConcurrentHashMap<>();
   private final AtomicBoolean refreshing = new AtomicBoolean();
@@ -102,6 +109,7 @@ public final class ReplicaKeeper {
     this.catalog = catalog;
     this.tasks = tasks;
     this.nanoTime = nanoTime;
+    this.beganNanos = nanoTime.getAsLong();
     this.wanted = new WantedReplicas(catalog);
   }
 
@@ -197,7 +205,7 @@ public final class ReplicaKeeper {
                     database.name()
                         + "@"
                         + name
-                        + (before == 0 ? " has no replica" : " has " + before + " replicas only"));
+                        + (before == 0 ? " has no replica" : " has only " + before));
               }
               return tree.replicas(name, branch, before + more);
             });
@@ -222,6 +230,9 @@ public final class ReplicaKeeper {
 
   /** Called several times a second. Returns soon: what takes time it has done by others. */
   public void look() {
+    if (nanoTime.getAsLong() - beganNanos < LOOK_ON_NANOS) {
+      return;
+    }
     if (leader().filter(self::equals).isEmpty()) {
       refreshed = false;
       return;

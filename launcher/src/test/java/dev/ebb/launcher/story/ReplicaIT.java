@@ -126,6 +126,10 @@ final class ReplicaIT {
           Await.until("the replica has it", BOUND, () -> items(replica).equals("2"));
         }
         assertThatBranchesTakeTheirReplicasAlong(server, shop);
+        long postmaster = number(running(server).getFirst(), "pid");
+        server.stop();
+        assertThat(ProcessHandle.of(postmaster)).as("a replica of a server that stopped").isEmpty();
+        assertThat(laid(server)).isEmpty();
       }
     }
   }

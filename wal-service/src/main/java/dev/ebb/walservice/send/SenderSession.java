@@ -231,8 +231,9 @@ final class SenderSession implements Runnable {
   private void serve(Startup.Connect connect) throws IOException, InterruptedException {
     ServedBranch branch = services.branches().find(connect.user());
     state.authenticated(branch, Names.printable(connect.applicationName()));
+    Lsn has = has(connect);
     greet(branch, connect);
-    try (var commands = new SenderCommands(branch, services.histories(), has(connect))) {
+    try (var commands = new SenderCommands(branch, services.histories(), has)) {
       while (ending == null) {
         Frame frame = Frame.read(in, Frame.MAX_BYTES);
         if (frame == null || frame.type() == 'X') {
