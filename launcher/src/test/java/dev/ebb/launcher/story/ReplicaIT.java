@@ -69,6 +69,13 @@ final class ReplicaIT {
       server.kill();
       server.start();
       Await.until("two replicas again", BOUND, () -> running(server).size() == 2);
+      // Most pages they do not have now: they read them from snapshots of later than their start.
+      double captures = server.metric("ebb_capture_seconds_count");
+      pgbench(shop, "-n", "-c", "2", "-T", "" + LOAD_SECONDS).awaitSuccess();
+      Await.until(
+          "captured behind it",
+          BOUND,
+          () -> server.metric("ebb_capture_seconds_count") >= captures + 2);
       assertThatItIsTheSame(server, shop);
 
       replicas(shop, "DELETE", 1);
