@@ -563,8 +563,7 @@ class ApiServiceIT {
         .isEqualTo(
             new JsonObject("{\"branch\":\"shopmain\",\"wanted\":2,\"changed\":[\"r1\",\"r2\"]}"));
     assertThat(post(path, "{}").statusCode()).isEqualTo(200);
-    var removed =
-        send(to(path + "?count=3").header("Authorization", "Bearer " + TOKEN).DELETE());
+    var removed = send(to(path + "?count=3").header("Authorization", "Bearer " + TOKEN).DELETE());
     assertThat(new JsonObject(removed.body()).getInteger("wanted")).isZero();
     assertThat(asked)
         .containsExactly(
