@@ -15,6 +15,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -132,11 +133,16 @@ final class Replica {
    * Waits until it has replayed what was durable when it began to stream: a snapshot is up to a
    * minute old, and who has seen more on another replica is not to see less here. Bounded: what is
    * behind is better than nothing.
+   *
+   * @param unwanted whether it need not wait any more
    */
-  void catchUp() {
+  void catchUp(BooleanSupplier unwanted) {
     long deadline = System.nanoTime() + CATCH_UP_NANOS;
     Lsn target = Lsn.INVALID;
-    while (System.nanoTime() - deadline < 0 && !Thread.currentThread().isInterrupted()) {
+    while (System.nanoTime() - deadline < 0) {
+      if (unwanted.getAsBoolean() || Thread.currentThread().isInterrupted()) {
+        return;
+      }
       if (!instance.isAlive()) {
         throw new EbbException.Unavailable("the replica ended by itself: " + lastLogLine());
       }

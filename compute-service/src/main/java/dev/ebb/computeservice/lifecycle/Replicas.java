@@ -13,8 +13,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,6 +27,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class Replicas {
   private static final Logger log = LoggerFactory.getLogger(Replicas.class);
+
+  private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
 
   private final Host host;
   private final ReplicaStarter starter;
@@ -40,8 +44,8 @@ public final class Replicas {
     final BranchHead head;
     volatile @Nullable Replica replica;
 
-    /** Under its lock: it is to end, perhaps before it has started. */
-    boolean ending;
+    /** Changes under its lock: it is to end, perhaps before it has started. */
+    volatile boolean ending;
 
     Place(BranchHead head) {
       this.head = head;
@@ -79,20 +83,21 @@ public final class Replicas {
     try {
       // A child that was never started has no log.
       if (head.logMade()) {
-        replica.catchUp();
+        replica.catchUp(() -> place.ending || host.leaving());
       }
     } catch (Throwable e) {
       replica.destroy();
       left(id, place);
       throw e;
     }
+    boolean unwanted;
     synchronized (place) {
+      unwanted = place.ending || host.leaving();
+      // Ended by this thread then, and by nobody else.
+      place.ending = unwanted;
       place.replica = replica;
-      if (place.ending || host.leaving()) {
-        place.ending = true;
-      }
     }
-    if (place.ending) {
+    if (unwanted) {
       replica.destroy();
       left(id, place);
       throw new EbbException.Conflict("the replica was ended while it started");
@@ -230,8 +235,14 @@ public final class Replicas {
     return crashes.get();
   }
 
-  /** Ends all, side by side. The host takes no more by then. */
+  /** Ends all, side by side. The host takes no more by then; those that start end themselves. */
   public void close() {
     each(place -> true);
+    long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(stopTimeoutMs);
+    while (!places.isEmpty()
+        && System.nanoTime() - deadline < 0
+        && !Thread.currentThread().isInterrupted()) {
+      LockSupport.parkNanos(POLL_NANOS);
+    }
   }
 }
