@@ -198,12 +198,9 @@ final class CommandsIT {
   @Test
   void replicasAreAddedRemovedAndListed() {
     String path = "/v1/databases/shop/branches/dev/replicas";
+    api.answer("POST " + path, 200, "{\"branch\":\"b\",\"wanted\":3,\"changed\":[\"r1\",\"r2\"]}");
     api.answer(
-        "POST " + path, 200, "{\"branch\":\"b\",\"wanted\":3,\"changed\":[\"r1\",\"r2\"]}");
-    api.answer(
-        "DELETE " + path + "?count=1",
-        200,
-        "{\"branch\":\"b\",\"wanted\":2,\"changed\":[\"r1\"]}");
+        "DELETE " + path + "?count=1", 200, "{\"branch\":\"b\",\"wanted\":2,\"changed\":[\"r1\"]}");
     api.answer(
         "GET " + path,
         200,

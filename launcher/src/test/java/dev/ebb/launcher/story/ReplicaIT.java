@@ -75,7 +75,7 @@ final class ReplicaIT {
       Await.until(
           "captured behind it",
           BOUND,
-          () -> server.metric("ebb_capture_seconds_count") >= captures + 2);
+          () -> server.metric("ebb_capture_seconds_count") >= captures + 1);
       assertThatSumsAreTheSame(server, shop);
       assertThatTheyAreSound(server, shop);
 
@@ -309,7 +309,8 @@ final class ReplicaIT {
         Statement statement = admin.createStatement()) {
       statement.execute("CREATE EXTENSION IF NOT EXISTS amcheck");
     }
-    for (Map<?, ?> replica : running(server)) {
+    List<Map<?, ?>> checked = Soak.ON ? running(server) : running(server).subList(0, 1);
+    for (Map<?, ?> replica : checked) {
       try (Connection admin = connectTo(replica, shop)) {
         awaitAllOf(shop, admin);
         Amcheck.assertSound("a replica", admin);
