@@ -8,6 +8,8 @@ import dev.ebb.computeservice.lifecycle.Host;
 import dev.ebb.computeservice.lifecycle.PostgresInstances;
 import dev.ebb.computeservice.lifecycle.PrimaryContext;
 import dev.ebb.computeservice.lifecycle.PrimaryStarter;
+import dev.ebb.computeservice.lifecycle.ReplicaStarter;
+import dev.ebb.computeservice.lifecycle.Replicas;
 import dev.ebb.computeservice.localcache.LocalCache;
 import dev.ebb.computeservice.pages.PageClient;
 import dev.ebb.computeservice.placement.Placement;
@@ -17,6 +19,7 @@ import dev.ebb.computeservice.postgres.SupervisedLauncher;
 import dev.ebb.computeservice.provision.Leftovers;
 import dev.ebb.computeservice.provision.Provision;
 import dev.ebb.computeservice.provision.TemplateProvisioner;
+import dev.ebb.computeservice.replicas.ReplicaKeeper;
 import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.BlockingBus;
 import dev.ebb.shared.bus.Bus;
@@ -25,7 +28,9 @@ import dev.ebb.shared.catalog.BranchHeads;
 import dev.ebb.shared.catalog.Catalog;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.fleet.FleetView;
+import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.HostId;
+import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.PostgresMajor;
 import dev.ebb.shared.store.ObjectStore;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -36,6 +41,7 @@ import java.nio.file.Files;
 import java.time.Clock;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -51,6 +57,9 @@ public final class ComputeService extends VerticleBase {
   private static final long ANNOUNCE_EVERY_MS = 1_000;
   private static final long CLEAR_EVERY_MS = 300_000;
 
+  /** How soon it is noticed that a replica is gone. */
+  private static final long KEEP_EVERY_MS = 200;
+
   /** A compute whose host has stopped to answer for it ends itself after so long. */
   private static final int LEASE_SECONDS = 20;
 
@@ -59,11 +68,16 @@ public final class ComputeService extends VerticleBase {
   private final MeterRegistry meters;
   private final ExecutorService tasks = Executors.newVirtualThreadPerTaskExecutor();
   private @Nullable Host host;
+  private volatile @Nullable Replicas replicas;
   private @Nullable Bus bus;
   private volatile @Nullable ArenaDirectory arenas;
   private volatile @Nullable LocalCache cache;
   private long timer = -1;
   private long clearing = -1;
+  private long keeping = -1;
+
+  /** What is announced later was looked at later. */
+  private final ReentrantLock announcing = new ReentrantLock();
 
   /**
    * Makes the service.
@@ -154,6 +168,14 @@ public final class ComputeService extends VerticleBase {
             catalog,
             this::announce);
     host = newHost;
+    var newReplicas =
+        new Replicas(
+            newHost,
+            new ReplicaStarter(context, branch -> durableEnd(fleet, branch)),
+            config.stopTimeoutMs(),
+            this::announce);
+    replicas = newReplicas;
+    var keeper = new ReplicaKeeper(newHost.id(), fleet, blocking, catalog, tasks, System::nanoTime);
     var placement = new Placement(fleet);
     var template =
         new TemplateProvisioner(
@@ -166,6 +188,7 @@ public final class ComputeService extends VerticleBase {
             store,
             pages,
             newHost,
+            newReplicas,
             placement,
             template::ensure,
             config.pitrWindowMs(),
@@ -173,19 +196,31 @@ public final class ComputeService extends VerticleBase {
     newBus.subscribe(
         Addresses.HOSTS,
         message -> {
-          if (message instanceof ComputeMessage.HostAnnouncement announcement) {
-            fleet.accept(announcement);
+          switch (message) {
+            case ComputeMessage.HostAnnouncement announcement -> fleet.accept(announcement);
+            case ComputeMessage.ReplicaAnnouncement announcement -> {
+              fleet.accept(announcement);
+              keeper.heard(announcement);
+            }
+            default -> {}
           }
         });
     fleet.accept(announcement(newHost));
-    new Router(newHost, placement, provision, newBus, tasks).listen();
+    new Router(newHost, newReplicas, keeper, placement, provision, newBus, tasks).listen();
     HostMeters.bind(meters, newHost);
+    HostMeters.bind(meters, newReplicas);
     HostMeters.bind(meters, newCache);
     timer = vertx.setPeriodic(ANNOUNCE_EVERY_MS, id -> tasks.execute(this::announce));
     clearing =
         vertx.setPeriodic(CLEAR_EVERY_MS, id -> tasks.execute(() -> clear(provision.leftovers())));
+    keeping = vertx.setPeriodic(KEEP_EVERY_MS, id -> keeper.look());
     announce();
     tasks.execute(releases::prepareKnown);
+  }
+
+  /** What the primary of a branch says. */
+  private static Lsn durableEnd(FleetView fleet, BranchId branch) {
+    return fleet.compute(branch).map(compute -> compute.status().durableLsn()).orElse(Lsn.INVALID);
   }
 
   private static void clear(Leftovers leftovers) {
@@ -198,9 +233,22 @@ public final class ComputeService extends VerticleBase {
 
   private void announce() {
     Host announced = host;
+    Replicas own = replicas;
     Bus to = bus;
-    if (announced != null && to != null) {
+    if (announced == null || to == null) {
+      return;
+    }
+    announcing.lock();
+    try {
       to.publish(Addresses.HOSTS, announcement(announced));
+      if (own != null) {
+        to.publish(
+            Addresses.HOSTS,
+            new ComputeMessage.ReplicaAnnouncement(
+                announced.id(), config.address(), own.statuses()));
+      }
+    } finally {
+      announcing.unlock();
     }
   }
 
@@ -215,7 +263,12 @@ public final class ComputeService extends VerticleBase {
     return onTask(
             () -> {
               Host closing = host;
+              Replicas ending = replicas;
               if (closing != null) {
+                closing.beginLeaving();
+                if (ending != null) {
+                  ending.close();
+                }
                 closing.close();
               }
               closeCache();
@@ -224,6 +277,7 @@ public final class ComputeService extends VerticleBase {
         .eventually(() -> {
           vertx.cancelTimer(timer);
           vertx.cancelTimer(clearing);
+          vertx.cancelTimer(keeping);
           return Future.succeededFuture();
         });
   }

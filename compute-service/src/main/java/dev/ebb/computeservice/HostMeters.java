@@ -1,12 +1,17 @@
 package dev.ebb.computeservice;
 
 import dev.ebb.computeservice.lifecycle.Host;
+import dev.ebb.computeservice.lifecycle.Replicas;
 import dev.ebb.computeservice.localcache.LocalCache;
+import dev.ebb.computeservice.sql.ReplicaActivity;
 import dev.ebb.shared.model.ComputeStatus;
+import dev.ebb.shared.model.ReplicaStatus;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.TimeGauge;
 import io.micrometer.core.instrument.binder.BaseUnits;
+import java.util.concurrent.TimeUnit;
 import java.util.function.ToDoubleFunction;
 
 /** The host's figures as metrics. */
@@ -53,6 +58,46 @@ final class HostMeters {
         "Relation data put in place before the start of the computes that run now",
         BaseUnits.BYTES,
         ComputeStatus::bootBytes);
+  }
+
+  static void bind(MeterRegistry meters, Replicas replicas) {
+    Gauge.builder("ebb.replica.running", replicas, r -> r.statuses().size())
+        .description("Replicas on this host")
+        .register(meters);
+    Gauge.builder(
+            "ebb.replica.lag",
+            replicas,
+            r -> r.statuses().stream().mapToLong(ReplicaStatus::lagBytes).max().orElse(0))
+        .description("Durable WAL that the replica of this host that is farthest behind lacks")
+        .baseUnit(BaseUnits.BYTES)
+        .register(meters);
+    TimeGauge.builder(
+            "ebb.replica.lag.time",
+            replicas,
+            TimeUnit.MILLISECONDS,
+            r -> r.statuses().stream().mapToLong(ReplicaStatus::lagMs).max().orElse(0))
+        .description("For how long the oldest of that has been durable")
+        .register(meters);
+    FunctionCounter.builder("ebb.replica.crashes", replicas, Replicas::crashes)
+        .description("Replicas of this host that ended by themselves")
+        .register(meters);
+    conflicts(meters, replicas, "tablespace", ReplicaActivity.Conflicts::tablespaces);
+    conflicts(meters, replicas, "lock", ReplicaActivity.Conflicts::locks);
+    conflicts(meters, replicas, "snapshot", ReplicaActivity.Conflicts::snapshots);
+    conflicts(meters, replicas, "bufferpin", ReplicaActivity.Conflicts::pins);
+    conflicts(meters, replicas, "deadlock", ReplicaActivity.Conflicts::deadlocks);
+  }
+
+  private static void conflicts(
+      MeterRegistry meters,
+      Replicas replicas,
+      String with,
+      ToDoubleFunction<ReplicaActivity.Conflicts> figure) {
+    FunctionCounter.builder(
+            "ebb.replica.conflicts", replicas, r -> figure.applyAsDouble(r.conflicts()))
+        .description("Queries on replicas that were cancelled because replay could not wait")
+        .tag("with", with)
+        .register(meters);
   }
 
   static void bind(MeterRegistry meters, LocalCache cache) {

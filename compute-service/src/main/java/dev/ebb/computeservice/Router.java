@@ -1,9 +1,11 @@
 package dev.ebb.computeservice;
 
 import dev.ebb.computeservice.lifecycle.Host;
+import dev.ebb.computeservice.lifecycle.Replicas;
 import dev.ebb.computeservice.placement.Placement;
 import dev.ebb.computeservice.provision.BranchProvisioner;
 import dev.ebb.computeservice.provision.Provision;
+import dev.ebb.computeservice.replicas.ReplicaKeeper;
 import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.Bus;
 import dev.ebb.shared.bus.BusMessage;
@@ -28,13 +30,24 @@ final class Router {
   private static final long PASS_ON_TIMEOUT_MS = 120_000;
 
   private final Host host;
+  private final Replicas replicas;
+  private final ReplicaKeeper keeper;
   private final Placement placement;
   private final Provision provision;
   private final Bus bus;
   private final Executor tasks;
 
-  Router(Host host, Placement placement, Provision provision, Bus bus, Executor tasks) {
+  Router(
+      Host host,
+      Replicas replicas,
+      ReplicaKeeper keeper,
+      Placement placement,
+      Provision provision,
+      Bus bus,
+      Executor tasks) {
     this.host = host;
+    this.replicas = replicas;
+    this.keeper = keeper;
     this.placement = placement;
     this.provision = provision;
     this.bus = bus;
@@ -60,6 +73,9 @@ final class Router {
       case ComputeMessage.LookupRole lookup -> toOwner(placement.owner(lookup.branch()), lookup);
       case ComputeMessage.DescribeDamage describe ->
           toOwner(placement.owner(describe.branch()), describe);
+      case ComputeMessage.AddReplicas add -> toOwner(keeper.leader(), add);
+      case ComputeMessage.RemoveReplicas remove -> toOwner(keeper.leader(), remove);
+      case ComputeMessage.ReviewReplicas review -> toOwner(keeper.leader(), review);
       default -> here(message);
     };
   }
@@ -90,7 +106,11 @@ final class Router {
       case ComputeMessage.ConnectBranch connect ->
           task(() -> host.wake(connect.branch(), connect.calledAs()));
       case ComputeMessage.CaptureBranch capture -> done(() -> host.capture(capture.branch()));
-      case ComputeMessage.RefreshName refresh -> done(() -> host.refreshName(refresh.branch()));
+      case ComputeMessage.RefreshName refresh ->
+          done(() -> {
+            host.refreshName(refresh.branch());
+            replicas.refreshName(refresh.branch());
+          });
       case ComputeMessage.SuspendBranch suspend ->
           task(() -> host.suspend(suspend.branch(), suspend.onlyIfIdleMs()));
       case ComputeMessage.LookupRole lookup ->
@@ -105,6 +125,11 @@ final class Router {
           done(() -> provision.databases().drop(drop.name(), false));
       case ComputeMessage.DropProtectedDatabase drop ->
           done(() -> provision.databases().drop(drop.name(), true));
+      case ComputeMessage.StartReplica start -> task(() -> replicas.start(start.branch()));
+      case ComputeMessage.StopReplica stop -> done(() -> replicas.stop(stop.replica()));
+      case ComputeMessage.AddReplicas add -> task(() -> keeper.add(add));
+      case ComputeMessage.RemoveReplicas remove -> task(() -> keeper.remove(remove));
+      case ComputeMessage.ReviewReplicas review -> done(() -> keeper.review(review.database()));
       default -> branches(message);
     };
   }

@@ -8,6 +8,7 @@ import dev.ebb.gateway.relay.Traffic;
 import dev.ebb.gateway.route.BranchDirectory;
 import dev.ebb.gateway.route.CatalogDirectory;
 import dev.ebb.gateway.route.Computes;
+import dev.ebb.gateway.route.ReplicaRoutes;
 import dev.ebb.gateway.route.RouteCache;
 import dev.ebb.gateway.session.Admission;
 import dev.ebb.gateway.session.LiveSessions;
@@ -21,6 +22,7 @@ import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.Bus;
 import dev.ebb.shared.bus.BusMessage;
 import dev.ebb.shared.bus.ComputeMessage.HostAnnouncement;
+import dev.ebb.shared.bus.ComputeMessage.ReplicaAnnouncement;
 import dev.ebb.shared.store.ObjectStore;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.vertx.core.DeploymentOptions;
@@ -109,13 +111,16 @@ public final class GatewayService extends VerticleBase {
     var admission = new Admission(config.maxUnauthenticated());
     var cache = new RouteCache(vertx, directory, clock);
     var keys = new CancelKeys(random);
+    var replicas = new ReplicaRoutes(clock);
     routes = cache;
     announcements =
         bus.subscribe(
             Addresses.HOSTS,
             message -> {
-              if (message instanceof HostAnnouncement announcement) {
-                sessions.heard(announcement);
+              switch (message) {
+                case HostAnnouncement announcement -> sessions.heard(announcement);
+                case ReplicaAnnouncement announcement -> replicas.heard(announcement);
+                default -> {}
               }
             });
     return new SessionServices(
@@ -131,6 +136,7 @@ public final class GatewayService extends VerticleBase {
         new LoginThrottle(clock),
         cache,
         new Computes(bus, config.wakeTimeoutMs()),
+        replicas,
         keys,
         new CancelForwarder(vertx, keys, meters),
         new Traffic(meters),

@@ -12,6 +12,7 @@ import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.Bus;
 import dev.ebb.shared.bus.BusMessage;
 import dev.ebb.shared.bus.ComputeMessage.HostAnnouncement;
+import dev.ebb.shared.bus.ComputeMessage.ReplicaAnnouncement;
 import dev.ebb.shared.bus.ScalerMessage.Outcome;
 import dev.ebb.shared.bus.ScalerMessage.ScaleEvent;
 import io.micrometer.core.instrument.Counter;
@@ -141,7 +142,7 @@ public final class ScalerService extends VerticleBase {
   private void hear(BusMessage message) {
     if (message instanceof HostAnnouncement announcement) {
       fleet.hear(announcement, monotonicMs.getAsLong());
-    } else {
+    } else if (!(message instanceof ReplicaAnnouncement)) { // those stay until they are removed
       log.warn("not a host announcement: {}", message.getClass().getSimpleName());
     }
   }

@@ -260,12 +260,23 @@ public final class WalService extends VerticleBase {
         yield new Ok();
       }
       case WalMessage.InstanceFound answer -> throw notARequest(answer);
+      case WalMessage.FindSender request -> findSender();
       case WalMessage.LogForked answer -> throw notARequest(answer);
       case WalMessage.LogOpened answer -> throw notARequest(answer);
       case WalMessage.WalBytes answer -> throw notARequest(answer);
       case WalMessage.DurableLsn answer -> throw notARequest(answer);
       case WalMessage.LogDeleted news -> throw notARequest(news);
+      case WalMessage.SenderFound answer -> throw notARequest(answer);
     };
+  }
+
+  private WalMessage.SenderFound findSender() {
+    WalSender present = sender;
+    if (present == null) {
+      throw new EbbException.Unavailable(
+          "replicas get their WAL from the WAL sender, which is off: set wal.sender.enabled");
+    }
+    return new WalMessage.SenderFound(present.host(), present.port());
   }
 
   private static EbbException.Invalid notARequest(WalMessage message) {

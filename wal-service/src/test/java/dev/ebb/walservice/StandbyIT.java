@@ -109,7 +109,15 @@ final class StandbyIT {
   static ServedBranch served(BranchId branch, String user, long systemIdentifier, Lsn idleEnd) {
     int major = user.startsWith("pg15") ? 15 : 18;
     return new ServedBranch(
-        branch, user, systemIdentifier, major + ".6", 18, SEGMENT, idleEnd, List.of(), -1, idleEnd);
+        branch,
+        user,
+        systemIdentifier,
+        major + ".6",
+        18,
+        SEGMENT,
+        idleEnd,
+        List.of(),
+        ServedBranch.Hints.none());
   }
 
   @AfterAll

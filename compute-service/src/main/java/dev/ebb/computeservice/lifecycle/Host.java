@@ -84,6 +84,22 @@ public final class Host {
     return leaving ? 0 : room.availablePermits();
   }
 
+  /** Takes the room of one compute; {@code Exhausted} where there is none. */
+  void enter() {
+    if (leaving) {
+      throw new EbbException.Unavailable("this host is stopping; try again");
+    }
+    if (!room.tryAcquire()) {
+      throw new EbbException.Exhausted(
+          "all " + capacity + " computes of this host are in use; suspend one or add memory");
+    }
+  }
+
+  /** Gives it back. */
+  void leave() {
+    room.release();
+  }
+
   public boolean leaving() {
     return leaving;
   }
@@ -144,14 +160,8 @@ public final class Host {
         already.use();
         return new Started(already, already.ready(id, false));
       }
-      if (leaving) {
-        throw new EbbException.Unavailable("this host is stopping; try again");
-      }
       bury(slot);
-      if (!room.tryAcquire()) {
-        throw new EbbException.Exhausted(
-            "all " + capacity + " computes of this host are in use; suspend one or add memory");
-      }
+      enter();
       // Under the lock that a suspend needs, so that one behind a change of the name either sees
       // this start or happened before this look at the catalog.
       CompletableFuture<Boolean> named =
@@ -164,7 +174,7 @@ public final class Host {
       try {
         primary = starter.start(slot.branch, prepare);
       } catch (Throwable e) {
-        room.release();
+        leave();
         throw e;
       }
       slot.primary = primary;
@@ -241,7 +251,7 @@ public final class Host {
       try {
         dead.destroy();
       } finally {
-        room.release();
+        leave();
       }
     }
   }
@@ -386,10 +396,15 @@ public final class Host {
     return slot == null ? null : slot.running();
   }
 
-  /** Refuses wakes and suspends everything, side by side. */
-  public void close() {
+  /** Takes no more computes from now on. */
+  public void beginLeaving() {
     leaving = true;
     changed.run();
+  }
+
+  /** Refuses wakes and suspends everything, side by side. */
+  public void close() {
+    beginLeaving();
     try (var tasks = Executors.newVirtualThreadPerTaskExecutor()) {
       for (BranchId branch : slots.keySet()) {
         tasks.execute(() -> {

@@ -30,6 +30,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -257,6 +258,11 @@ public final class PostgresInstance implements AutoCloseable {
     return startLsn;
   }
 
+  /** Where all of it is but its sockets and its block map. */
+  Path directory() {
+    return Objects.requireNonNull(dataDirectory.getParent(), "a data directory has a parent");
+  }
+
   public Path dataDirectory() {
     return dataDirectory;
   }
@@ -282,14 +288,20 @@ public final class PostgresInstance implements AutoCloseable {
     return hydrator.bootBytes();
   }
 
-  /** Where the WAL receiver connects to. */
+  /**
+   * Where the WAL receiver connects to. The name that it carries is a secret: whoever knows it can
+   * acknowledge commits. Of a primary only.
+   */
   WalAttachment.Target target(Secret adminPassword) {
+    if (!(settings.kind() instanceof PostgresSettings.Kind.Primary primary)) {
+      throw new IllegalStateException("a replica has no WAL receiver of Ebb's");
+    }
     return new WalAttachment.Target(
         settings.host(),
         settings.port(),
         TemplateMaker.ADMIN,
         adminPassword,
-        PostgresInstances.standbyName(settings),
+        new Secret(primary.standbyName()),
         systemIdentifier);
   }
 

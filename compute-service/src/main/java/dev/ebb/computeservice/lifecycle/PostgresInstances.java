@@ -20,6 +20,7 @@ import dev.ebb.computeservice.postgres.PostgresProcess;
 import dev.ebb.computeservice.postgres.PostgresReleases;
 import dev.ebb.computeservice.postgres.PostgresSettings;
 import dev.ebb.computeservice.postgres.ProcessLauncher;
+import dev.ebb.computeservice.postgres.ReplicaFiles;
 import dev.ebb.computeservice.skeleton.Skeleton;
 import dev.ebb.computeservice.template.SkeletonCheck;
 import dev.ebb.computeservice.template.TemplateMaker;
@@ -28,7 +29,6 @@ import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.PostgresMajor;
-import dev.ebb.shared.model.Secret;
 import dev.ebb.shared.page.FileKey;
 import dev.ebb.shared.page.Manifest;
 import java.io.IOException;
@@ -75,9 +75,7 @@ public final class PostgresInstances {
    *
    * @param label names it: the branch
    * @param snapshot where its pages are read from
-   * @param tail WAL to replay, or null where the log ends with the snapshot
-   * @param durable how a cancelled commit wait learns whether it may return, see {@link
-   *     PageHydrator.DurabilityCheck}
+   * @param kind what it is to be
    */
   public record Start(
       String label,
@@ -85,8 +83,33 @@ public final class PostgresInstances {
       ReadSnapshot snapshot,
       Manifest manifest,
       long systemIdentifier,
-      Skeleton.@Nullable Tail tail,
-      PageHydrator.DurabilityCheck durable) {}
+      Kind kind) {}
+
+  /** What an instance is to its branch. */
+  public sealed interface Kind {
+    /**
+     * A primary.
+     *
+     * @param tail WAL to replay, or null where the log ends with the snapshot
+     * @param durable how a cancelled commit wait learns whether it may return, see {@link
+     *     PageHydrator.DurabilityCheck}
+     */
+    record Primary(Skeleton.@Nullable Tail tail, PageHydrator.DurabilityCheck durable)
+        implements Kind {
+      Skeleton.Wal wal() {
+        return tail == null ? new Skeleton.NoWal() : tail;
+      }
+    }
+
+    /**
+     * A replica.
+     *
+     * @param source where its WAL comes from at first
+     * @param from behind what it has of it
+     * @param name how it calls itself there
+     */
+    record Replica(ReplicaFiles.Source source, Lsn from, String name) implements Kind {}
+  }
 
   /**
    * Makes instances.
@@ -132,10 +155,11 @@ public final class PostgresInstances {
                 new ReadSnapshot(manifestKey, Optional::empty),
                 manifest,
                 manifest.systemIdentifier(),
-                null,
-                timeoutMs -> {
-                  throw new EbbException.Unavailable("a trial start has no WAL service");
-                }));
+                new Kind.Primary(
+                    null,
+                    timeoutMs -> {
+                      throw new EbbException.Unavailable("a trial start has no WAL service");
+                    })));
     try {
       instance.launch();
       return instance;
@@ -167,7 +191,7 @@ public final class PostgresInstances {
       Path arena = arenas.resolve(name);
       closing.paths.add(arena);
       PgControl control =
-          new Skeleton(data, manifest, user).lay(start.systemIdentifier(), start.tail());
+          new Skeleton(data, manifest, user).lay(start.systemIdentifier(), wal(start.kind()));
       closing.map =
           BlockMap.create(
               arena,
@@ -179,7 +203,7 @@ public final class PostgresInstances {
       var files = new LocalFiles(closing.map, data, owner);
       Share share = cache.open(files);
       closing.share = share;
-      var hydrator = new PageHydrator(files, pages, share, start.snapshot(), start.durable());
+      var hydrator = new PageHydrator(files, pages, share, start.snapshot(), durable(start.kind()));
       closing.hydrator = hydrator;
       var prewarm = new Prewarm(hydrator, prewarmMemory, start.label());
       closing.prewarm = prewarm;
@@ -199,10 +223,17 @@ public final class PostgresInstances {
           hydrator.fetchAhead(SkeletonCheck.requiredBlocks(control, manifest.files())));
       Path agent = run.resolve("agent");
       closing.socket = AgentSocket.open(agent, owner, hydrator);
-      Lsn startLsn = start.tail() == null ? manifest.endLsn() : start.tail().to();
+      Skeleton.Tail tail = start.kind() instanceof Kind.Primary primary ? primary.tail() : null;
+      Lsn startLsn = tail == null ? manifest.endLsn() : tail.to();
       ServerSocket port = freePort();
       closing.port = port;
-      var settings = settings(major, directory, run, port.getLocalPort());
+      var settings =
+          settings(
+              major,
+              directory,
+              run,
+              port.getLocalPort(),
+              settingsOf(start.kind(), directory, control.maxConnections()));
       return new PostgresInstance(
           closing,
           files,
@@ -212,11 +243,11 @@ public final class PostgresInstances {
           pagesOfAStart.getOrDefault(true, List.of()),
           data,
           startLsn,
-          start.tail() == null
+          tail == null
               ? null
               : new PostgresInstance.Tail(
-                  start.tail().from(),
-                  start.tail().to(),
+                  tail.from(),
+                  tail.to(),
                   control.major(),
                   manifest.walSegmentBytes(),
                   control.timeline()),
@@ -230,6 +261,45 @@ public final class PostgresInstances {
     } catch (RuntimeException e) {
       closing.close();
       throw e;
+    }
+  }
+
+  private static Skeleton.Wal wal(Kind kind) {
+    return switch (kind) {
+      case Kind.Primary primary -> primary.wal();
+      case Kind.Replica replica -> new Skeleton.Streamed(replica.from());
+    };
+  }
+
+  private static PageHydrator.DurabilityCheck durable(Kind kind) {
+    return switch (kind) {
+      case Kind.Primary primary -> primary.durable();
+      case Kind.Replica replica ->
+          timeoutMs -> {
+            throw new EbbException.Unavailable("a replica commits nothing");
+          };
+    };
+  }
+
+  private PostgresSettings.Kind settingsOf(Kind kind, Path directory, int connections)
+      throws IOException {
+    return switch (kind) {
+      case Kind.Primary primary -> new PostgresSettings.Kind.Primary("ebb_wal_" + randomHex(16));
+      case Kind.Replica replica -> {
+        var files = new ReplicaFiles(directory, user);
+        files.write(replica.source(), replica.from(), replica.name());
+        yield new PostgresSettings.Kind.Replica(files.config(), connections);
+      }
+    };
+  }
+
+  /** Tells a replica where its WAL comes from now; PostgreSQL hears of it when it reloads. */
+  void redirect(PostgresInstance instance, Kind.Replica replica) {
+    try {
+      new ReplicaFiles(instance.directory(), user)
+          .write(replica.source(), replica.from(), replica.name());
+    } catch (IOException e) {
+      throw new EbbException.Unavailable("a replica's configuration cannot be written: " + e, e);
     }
   }
 
@@ -249,7 +319,8 @@ public final class PostgresInstances {
     }
   }
 
-  private PostgresSettings settings(PostgresMajor major, Path directory, Path run, int port)
+  private PostgresSettings settings(
+      PostgresMajor major, Path directory, Path run, int port, PostgresSettings.Kind kind)
       throws IOException {
     Path hba = directory.resolve("pg_hba.conf");
     Files.writeString(
@@ -266,7 +337,7 @@ public final class PostgresInstances {
         run,
         hba,
         ident,
-        "ebb_wal_" + randomHex(16));
+        kind);
   }
 
   private PostgresProcess.Spec processSpec(
@@ -320,10 +391,5 @@ public final class PostgresInstances {
     var random = new byte[bytes];
     RANDOM.nextBytes(random);
     return HexFormat.of().formatHex(random);
-  }
-
-  /** The standby's name is a secret: whoever knows it can acknowledge commits. */
-  static Secret standbyName(PostgresSettings settings) {
-    return new Secret(settings.standbyName());
   }
 }

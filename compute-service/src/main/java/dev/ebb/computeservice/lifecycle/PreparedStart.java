@@ -49,8 +49,8 @@ record PreparedStart(
                 snapshot,
                 manifest,
                 head.systemIdentifier(),
-                tail,
-                timeoutMs -> awaitAllDurable(self, timeoutMs)));
+                new PostgresInstances.Kind.Primary(
+                    tail, timeoutMs -> awaitAllDurable(self, timeoutMs))));
     return new PreparedStart(head, snapshot, manifest, instance, self);
   }
 

@@ -8,7 +8,7 @@ import dev.ebb.shared.catalog.BranchHeads;
 import dev.ebb.shared.catalog.Catalog;
 import io.vertx.core.Vertx;
 
-/** What every primary of a host shares. */
+/** What every primary of a host shares, and every replica. */
 public record PrimaryContext(
     Vertx vertx,
     BlockingBus bus,

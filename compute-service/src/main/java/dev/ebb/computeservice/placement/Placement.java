@@ -5,6 +5,7 @@ import dev.ebb.shared.fleet.FleetView;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.HostId;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -23,6 +24,11 @@ public final class Placement {
   /** The branch's compute as it was announced last; empty where none runs. */
   public Optional<FleetView.PlacedCompute> compute(BranchId branch) {
     return fleet.compute(branch);
+  }
+
+  /** The branch's replicas as they were announced last. */
+  public List<FleetView.PlacedReplica> replicas(BranchId branch) {
+    return fleet.replicas(branch);
   }
 
   /** The host that runs the branch, where one does. */

@@ -17,7 +17,7 @@ import java.util.regex.Pattern;
  * @param socketDirectory a directory of mode 0700 that only the OS user enters, with a short path
  * @param hbaFile written by {@link HbaFile}
  * @param identFile an empty file
- * @param standbyName the name that wal-service's receiver carries; unguessable
+ * @param kind whether it is a branch's primary or a replica of it
  */
 public record PostgresSettings(
     PostgresMajor postgres,
@@ -27,19 +27,41 @@ public record PostgresSettings(
     Path socketDirectory,
     Path hbaFile,
     Path identFile,
-    String standbyName) {
+    Kind kind) {
+
+  /** What a compute is to its branch. */
+  public sealed interface Kind {
+    /**
+     * Writes the branch.
+     *
+     * @param standbyName the name that wal-service's receiver carries; unguessable
+     */
+    record Primary(String standbyName) implements Kind {
+      private static final Pattern STANDBY_NAME = Pattern.compile("[A-Za-z0-9_]{1,63}");
+
+      public Primary {
+        if (!STANDBY_NAME.matcher(standbyName).matches()) {
+          throw new IllegalArgumentException("a standby's name has 1 to 63 letters, digits and _");
+        }
+      }
+    }
+
+    /**
+     * A hot standby.
+     *
+     * @param configFile written by {@link ReplicaFiles}: what can change while it runs
+     * @param leastConnections a standby with fewer than its primary had does not start
+     */
+    record Replica(Path configFile, int leastConnections) implements Kind {}
+  }
+
   /** Sessions that only superusers, which is Ebb itself, may open. */
   public static final int RESERVED_CONNECTIONS = 5;
-
-  private static final Pattern STANDBY_NAME = Pattern.compile("[A-Za-z0-9_]{1,63}");
 
   /** {@code sun_path} has 108 bytes, a trailing zero among them. */
   private static final int MAX_SOCKET_PATH_BYTES = 107;
 
   public PostgresSettings {
-    if (!STANDBY_NAME.matcher(standbyName).matches()) {
-      throw new IllegalArgumentException("a standby's name has 1 to 63 letters, digits and _");
-    }
     if (port < 1 || port > 65_535) {
       throw new IllegalArgumentException("not a port: " + port);
     }
@@ -61,6 +83,10 @@ public record PostgresSettings(
   public List<String> arguments() {
     var arguments = new Arguments();
     durability(arguments);
+    switch (kind) {
+      case Kind.Primary primary -> primary(primary, arguments);
+      case Kind.Replica replica -> replica(replica, arguments);
+    }
     replication(arguments);
     access(arguments);
     memory(arguments);
@@ -85,24 +111,50 @@ public record PostgresSettings(
     a.set("full_page_writes", "off");
     // After a crash of a backend the whole compute starts again from snapshot and log.
     a.set("restart_after_crash", "off");
-    // A commit returns when the receiver says that Kafka has it.
-    a.set("synchronous_commit", "on");
-    // Any: of two receivers that carry the name, one of which hangs, the other one is enough. What
-    // either confirms is true (replication/syncrep.c: of equal ones FIRST takes the older alone).
-    a.set("synchronous_standby_names", "ANY 1 (\"" + standbyName + "\")");
     // Written settings bypass the WAL, so that they would not survive a suspend.
     // Before 17 only a superuser can, or whom one allows to: Ebb is the only one.
     if (postgres.number() >= 17) {
       a.set("allow_alter_system", "off");
     }
+    // New segments stay sparse: zeroing and recycling save nothing without fsync.
+    a.set("wal_init_zero", "off");
+    a.set("wal_recycle", "off");
+  }
+
+  private static void primary(Kind.Primary primary, Arguments a) {
+    // A commit returns when the receiver says that Kafka has it.
+    a.set("synchronous_commit", "on");
+    // Any: of two receivers that carry the name, one of which hangs, the other one is enough. What
+    // either confirms is true (replication/syncrep.c: of equal ones FIRST takes the older alone).
+    a.set("synchronous_standby_names", "ANY 1 (\"" + primary.standbyName() + "\")");
     // Ebb checkpoints when it captures; those of PostgreSQL only bound the local WAL, since
     // recovery begins at a snapshot, not at them.
     a.set("checkpoint_timeout", "1h");
     a.set("max_wal_size", "1GB");
     a.set("min_wal_size", "16MB");
-    // New segments stay sparse: zeroing and recycling save nothing without fsync.
-    a.set("wal_init_zero", "off");
-    a.set("wal_recycle", "off");
+    // A receiver that comes back after a checkpoint still finds what Kafka lacks.
+    a.set("wal_keep_size", "256MB");
+  }
+
+  private static void replica(Kind.Replica replica, Arguments a) {
+    // Where its WAL comes from can change while it runs; what is given here could not.
+    a.set("config_file", replica.configFile());
+    a.set("synchronous_standby_names", "");
+    a.set("hot_standby", "on");
+    // Told to the WAL sender: what its queries still need.
+    a.set("hot_standby_feedback", "on");
+    // A sender that went away is looked for soon, and a silent one given up.
+    a.set("wal_retrieve_retry_interval", "500ms");
+    a.set("wal_receiver_timeout", "10s");
+    a.set("wal_receiver_status_interval", "1s");
+    // Its restartpoints let go of WAL that it replayed: it never needs it again, since a start
+    // begins at a snapshot.
+    a.set("checkpoint_timeout", "5min");
+    a.set("max_wal_size", "128MB");
+    a.set("min_wal_size", "16MB");
+    a.set("wal_keep_size", 0);
+    // No slots: the log keeps WAL by itself. No timeline but the first one, ever.
+    a.set("recovery_target_timeline", "current");
   }
 
   private void replication(Arguments a) {
@@ -110,20 +162,26 @@ public record PostgresSettings(
     // The receiver's one, its successor's while the old one lingers, and some for users.
     a.set("max_wal_senders", 10);
     a.set("max_replication_slots", 10);
-    // A receiver that comes back after a checkpoint still finds what Kafka lacks.
-    a.set("wal_keep_size", "256MB");
     // A slot's WAL is never thrown away: it may be acknowledged nowhere else yet.
     a.set("max_slot_wal_keep_size", -1);
     // A dead receiver frees its place soon; a live one answers every second.
     a.set("wal_sender_timeout", "10s");
     // A standby compares these with its primary: the same for every size of a database.
-    a.set("max_connections", size.maxConnections() + RESERVED_CONNECTIONS);
+    a.set("max_connections", maxConnections());
     a.set("max_prepared_transactions", 64);
     a.set("max_worker_processes", 8);
     // A branch must not go on with its parent's subscriptions (storage rule 33), and nobody but a
     // superuser could let anybody make one.
     a.set("max_logical_replication_workers", 0);
     a.set("max_locks_per_transaction", 64);
+  }
+
+  private int maxConnections() {
+    int own = size.maxConnections() + RESERVED_CONNECTIONS;
+    return switch (kind) {
+      case Kind.Primary primary -> own;
+      case Kind.Replica replica -> Math.max(own, replica.leastConnections());
+    };
   }
 
   private void access(Arguments a) {

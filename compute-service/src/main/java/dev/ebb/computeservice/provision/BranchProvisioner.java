@@ -2,6 +2,7 @@ package dev.ebb.computeservice.provision;
 
 import dev.ebb.computeservice.lifecycle.Host;
 import dev.ebb.computeservice.pages.PageClient;
+import dev.ebb.computeservice.placement.Placement;
 import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.BlockingBus;
 import dev.ebb.shared.bus.ComputeMessage;
@@ -16,6 +17,7 @@ import dev.ebb.shared.catalog.BranchTree;
 import dev.ebb.shared.catalog.Catalog;
 import dev.ebb.shared.catalog.DatabaseRecord;
 import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.fleet.FleetView;
 import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.BranchPoint;
@@ -63,6 +65,7 @@ public final class BranchProvisioner {
   private final BranchHeads heads;
   private final PageClient pages;
   private final Host host;
+  private final Placement placement;
   private final BranchForks forks;
   private final BranchRemoval removal;
   private final Clock clock;
@@ -74,6 +77,7 @@ public final class BranchProvisioner {
       BranchHeads heads,
       PageClient pages,
       Host host,
+      Placement placement,
       BranchForks forks,
       BranchRemoval removal,
       Clock clock) {
@@ -83,6 +87,7 @@ public final class BranchProvisioner {
     this.heads = heads;
     this.pages = pages;
     this.host = host;
+    this.placement = placement;
     this.forks = forks;
     this.removal = removal;
     this.clock = clock;
@@ -231,7 +236,11 @@ public final class BranchProvisioner {
     DatabaseRecord database = find(request.database());
     BranchRecord branch = database.tree().require(request.branch());
     change(database, tree -> tree.rename(request.branch(), branch.id(), request.to()));
-    bus.call(Addresses.COMPUTE, new ComputeMessage.RefreshName(branch.id()), SUSPEND_TIMEOUT_MS);
+    var news = new ComputeMessage.RefreshName(branch.id());
+    bus.call(Addresses.COMPUTE, news, SUSPEND_TIMEOUT_MS);
+    for (FleetView.PlacedReplica replica : placement.replicas(branch.id())) {
+      bus.call(Addresses.host(replica.host()), news, SUSPEND_TIMEOUT_MS);
+    }
   }
 
   /** Puts protection on or takes it off. */
@@ -295,6 +304,19 @@ public final class BranchProvisioner {
       throw e;
     }
     log.info("{}@{} is branch {} now, no longer {}", database.name(), name, fresh, old);
+    reviewReplicas(database);
+  }
+
+  /** Replicas go with the name. Where nobody hears of it, it is noticed a little later. */
+  private void reviewReplicas(DatabaseRecord database) {
+    try {
+      bus.call(
+          Addresses.COMPUTE,
+          new ComputeMessage.ReviewReplicas(database.name()),
+          SUSPEND_TIMEOUT_MS);
+    } catch (EbbException e) {
+      log.warn("the replicas of {} are looked at later: {}", database.name(), e.getMessage());
+    }
   }
 
   /**

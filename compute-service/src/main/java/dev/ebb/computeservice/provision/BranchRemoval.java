@@ -8,9 +8,11 @@ import dev.ebb.shared.bus.ComputeMessage;
 import dev.ebb.shared.bus.PageMessage;
 import dev.ebb.shared.bus.WalMessage;
 import dev.ebb.shared.catalog.BranchHeads;
+import dev.ebb.shared.fleet.FleetView.PlacedReplica;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.model.HostId;
+import java.util.function.Consumer;
 
 /** Takes away what a branch consists of. Every step may be repeated. */
 final class BranchRemoval {
@@ -22,9 +24,19 @@ final class BranchRemoval {
   private final BlockingBus bus;
   private final BranchHeads heads;
   private final Host host;
+  private final Consumer<BranchId> replicas;
   private final Placement placement;
 
-  BranchRemoval(BlockingBus bus, BranchHeads heads, Host host, Placement placement) {
+  /**
+   * @param replicas ends this host's replicas of a branch
+   */
+  BranchRemoval(
+      BlockingBus bus,
+      BranchHeads heads,
+      Host host,
+      Consumer<BranchId> replicas,
+      Placement placement) {
+    this.replicas = replicas;
     this.bus = bus;
     this.heads = heads;
     this.host = host;
@@ -53,6 +65,16 @@ final class BranchRemoval {
 
   private void discard(BranchId branch) {
     host.discard(branch);
+    replicas.accept(branch);
+    // Behind the tombstone none starts any more; one that nobody has announced yet sees it soon.
+    for (PlacedReplica replica : placement.replicas(branch)) {
+      if (!replica.host().equals(host.id())) {
+        bus.call(
+            Addresses.host(replica.host()),
+            new ComputeMessage.StopReplica(replica.status().replica()),
+            TIMEOUT_MS);
+      }
+    }
     HostId owner = placement.owner(branch).orElse(host.id());
     if (!owner.equals(host.id())) {
       bus.call(Addresses.host(owner), new ComputeMessage.DiscardBranch(branch), TIMEOUT_MS);

@@ -1,6 +1,7 @@
 package dev.ebb.computeservice.provision;
 
 import dev.ebb.computeservice.lifecycle.Host;
+import dev.ebb.computeservice.lifecycle.Replicas;
 import dev.ebb.computeservice.pages.PageClient;
 import dev.ebb.computeservice.placement.Placement;
 import dev.ebb.shared.bus.BlockingBus;
@@ -27,13 +28,14 @@ public record Provision(
       ObjectStore store,
       PageClient pages,
       Host host,
+      Replicas replicas,
       Placement placement,
       Function<PostgresMajor, TemplateProvisioner.Template> template,
       long pitrWindowMs,
       Clock clock) {
     var catalog = new Catalog(store);
     var heads = new BranchHeads(store);
-    var removal = new BranchRemoval(bus, heads, host, placement);
+    var removal = new BranchRemoval(bus, heads, host, replicas::discard, placement);
     var forks =
         new BranchForks(
             bus,
@@ -45,7 +47,8 @@ public record Provision(
             clock);
     var databases = new DatabaseProvisioner(bus, catalog, heads, host, removal, template, clock);
     var branches =
-        new BranchProvisioner(bus, store, catalog, heads, pages, host, forks, removal, clock);
+        new BranchProvisioner(
+            bus, store, catalog, heads, pages, host, placement, forks, removal, clock);
     var clearing =
         new Leftovers.Clearing() {
           @Override

@@ -18,7 +18,6 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.util.Set;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Makes a data directory out of a manifest: directories, small files, control file and WAL. Files
@@ -32,6 +31,9 @@ public final class Skeleton {
 
   private static final SecureRandom RANDOM = new SecureRandom();
 
+  /** {@code STANDBY_SIGNAL_FILE} in {@code src/include/access/xlog.h}. */
+  private static final String STANDBY_SIGNAL = "standby.signal";
+
   private final Path dataDirectory;
   private final Manifest manifest;
   private final OsUser user;
@@ -43,7 +45,21 @@ public final class Skeleton {
    * @param to E, where the log ends
    * @param reader hands every byte between the two to its consumer, in order
    */
-  public record Tail(Lsn from, Lsn to, Consumer<Consumer<byte[]>> reader) {}
+  public record Tail(Lsn from, Lsn to, Consumer<Consumer<byte[]>> reader) implements Wal {}
+
+  /** What PostgreSQL finds behind the snapshot. */
+  public sealed interface Wal {}
+
+  /** Nothing: the log ends with it. */
+  public record NoWal() implements Wal {}
+
+  /**
+   * Nothing yet: a hot standby gets it streamed. It lets nobody in before it has replayed all that
+   * the snapshot's pages can have of it (storage rule 29).
+   *
+   * @param from behind what it finds in {@code pg_wal}
+   */
+  public record Streamed(Lsn from) implements Wal {}
 
   /** A skeleton of {@code manifest} in a directory that does not exist yet. */
   public Skeleton(Path dataDirectory, Manifest manifest, OsUser user) {
@@ -56,9 +72,9 @@ public final class Skeleton {
    * Lays it out and returns the control file that PostgreSQL will read.
    *
    * @param systemIdentifier the branch's own
-   * @param tail WAL to replay, or null where the log ends with the snapshot
+   * @param behind what comes behind the snapshot
    */
-  public PgControl lay(long systemIdentifier, @Nullable Tail tail) {
+  public PgControl lay(long systemIdentifier, Wal behind) {
     try {
       directory(dataDirectory);
       for (String path : manifest.directories()) {
@@ -77,7 +93,7 @@ public final class Skeleton {
             "snapshot " + manifest.snapshot() + " has no " + PgControl.PATH);
       }
       requireVersion(control);
-      return layControlAndWal(control, tail);
+      return layControlAndWal(control, behind);
     } catch (IOException e) {
       throw new EbbException.Unavailable(
           "cannot lay out the data directory " + dataDirectory + ": " + e, e);
@@ -112,20 +128,37 @@ public final class Skeleton {
     return control.withSystemIdentifier(systemIdentifier).withMockAuthenticationNonce(nonce);
   }
 
-  private PgControl layControlAndWal(PgControl captured, @Nullable Tail tail) throws IOException {
-    PgControl control = captured;
-    if (tail != null && control.stoppedCleanly()) {
-      // PostgreSQL does not look behind the checkpoint of a clean stop: WAL there would be lost
-      // without a word (xlogrecovery.c, InitWalRecovery).
-      control = control.withState(PgControl.State.IN_PRODUCTION);
-    }
+  private PgControl layControlAndWal(PgControl captured, Wal behind) throws IOException {
+    PgControl control = controlFor(captured, behind);
     Path wal = resolve("pg_wal");
     WalPages.layInto(wal, manifest.walPieces(), control, user);
-    if (tail != null) {
-      layTail(wal, tail, control);
+    switch (behind) {
+      case NoWal none -> {}
+      case Tail tail -> layTail(wal, tail, control);
+      case Streamed streamed -> {
+        // Headers, which are read of every segment and page that what is streamed begins inside of.
+        try (WalLayer layer = WalPages.layLog(wal, streamed.from(), control, user)) {
+          layer.finish();
+        }
+        write(resolve(STANDBY_SIGNAL), new byte[0]);
+      }
     }
     write(resolve(PgControl.PATH), control.bytes());
     return control;
+  }
+
+  private PgControl controlFor(PgControl captured, Wal behind) {
+    return switch (behind) {
+      case NoWal none -> captured;
+      case Tail tail ->
+          // PostgreSQL does not look behind the checkpoint of a clean stop: WAL there would be lost
+          // without a word (xlogrecovery.c, InitWalRecovery).
+          captured.stoppedCleanly() ? captured.withState(PgControl.State.IN_PRODUCTION) : captured;
+      case Streamed streamed ->
+          captured
+              .withState(PgControl.State.IN_ARCHIVE_RECOVERY)
+              .withMinRecoveryPoint(manifest.endLsn(), manifest.timeline());
+    };
   }
 
   private void layTail(Path wal, Tail tail, PgControl control) throws IOException {

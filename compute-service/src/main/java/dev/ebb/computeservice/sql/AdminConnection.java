@@ -83,6 +83,31 @@ public final class AdminConnection {
             WHERE datname <> current_database()) AS d
       """;
 
+  /**
+   * What a replica does. {@code latest_end_lsn} is what the sender said last that it could send;
+   * {@code confl_active_logicalslot} is not there before 16 and does not happen without slots.
+   */
+  private static final String REPLICA_ACTIVITY =
+      """
+      SELECT s.sessions, s.active, s.in_transaction,
+             coalesce(pg_last_wal_replay_lsn(), '0/0'::pg_lsn) - '0/0'::pg_lsn,
+             coalesce(w.latest_end_lsn, '0/0'::pg_lsn) - '0/0'::pg_lsn,
+             w.status IS NOT DISTINCT FROM 'streaming',
+             c.tablespaces, c.locks, c.snapshots, c.pins, c.deadlocks
+      FROM (SELECT count(*) AS sessions,
+                   count(*) FILTER (WHERE state IN ('active', 'fastpath function call')) AS active,
+                   count(*) FILTER (WHERE xact_start IS NOT NULL) AS in_transaction
+            FROM pg_stat_get_activity(NULL)
+            WHERE usesysid IS DISTINCT FROM 10 AND backend_type = 'client backend') AS s,
+           (SELECT coalesce(sum(confl_tablespace), 0)::int8 AS tablespaces,
+                   coalesce(sum(confl_lock), 0)::int8 AS locks,
+                   coalesce(sum(confl_snapshot), 0)::int8 AS snapshots,
+                   coalesce(sum(confl_bufferpin), 0)::int8 AS pins,
+                   coalesce(sum(confl_deadlock), 0)::int8 AS deadlocks
+            FROM pg_catalog.pg_stat_database_conflicts) AS c
+           LEFT JOIN pg_catalog.pg_stat_wal_receiver AS w ON true
+      """;
+
   /** Clients' ones; a walsender of a user's can change roles as well. */
   private static final String SESSIONS =
       "(backend_type = 'client backend' AND pid <> pg_backend_pid()"
@@ -199,6 +224,28 @@ public final class AdminConnection {
                   : idleMs == null ? Long.MAX_VALUE : Math.max(0, idleMs),
               lsn(row, 7));
         });
+  }
+
+  /** What goes on in a replica now. */
+  public Future<ReplicaActivity> replicaActivity() {
+    return prepared(REPLICA_ACTIVITY, Tuple.tuple(), SHORT)
+        .map(rows -> {
+          Row row = rows.iterator().next();
+          return new ReplicaActivity(
+              row.getInteger(0),
+              row.getInteger(1),
+              row.getInteger(2),
+              lsn(row, 3),
+              lsn(row, 4),
+              Boolean.TRUE.equals(row.getBoolean(5)),
+              new ReplicaActivity.Conflicts(
+                  row.getLong(6), row.getLong(7), row.getLong(8), row.getLong(9), row.getLong(10)));
+        });
+  }
+
+  /** Has PostgreSQL read its configuration file again. */
+  public Future<Void> reload() {
+    return simple("SELECT pg_reload_conf()", SHORT).mapEmpty();
   }
 
   /**

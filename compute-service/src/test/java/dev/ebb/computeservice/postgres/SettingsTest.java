@@ -23,7 +23,7 @@ final class SettingsTest {
         sockets,
         Path.of("/x/hba"),
         Path.of("/x/ident"),
-        standby);
+        new PostgresSettings.Kind.Primary(standby));
   }
 
   /** PostgreSQL does not start on a setting that it does not know. */
@@ -55,6 +55,33 @@ final class SettingsTest {
             "io_method=sync",
             "debug_io_direct=",
             "max_slot_wal_keep_size=-1");
+  }
+
+  /** A standby with less of any of them than its primary does not start (storage rule 31). */
+  @Test
+  void replicaHasWhatItIsComparedBy() {
+    var size = new ComputeSize(512, 100);
+    PostgresSettings primary = settings(size, "ebb_abc", Path.of("/s"));
+    var replica =
+        new PostgresSettings(
+            primary.postgres(),
+            size,
+            primary.host(),
+            primary.port(),
+            primary.socketDirectory(),
+            primary.hbaFile(),
+            primary.identFile(),
+            new PostgresSettings.Kind.Replica(Path.of("/x/replica.conf"), 0));
+    assertThat(replica.arguments())
+        .containsAll(
+            primary.arguments().stream()
+                .filter(a ->
+                    a.matches(
+                        "(max_connections|max_worker_processes|max_wal_senders"
+                            + "|max_prepared_transactions|max_locks_per_transaction)=.*"))
+                .toList())
+        .contains("config_file=/x/replica.conf")
+        .noneMatch(a -> a.contains("ebb_abc"));
   }
 
   /** What a standby compares with its primary must not depend on the size. */

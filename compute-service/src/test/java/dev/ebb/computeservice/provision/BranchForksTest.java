@@ -92,7 +92,7 @@ final class BranchForksTest {
 
   private static BranchRecord began(BranchId parent, long at) {
     return new BranchRecord(
-        World.MAIN, BranchRecord.State.READY, parent, new Lsn(at), World.CREATED_MS, false);
+        World.MAIN, BranchRecord.State.READY, parent, new Lsn(at), World.CREATED_MS, false, 0);
   }
 
   /** Between the look at the parent's head and the child's head nothing keeps the snapshot. */

@@ -4,6 +4,8 @@ import dev.ebb.computeservice.ComputeServiceConfig;
 import dev.ebb.computeservice.lifecycle.Host;
 import dev.ebb.computeservice.lifecycle.PrimaryContext;
 import dev.ebb.computeservice.lifecycle.PrimaryStarter;
+import dev.ebb.computeservice.lifecycle.ReplicaStarter;
+import dev.ebb.computeservice.lifecycle.Replicas;
 import dev.ebb.computeservice.pages.PageClient;
 import dev.ebb.computeservice.placement.Placement;
 import dev.ebb.shared.bus.Addresses;
@@ -122,12 +124,15 @@ final class World implements AutoCloseable {
         new Host(
             new HostId("host1"), 1, heads, pages, new PrimaryStarter(context), catalog, () -> {});
     var placement = new Placement(new FleetView(clock));
+    var replicas =
+        new Replicas(host, new ReplicaStarter(context, branch -> Lsn.INVALID), 1_000, () -> {});
     Provision made =
         Provision.of(
             blocking,
             store,
             pages,
             host,
+            replicas,
             placement,
             major -> {
               throw new EbbException.Unavailable("no template");

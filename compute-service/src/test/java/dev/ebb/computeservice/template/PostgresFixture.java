@@ -175,7 +175,7 @@ public final class PostgresFixture {
                     sockets,
                     sockets.resolve("hba"),
                     sockets.resolve("ident"),
-                    "ebb_nobody")
+                    new PostgresSettings.Kind.Primary("ebb_nobody"))
                 .arguments());
     arguments.addAll(List.of("-c", "synchronous_standby_names="));
     for (String setting : settings) {

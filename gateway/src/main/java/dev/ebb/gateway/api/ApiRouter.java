@@ -39,6 +39,7 @@ final class ApiRouter {
   private final Vertx vertx;
   private final Databases databases;
   private final Branches branches;
+  private final ReplicaRequests replicas;
   private final StorageChecks checks;
   private final FleetView fleet;
   private final ApiConfig config;
@@ -48,6 +49,7 @@ final class ApiRouter {
       Vertx vertx,
       Databases databases,
       Branches branches,
+      ReplicaRequests replicas,
       StorageChecks checks,
       FleetView fleet,
       ApiConfig config,
@@ -55,6 +57,7 @@ final class ApiRouter {
     this.vertx = vertx;
     this.databases = databases;
     this.branches = branches;
+    this.replicas = replicas;
     this.checks = checks;
     this.fleet = fleet;
     this.config = config;
@@ -89,6 +92,7 @@ final class ApiRouter {
         "wakeBranch",
         request -> databases.wake(path(request, "name"), path(request, "branch")).map(Json::awake));
     bindBranches(contract);
+    bindReplicas(contract);
     bind(contract, "listComputes", request -> computes());
     bind(contract, "openCheck", this::openCheck);
     bind(contract, "stepCheck", request -> checks.step(path(request, "check")));
@@ -161,6 +165,37 @@ final class ApiRouter {
             branches
                 .restore(path(request, "name"), path(request, "branch"), body(request))
                 .map(Json::replaced));
+  }
+
+  private void bindReplicas(RouterBuilder contract) {
+    bind(
+        contract,
+        "listReplicas",
+        request -> {
+          String branch = path(request, "branch");
+          return databases
+              .get(path(request, "name"))
+              .map(database -> Json.replicas(database, branch, fleet));
+        });
+    bind(
+        contract,
+        "addReplicas",
+        request ->
+            replicas
+                .add(path(request, "name"), path(request, "branch"), body(request))
+                .map(Json::changed));
+    bind(
+        contract,
+        "removeReplicas",
+        request ->
+            replicas
+                .remove(path(request, "name"), path(request, "branch"), count(request))
+                .map(Json::changed));
+  }
+
+  private static int count(RoutingContext request) {
+    String text = request.request().getParam("count");
+    return text == null ? 1 : Integer.parseInt(text);
   }
 
   private Future<JsonObject> listBranches(RoutingContext request) {
@@ -287,7 +322,9 @@ final class ApiRouter {
   /** A compute that has just started does not know yet how people call it; the catalog does. */
   private Future<JsonObject> computes() {
     boolean named =
-        fleet.computes().stream().noneMatch(compute -> compute.status().databaseName().isEmpty());
+        fleet.computes().stream().noneMatch(compute -> compute.status().databaseName().isEmpty())
+            && fleet.replicas().stream()
+                .noneMatch(replica -> replica.status().databaseName().isEmpty());
     return named
         ? Future.succeededFuture(Json.fleet(fleet, List.of()))
         : databases.list().map(all -> Json.fleet(fleet, all));

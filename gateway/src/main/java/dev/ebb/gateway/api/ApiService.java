@@ -4,6 +4,7 @@ import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.Bus;
 import dev.ebb.shared.bus.BusMessage;
 import dev.ebb.shared.bus.ComputeMessage.HostAnnouncement;
+import dev.ebb.shared.bus.ComputeMessage.ReplicaAnnouncement;
 import dev.ebb.shared.catalog.Catalog;
 import dev.ebb.shared.fleet.FleetView;
 import dev.ebb.shared.store.ObjectStore;
@@ -50,8 +51,10 @@ public final class ApiService extends VerticleBase {
         bus.subscribe(
             Addresses.HOSTS,
             message -> {
-              if (message instanceof HostAnnouncement announcement) {
-                fleet.accept(announcement);
+              switch (message) {
+                case HostAnnouncement announcement -> fleet.accept(announcement);
+                case ReplicaAnnouncement announcement -> fleet.accept(announcement);
+                default -> {}
               }
             });
     var threads = new OffLoop(vertx);
@@ -59,7 +62,14 @@ public final class ApiService extends VerticleBase {
     var databases = new Databases(new Catalog(store), bus, threads);
     var checks = new StorageChecks(databases, bus);
     return new ApiRouter(
-            vertx, databases, new Branches(bus, Clock.systemUTC()), checks, fleet, config, meters)
+            vertx,
+            databases,
+            new Branches(bus, Clock.systemUTC()),
+            new ReplicaRequests(bus),
+            checks,
+            fleet,
+            config,
+            meters)
         .create()
         .compose(router ->
             vertx

@@ -4,15 +4,18 @@ import dev.ebb.shared.bus.ComputeMessage.BranchReplaced;
 import dev.ebb.shared.bus.ComputeMessage.BranchesDescribed;
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
 import dev.ebb.shared.bus.ComputeMessage.HostAnnouncement;
+import dev.ebb.shared.bus.ComputeMessage.ReplicasChanged;
 import dev.ebb.shared.bus.ComputeMessage.Suspended;
 import dev.ebb.shared.catalog.BranchRecord;
 import dev.ebb.shared.catalog.BranchTree;
 import dev.ebb.shared.catalog.DatabaseRecord;
 import dev.ebb.shared.fleet.FleetView;
 import dev.ebb.shared.fleet.FleetView.PlacedCompute;
+import dev.ebb.shared.fleet.FleetView.PlacedReplica;
 import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.ComputeStatus;
+import dev.ebb.shared.model.ReplicaStatus;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.time.Instant;
@@ -57,7 +60,8 @@ final class Json {
             .put("name", name)
             .put("state", state)
             .put("created", Instant.ofEpochMilli(branch.createdEpochMs()).toString())
-            .put("protected", branch.isProtected());
+            .put("protected", branch.isProtected())
+            .put("replicas", branch.replicas());
     if (parent != null) {
       json.put("parent", tree.nameOf(parent).orElse(""))
           .put("forkLsn", branch.forkLsn().toString());
@@ -131,6 +135,7 @@ final class Json {
     databases.forEach(database -> names.putAll(database.addresses()));
     var computes = new JsonArray();
     fleet.computes().forEach(compute -> computes.add(compute(compute, names)));
+    fleet.replicas().forEach(replica -> computes.add(replica(replica, names)));
     var hosts = new JsonArray();
     fleet.hosts().forEach(host -> hosts.add(host(host)));
     return new JsonObject().put("computes", computes).put("hosts", hosts);
@@ -152,6 +157,7 @@ final class Json {
         .put("database", found == null ? status.databaseName() : found.database())
         .put("branch", found == null ? status.branchName() : found.branch())
         .put("branchId", status.branch().value())
+        .put("kind", "primary")
         .put("generation", status.generation().value())
         .put("state", lower(status.state()))
         .put("host", placed.host().value())
@@ -170,6 +176,56 @@ final class Json {
         .put("bootBytes", status.bootBytes())
         .put("walLsn", status.walLsn().toString())
         .put("durableLsn", status.durableLsn().toString());
+  }
+
+  static JsonObject replica(PlacedReplica placed, Map<BranchId, BranchAddress> names) {
+    ReplicaStatus status = placed.status();
+    BranchAddress found = status.databaseName().isEmpty() ? names.get(status.branch()) : null;
+    return new JsonObject()
+        .put("database", found == null ? status.databaseName() : found.database())
+        .put("branch", found == null ? status.branchName() : found.branch())
+        .put("branchId", status.branch().value())
+        .put("kind", "replica")
+        .put("replica", status.replica().value())
+        .put("state", lower(status.state()))
+        .put("host", placed.host().value())
+        .put("address", placed.address())
+        .put("port", status.port())
+        .put("pid", status.pid())
+        .put("uptimeMs", status.uptimeMs())
+        .put("connections", status.connections())
+        .put("activeStatements", status.activeStatements())
+        .put("openTransactions", status.openTransactions())
+        .put("residentBytes", status.residentBytes())
+        .put("hydratedBytes", status.hydratedBytes())
+        .put("replayedLsn", status.replayedLsn().toString())
+        .put("durableLsn", status.durableLsn().toString())
+        .put("lagBytes", status.lagBytes())
+        .put("lagMs", status.lagMs())
+        .put("conflicts", status.conflicts());
+  }
+
+  /** The replicas of one branch. */
+  static JsonObject replicas(DatabaseRecord database, String name, FleetView fleet) {
+    BranchRecord branch = database.tree().require(name);
+    var running = new JsonArray();
+    fleet
+        .replicas(branch.id())
+        .forEach(replica -> running.add(replica(replica, database.addresses())));
+    return new JsonObject()
+        .put("database", database.name())
+        .put("branch", name)
+        .put("wanted", branch.replicas())
+        .put("replicas", running);
+  }
+
+  static JsonObject changed(ReplicasChanged changed) {
+    var ids = new JsonArray();
+    changed.changed().forEach(replica -> ids.add(replica.value()));
+    return new JsonObject()
+        .put("branch", changed.branch().value())
+        .put("wanted", changed.wanted())
+        .put("changed", ids);
   }
 
   private static String lower(Enum<?> value) {

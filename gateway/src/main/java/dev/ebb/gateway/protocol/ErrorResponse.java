@@ -39,6 +39,13 @@ public record ErrorResponse(Map<Character, String> fields) implements BackendMes
     return new ErrorResponse(more);
   }
 
+  /** With what the client can do. */
+  public ErrorResponse withHint(String hint) {
+    var more = new LinkedHashMap<>(fields);
+    more.put('H', hint);
+    return new ErrorResponse(more);
+  }
+
   /** The whole message. */
   public Buffer encode() {
     Buffer out = Buffer.buffer().appendByte(TYPE).appendInt(0);

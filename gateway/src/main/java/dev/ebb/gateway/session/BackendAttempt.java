@@ -2,8 +2,9 @@ package dev.ebb.gateway.session;
 
 import dev.ebb.gateway.auth.BackendScram;
 import dev.ebb.gateway.protocol.ErrorFrame;
+import dev.ebb.gateway.protocol.ErrorResponse;
+import dev.ebb.gateway.protocol.SqlState;
 import dev.ebb.gateway.relay.Closing;
-import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
 import io.vertx.core.Future;
@@ -15,17 +16,21 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Wakes a branch and logs into its compute, again and again until that succeeds, cannot succeed or
- * the deadline is over: between the answer to a wake and the connection a suspend may have stopped
- * the compute again. Confined to one event loop.
+ * Wakes a branch and logs into its compute, or into one of its replicas, again and again until that
+ * succeeds, cannot succeed or the deadline is over: between the answer to a wake and the connection
+ * a suspend may have stopped the compute again. Confined to one event loop.
  */
 final class BackendAttempt {
   private static final long FIRST_PAUSE_MS = 10;
   private static final long MAX_PAUSE_MS = 500;
 
+  /** A replica that died is started again in less. */
+  private static final long REPLICA_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(10);
+
   private final SessionServices services;
   private final NetClient client;
   private final Login login;
+  private final long beganNanos = System.nanoTime();
   private final long deadlineNanos;
   private final ContextInternal context;
   private final Promise<Connected> done;
@@ -35,6 +40,8 @@ final class BackendAttempt {
   private boolean started;
   private boolean abandoned;
   private BranchId branch;
+  private final Route route;
+  private @Nullable Target target;
 
   /**
    * A compute that waits for the first statement.
@@ -42,8 +49,16 @@ final class BackendAttempt {
    * @param started whether it was started for this client
    * @param wakeNanos spent waiting for wakes; the rest was logging in
    */
-  record Connected(
-      BackendLogin.Ready backend, ComputeReady compute, boolean started, long wakeNanos) {}
+  record Connected(BackendLogin.Ready backend, Target compute, boolean started, long wakeNanos) {}
+
+  /** No replica takes sessions now; one may in a moment. */
+  private static final class NoReplica extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    NoReplica() {
+      super("there is no replica", null, false, false);
+    }
+  }
 
   BackendAttempt(SessionServices services, ContextInternal context, NetClient client, Login login) {
     this.services = services;
@@ -52,6 +67,7 @@ final class BackendAttempt {
     this.client = client;
     this.login = login;
     this.branch = login.branch();
+    this.route = Route.of(login.asked());
     this.deadlineNanos =
         System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(services.limits().wakeTimeoutMs());
   }
@@ -76,12 +92,11 @@ final class BackendAttempt {
       return;
     }
     long began = System.nanoTime();
-    services
-        .computes()
-        .connect(branch, login.address(), leftMs())
+    find()
         .compose(compute -> {
           wakeNanos += System.nanoTime() - began;
           started |= compute.started();
+          target = compute;
           return connect(compute);
         })
         .onComplete(
@@ -94,7 +109,20 @@ final class BackendAttempt {
             error -> failed(error));
   }
 
-  private Future<Connected> connect(ComputeReady compute) {
+  private Future<Target> find() {
+    return switch (route) {
+      case PRIMARY ->
+          services.computes().connect(branch, login.address(), leftMs()).map(Target::of);
+      case REPLICA ->
+          services
+              .replicas()
+              .next(branch)
+              .map(place -> Future.succeededFuture(Target.of(branch, place)))
+              .orElseGet(() -> Future.failedFuture(new NoReplica()));
+    };
+  }
+
+  private Future<Connected> connect(Target compute) {
     if (abandoned) {
       return Future.failedFuture(new EbbException.Unavailable("the client is gone"));
     }
@@ -119,7 +147,7 @@ final class BackendAttempt {
   }
 
   /** A session's start reads the catalog, and may meet a damaged page there. */
-  private Future<Throwable> explained(Throwable error, ComputeReady compute) {
+  private Future<Throwable> explained(Throwable error, Target compute) {
     if (!(error instanceof Refusal refusal)) {
       return Future.succeededFuture(error);
     }
@@ -154,7 +182,8 @@ final class BackendAttempt {
 
   private void failed(Throwable error) {
     closeSocket();
-    if (error instanceof EbbException.NotFound && !abandoned) {
+    boolean mayBeAnother = error instanceof EbbException.NotFound || error instanceof NoReplica;
+    if (mayBeAnother && !abandoned) {
       lookUpAgain(error);
       return;
     }
@@ -185,6 +214,9 @@ final class BackendAttempt {
   private void retryOrGiveUp(Throwable error) {
     boolean worthAnother =
         switch (error) {
+          case NoReplica none ->
+              services.replicas().isExpected(branch)
+                  && System.nanoTime() - beganNanos < REPLICA_PATIENCE_NANOS;
           case ConnectFailed failed -> !failed.isFinal();
           case EbbException.Conflict busy -> true;
           case EbbException.Fenced fenced -> true;
@@ -196,10 +228,27 @@ final class BackendAttempt {
       return;
     }
     String what = "\"" + login.address() + "\"";
+    if (error instanceof NoReplica) {
+      done.tryFail(noReplica(what));
+      return;
+    }
     done.tryFail(
         error instanceof ConnectFailed failed && failed.getCause() != null
             ? Refusal.of("cannot connect to the compute of " + what, failed.getCause())
             : Refusal.of("cannot wake " + what, error));
+  }
+
+  /** Not the primary instead: who asks for a replica may do so to spare it, or not to wake it. */
+  private Refusal noReplica(String what) {
+    return services.replicas().isExpected(branch)
+        ? new Refusal(
+            SqlState.CANNOT_CONNECT_NOW,
+            "no replica of " + what + " takes connections now: try again in a moment")
+        : new Refusal(
+            ErrorResponse.fatal(SqlState.CANNOT_CONNECT_NOW, what + " has no replica")
+                .withHint(
+                    "Add one (ebb replica add), or connect without ebb.route to reach the"
+                        + " primary."));
   }
 
   private long leftMs() {
@@ -207,6 +256,11 @@ final class BackendAttempt {
   }
 
   private void closeSocket() {
+    Target left = target;
+    target = null;
+    if (left != null) {
+      left.leave();
+    }
     NetSocketInternal open = socket;
     socket = null;
     if (open != null) {

@@ -389,7 +389,7 @@ public final class ClientSession {
             backend.socket(),
             services.traffic(),
             new DamageDetails(services.computes(), compute.branch()));
-    state = connecting.toRelaying(relay, key, compute.branch(), compute.generation());
+    state = connecting.toRelaying(relay, key, compute);
     services.live().place(this, compute.branch());
     backend.socket().closeHandler(gone -> relay.backendClosed());
     backend.socket().exceptionHandler(error -> log.debug("a compute's connection: {}", error + ""));
@@ -438,9 +438,11 @@ public final class ClientSession {
   /** Ends a session whose compute is no longer the branch's newest. On any thread. */
   void endIfOlderThan(Generation newest) {
     context.runOnContext(now -> {
-      if (state instanceof SessionState.Relaying relaying
-          && relaying.generation().compareTo(newest) < 0) {
-        relaying.relay().terminate("the database has moved to another compute");
+      if (state instanceof SessionState.Relaying relaying) {
+        Generation own = relaying.compute().generation();
+        if (own != null && own.compareTo(newest) < 0) {
+          relaying.relay().terminate("the database has moved to another compute");
+        }
       }
     });
   }
@@ -461,7 +463,8 @@ public final class ClientSession {
       case SessionState.Connecting connecting -> connecting.attempt().abandon();
       case SessionState.Relaying relaying -> {
         services.keys().remove(relaying.key());
-        services.live().displace(this, relaying.branch());
+        services.live().displace(this, relaying.compute().branch());
+        relaying.compute().leave();
       }
       default -> {}
     }

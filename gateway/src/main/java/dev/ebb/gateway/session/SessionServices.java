@@ -6,6 +6,7 @@ import dev.ebb.gateway.cancel.CancelForwarder;
 import dev.ebb.gateway.cancel.CancelKeys;
 import dev.ebb.gateway.relay.Traffic;
 import dev.ebb.gateway.route.Computes;
+import dev.ebb.gateway.route.ReplicaRoutes;
 import dev.ebb.gateway.route.RouteCache;
 import dev.ebb.gateway.tls.TlsUpgrade;
 import io.vertx.core.Vertx;
@@ -19,6 +20,7 @@ public record SessionServices(
     LoginThrottle throttle,
     RouteCache routes,
     Computes computes,
+    ReplicaRoutes replicas,
     CancelKeys keys,
     CancelForwarder cancels,
     Traffic traffic,

@@ -6,7 +6,6 @@ import dev.ebb.gateway.protocol.StartupMessage;
 import dev.ebb.gateway.relay.Relay;
 import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
-import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.scram.ScramExchange;
 import dev.ebb.shared.scram.ScramKeys;
 
@@ -97,14 +96,13 @@ sealed interface SessionState {
 
   /** The branch is woken and its compute logged into. */
   record Connecting(BackendAttempt attempt) implements SessionState {
-    Relaying toRelaying(Relay relay, BackendKeyData key, BranchId branch, Generation generation) {
-      return new Relaying(relay, key, branch, generation);
+    Relaying toRelaying(Relay relay, BackendKeyData key, Target compute) {
+      return new Relaying(relay, key, compute);
     }
   }
 
   /** Bytes go both ways. */
-  record Relaying(Relay relay, BackendKeyData key, BranchId branch, Generation generation)
-      implements SessionState {}
+  record Relaying(Relay relay, BackendKeyData key, Target compute) implements SessionState {}
 
   /** Nothing more is read from the client. */
   record Ended() implements SessionState {}

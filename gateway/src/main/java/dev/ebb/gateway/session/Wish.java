@@ -18,9 +18,10 @@ record Wish(String user, BranchAddress address) {
   record Found(BranchId branch, ScramExchange exchange) {}
 
   /**
-   * @throws Refusal where the packet names nobody, or a database that cannot exist
+   * @throws Refusal where the packet names nobody, or a database or a route that cannot exist
    */
   static Wish of(StartupMessage message) {
+    var _ = Route.of(message);
     String user = message.user();
     String database = message.database();
     if (user == null || user.isEmpty() || database == null) {

@@ -7,6 +7,7 @@ import dev.ebb.gateway.Await;
 import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.Bus;
 import dev.ebb.shared.bus.BusMessage;
+import dev.ebb.shared.bus.ComputeMessage.AddReplicas;
 import dev.ebb.shared.bus.ComputeMessage.BranchCreated;
 import dev.ebb.shared.bus.ComputeMessage.BranchReplaced;
 import dev.ebb.shared.bus.ComputeMessage.BranchesDescribed;
@@ -21,7 +22,10 @@ import dev.ebb.shared.bus.ComputeMessage.DropDatabase;
 import dev.ebb.shared.bus.ComputeMessage.DropProtectedDatabase;
 import dev.ebb.shared.bus.ComputeMessage.HostAnnouncement;
 import dev.ebb.shared.bus.ComputeMessage.ProtectBranch;
+import dev.ebb.shared.bus.ComputeMessage.RemoveReplicas;
 import dev.ebb.shared.bus.ComputeMessage.RenameBranch;
+import dev.ebb.shared.bus.ComputeMessage.ReplicaAnnouncement;
+import dev.ebb.shared.bus.ComputeMessage.ReplicasChanged;
 import dev.ebb.shared.bus.ComputeMessage.ResetBranch;
 import dev.ebb.shared.bus.ComputeMessage.RestoreBranch;
 import dev.ebb.shared.bus.ComputeMessage.SuspendBranch;
@@ -41,6 +45,8 @@ import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.HostId;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.PostgresMajor;
+import dev.ebb.shared.model.ReplicaId;
+import dev.ebb.shared.model.ReplicaStatus;
 import dev.ebb.shared.model.Secret;
 import dev.ebb.shared.scram.ScramVerifier;
 import dev.ebb.shared.store.LocalObjectStore;
@@ -138,6 +144,9 @@ class ApiServiceIT {
             yield new Ok();
           }
           case ProtectBranch protect -> new Ok();
+          case AddReplicas add ->
+              new ReplicasChanged(MAIN, 2, List.of(new ReplicaId("r1"), new ReplicaId("r2")));
+          case RemoveReplicas remove -> new ReplicasChanged(MAIN, 0, List.of(new ReplicaId("r1")));
           case ResetBranch reset ->
               new BranchReplaced(new BranchId("fresh"), Lsn.parse("0/16B3748"), "");
           case RestoreBranch restore ->
@@ -221,7 +230,7 @@ class ApiServiceIT {
             {"id":"shop","name":"shop","owner":"app","postgresVersion":18,"state":"ready",
              "created":"1970-01-01T00:00:00Z",
              "branches":[{"id":"shopmain","name":"main","state":"suspended",
-                          "created":"1970-01-01T00:00:00Z","protected":false}]}
+                          "created":"1970-01-01T00:00:00Z","protected":false,"replicas":0}]}
             """);
     assertThat(new JsonObject(created.body())).isEqualTo(expected);
     assertThat(new JsonObject(get("/v1/databases/shop").body())).isEqualTo(expected);
@@ -347,7 +356,7 @@ class ApiServiceIT {
             new JsonObject(
                 """
                 {"id":"child","name":"dev","state":"suspended","created":"1970-01-01T00:00:00Z",
-                 "protected":false,"parent":"main","forkLsn":"0/16B3748"}
+                 "protected":false,"replicas":0,"parent":"main","forkLsn":"0/16B3748"}
                 """));
     assertThat(
             post(
@@ -393,9 +402,9 @@ class ApiServiceIT {
                 """
                 {"database":"shop","branches":[
                  {"id":"child","name":"dev","state":"suspended","created":"1970-01-01T00:00:00Z",
-                  "protected":false,"parent":"main","forkLsn":"0/16B3748"},
+                  "protected":false,"replicas":0,"parent":"main","forkLsn":"0/16B3748"},
                  {"id":"shopmain","name":"main","state":"suspended",
-                  "created":"1970-01-01T00:00:00Z","protected":false,
+                  "created":"1970-01-01T00:00:00Z","protected":false,"replicas":0,
                   "logicalBytes":8192,"ownBytes":17,"snapshotLsn":"0/16B3748"}]}
                 """));
   }
@@ -537,11 +546,87 @@ class ApiServiceIT {
     JsonObject compute = listed.getJsonArray("computes").getJsonObject(0);
     assertThat(compute.getString("database")).isEqualTo("shop");
     assertThat(compute.getString("branch")).isEqualTo("main");
+    assertThat(compute.getString("kind")).isEqualTo("primary");
     assertThat(compute.getString("state")).isEqualTo("running");
     assertThat(compute.getLong("pid")).isEqualTo(42);
     assertThat(compute.getString("durableLsn")).isEqualTo("0/1");
     assertThat(listed.getJsonArray("hosts").getJsonObject(0).getInteger("room")).isEqualTo(3);
     assertThat(get("/v1/databases/shop").body()).contains("\"state\":\"running\"");
+  }
+
+  @Test
+  void replicasAreAddedAndRemovedByTheirNumber() throws Exception {
+    addToCatalog("shop", "app");
+    String path = "/v1/databases/shop/branches/main/replicas";
+
+    assertThat(new JsonObject(post(path, "{\"count\":2}").body()))
+        .isEqualTo(
+            new JsonObject("{\"branch\":\"shopmain\",\"wanted\":2,\"changed\":[\"r1\",\"r2\"]}"));
+    assertThat(post(path, "{}").statusCode()).isEqualTo(200);
+    var removed = send(to(path + "?count=3").header("Authorization", "Bearer " + TOKEN).DELETE());
+    assertThat(new JsonObject(removed.body()).getInteger("wanted")).isZero();
+    assertThat(asked)
+        .containsExactly(
+            new AddReplicas("shop", "main", 2),
+            new AddReplicas("shop", "main", 1),
+            new RemoveReplicas("shop", "main", 3));
+
+    problem(post(path, "{\"count\":0}"), 400);
+    problem(post(path, "{\"count\":\"two\"}"), 400);
+    problem(send(to(path + "?count=x").header("Authorization", "Bearer " + TOKEN).DELETE()), 400);
+    assertThat(asked).hasSize(3);
+  }
+
+  @Test
+  void replicasAreListedWithTheirLagBesideThePrimaries() throws Exception {
+    addToCatalog("shop", "app");
+    var status =
+        new ReplicaStatus(
+            new ReplicaId("r1"),
+            MAIN,
+            new DatabaseId("shop"),
+            "",
+            "",
+            ComputeStatus.State.RUNNING,
+            5001,
+            43,
+            1000,
+            2,
+            1,
+            1,
+            1 << 20,
+            8192,
+            Lsn.parse("0/100"),
+            Lsn.parse("0/180"),
+            250,
+            4);
+    new Bus(vertx)
+        .publish(
+            Addresses.HOSTS,
+            new ReplicaAnnouncement(new HostId("host1"), "127.0.0.1", List.of(status)));
+    Await.until(
+        "the announcement",
+        () -> {
+          try {
+            return get("/v1/computes").body().contains("shopmain");
+          } catch (Exception e) {
+            throw new IllegalStateException(e);
+          }
+        });
+    JsonObject listed = new JsonObject(get("/v1/computes").body());
+    JsonObject replica = listed.getJsonArray("computes").getJsonObject(0);
+    assertThat(replica.getString("database")).as("by the catalog").isEqualTo("shop");
+    assertThat(replica.getString("kind")).isEqualTo("replica");
+    assertThat(replica.getLong("lagBytes")).isEqualTo(0x80);
+    assertThat(replica.getLong("lagMs")).isEqualTo(250);
+    assertThat(replica.getLong("conflicts")).isEqualTo(4);
+    JsonObject own = new JsonObject(get("/v1/databases/shop/branches/main/replicas").body());
+    assertThat(own.getInteger("wanted")).isZero();
+    assertThat(own.getJsonArray("replicas")).containsExactly(replica);
+    assertThat(get("/v1/databases/shop").body())
+        .as("the primary sleeps all the same")
+        .contains("\"state\":\"suspended\"");
+    problem(get("/v1/databases/shop/branches/nix/replicas"), 404);
   }
 
   @Test

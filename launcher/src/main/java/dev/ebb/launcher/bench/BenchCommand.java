@@ -17,7 +17,8 @@ import picocli.CommandLine.Spec;
       OverheadBench.class,
       CaptureBench.class,
       BranchBench.class,
-      ScanBench.class
+      ScanBench.class,
+      ReplicaBench.class
     },
     footer = {"", "Example: ./ebb bench wake"})
 public final class BenchCommand implements Runnable {
@@ -33,6 +34,6 @@ public final class BenchCommand implements Runnable {
   @Override
   public void run() {
     throw new ParameterException(
-        spec.commandLine(), "name a command: wake, overhead, capture, branch or scan");
+        spec.commandLine(), "name a command: wake, overhead, capture, branch, scan or replica");
   }
 }

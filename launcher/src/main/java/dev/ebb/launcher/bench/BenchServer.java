@@ -125,6 +125,7 @@ final class BenchServer {
       collect(api.send("GET", "/v1/computes", null), computes);
       for (Map<?, ?> compute : computes) {
         if (isOf(compute, target)
+            && !"replica".equals(compute.get("kind"))
             && compute.get("port") instanceof Number port
             && compute.get("pid") instanceof Number pid
             && pid.longValue() > 0) {
@@ -177,6 +178,15 @@ final class BenchServer {
     } catch (IOException e) {
       throw new BenchFailure("the server's metrics cannot be read: " + e.getMessage(), e);
     }
+  }
+
+  /** Adds a replica; it serves then. */
+  void addReplica(Target target) throws ApiException {
+    api.send("POST", branchPath(target) + "/replicas", Map.of("count", 1));
+  }
+
+  void removeReplica(Target target) throws ApiException {
+    api.send("DELETE", branchPath(target) + "/replicas", null);
   }
 
   private static String branchPath(Target target) {

@@ -22,8 +22,17 @@ record Target(String name, String host, int port, String database, String user, 
 
   /** Nanoseconds from before the connection's first byte until the query's first row is here. */
   long firstRowNanos(String query) {
+    return firstRowNanos(query, "");
+  }
+
+  /**
+   * The same.
+   *
+   * @param options of the session, such as {@code -c ebb.route=replica}
+   */
+  long firstRowNanos(String query, String options) {
     long beginNanos = System.nanoTime();
-    try (Connection connection = connect();
+    try (Connection connection = connect(options);
         Statement statement = connection.createStatement();
         ResultSet rows = statement.executeQuery(query)) {
       rows.next();
@@ -107,7 +116,14 @@ record Target(String name, String host, int port, String database, String user, 
   }
 
   private Connection connect() throws SQLException {
+    return connect("");
+  }
+
+  private Connection connect(String options) throws SQLException {
     var properties = new Properties();
+    if (!options.isEmpty()) {
+      properties.setProperty("options", options);
+    }
     properties.setProperty("user", user);
     properties.setProperty("password", password.reveal());
     properties.setProperty("sslmode", "disable");

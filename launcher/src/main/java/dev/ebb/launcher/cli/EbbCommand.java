@@ -50,6 +50,7 @@ public final class EbbCommand implements Runnable {
     commands.put("run", RunCommand::new);
     commands.put("db", DatabaseCommand::new);
     commands.put("branch", BranchCommand::new);
+    commands.put("replica", ReplicaCommand::new);
     commands.put("suspend", SuspendCommand::new);
     commands.put("wake", WakeCommand::new);
     commands.put("ps", PsCommand::new);

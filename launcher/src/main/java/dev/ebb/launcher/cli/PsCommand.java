@@ -11,7 +11,7 @@ import picocli.CommandLine.Command;
 /** {@code ebb ps}. */
 @Command(
     name = "ps",
-    description = "List the computes that run.",
+    description = "List the computes that run, and how far replicas are behind.",
     footer = {"", "Example: ./ebb ps --json"})
 final class PsCommand extends ApiCommand {
   private static final String[] UNITS = {"B", "kB", "MB", "GB", "TB"};
@@ -26,6 +26,7 @@ final class PsCommand extends ApiCommand {
     var table =
         new Table(
             Column.text("DATABASE"),
+            Column.text("KIND"),
             Column.text("STATE"),
             Column.number("PID"),
             Column.number("UP"),
@@ -34,31 +35,41 @@ final class PsCommand extends ApiCommand {
             Column.number("MEMORY"),
             Column.number("FETCHED"),
             Column.text("DURABLE"),
+            Column.number("LAG"),
             Column.text("HOST"));
     for (Map<?, ?> compute : objects(answer, "computes")) {
       String database = text(compute, "database");
       String branch = text(compute, "branch");
       table.row(
           "main".equals(branch) ? database : database + "@" + branch,
+          text(compute, "kind"),
           text(compute, "state"),
           text(compute, "pid"),
           duration(number(compute, "uptimeMs")),
-          duration(number(compute, "idleMs")),
+          compute.get("idleMs") == null ? "-" : duration(number(compute, "idleMs")),
           text(compute, "connections"),
           bytes(number(compute, "residentBytes")),
           bytes(number(compute, "hydratedBytes")),
           text(compute, "durableLsn"),
+          lag(compute),
           text(compute, "host"));
     }
     table.print(out());
   }
 
-  private static String text(Map<?, ?> object, String key) {
+  /** How far a replica is behind; of a primary nothing. */
+  static String lag(Map<?, ?> compute) {
+    return compute.get("lagBytes") == null
+        ? "-"
+        : bytes(number(compute, "lagBytes")) + " / " + number(compute, "lagMs") + " ms";
+  }
+
+  static String text(Map<?, ?> object, String key) {
     Object value = object.get(key);
     return value == null ? "-" : value.toString();
   }
 
-  private static long number(Map<?, ?> object, String key) {
+  static long number(Map<?, ?> object, String key) {
     return object.get(key) instanceof Number number ? number.longValue() : 0;
   }
 

@@ -28,9 +28,13 @@ final class CommandsIT {
       """;
   private static final String COMPUTES =
       """
-      {"computes":[{"database":"shop","branch":"main","state":"running","host":"h1","port":5000,\
-      "pid":71,"uptimeMs":65000,"idleMs":900,"connections":3,"residentBytes":52428800,\
-      "hydratedBytes":1536,"durableLsn":"0/16B3748"}],"hosts":[]}\
+      {"computes":[{"database":"shop","branch":"main","kind":"primary","state":"running",\
+      "host":"h1","port":5000,"pid":71,"uptimeMs":65000,"idleMs":900,"connections":3,\
+      "residentBytes":52428800,"hydratedBytes":1536,"durableLsn":"0/16B3748"},\
+      {"database":"shop","branch":"main","kind":"replica","replica":"r1","state":"running",\
+      "host":"h1","port":5001,"pid":72,"uptimeMs":5000,"connections":1,\
+      "residentBytes":20971520,"hydratedBytes":0,"durableLsn":"0/16B3748",\
+      "lagBytes":1536,"lagMs":250}],"hosts":[]}\
       """;
 
   @TempDir private Path directory;
@@ -185,9 +189,32 @@ final class CommandsIT {
     assertThat(run("ps").out())
         .isEqualTo(
             """
-            DATABASE  STATE    PID    UP  IDLE  CLIENTS  MEMORY  FETCHED  DURABLE    HOST
-            shop      running   71  1m5s    0s        3   50 MB   1.5 kB  0/16B3748  h1
+            DATABASE  KIND     STATE    PID    UP  IDLE  CLIENTS  MEMORY  FETCHED  DURABLE                LAG  HOST
+            shop      primary  running   71  1m5s    0s        3   50 MB   1.5 kB  0/16B3748                -  h1
+            shop      replica  running   72    5s     -        1   20 MB      0 B  0/16B3748  1.5 kB / 250 ms  h1
             """);
+  }
+
+  @Test
+  void replicasAreAddedRemovedAndListed() {
+    String path = "/v1/databases/shop/branches/dev/replicas";
+    api.answer("POST " + path, 200, "{\"branch\":\"b\",\"wanted\":3,\"changed\":[\"r1\",\"r2\"]}");
+    api.answer(
+        "DELETE " + path + "?count=1", 200, "{\"branch\":\"b\",\"wanted\":2,\"changed\":[\"r1\"]}");
+    api.answer(
+        "GET " + path,
+        200,
+        "{\"wanted\":2,\"replicas\":[{\"replica\":\"r2\",\"state\":\"starting\",\"lagBytes\":0,"
+            + "\"lagMs\":0,\"host\":\"h1\"}]}");
+
+    assertThat(run("replica", "add", "shop@dev", "--count", "2").out())
+        .isEqualTo("added 2 replicas of shop@dev, which is to have 3\n");
+    assertThat(run("replica", "remove", "shop@dev").out())
+        .isEqualTo("removed 1 replica of shop@dev, which is to have 2\n");
+    assertThat(run("replica", "list", "shop@dev").out())
+        .contains("r2", "starting", "0 B / 0 ms")
+        .endsWith("shop@dev is to have 2\n");
+    assertThat(run("replica").code()).isEqualTo(2);
   }
 
   @Test

@@ -22,6 +22,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Properties;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
@@ -121,10 +122,19 @@ final class FiveProcessesIT {
     api.send("POST", "/v1/databases/shop/branches/main/suspend", null);
     api.send("POST", "/v1/databases/shop/branches/main/wake", null);
     assertThat(read(ports)).as("after a wake by the API").isEqualTo("1000 item 500");
+
+    String replicas = "/v1/databases/shop/branches/main/replicas";
+    api.send("POST", replicas, Map.of("count", 1));
+    assertThat(read(ports, "-c ebb.route=replica")).as("replica").isEqualTo("1000 item 500");
+    api.send("DELETE", replicas, null);
   }
 
   private static String read(Ports ports) throws SQLException {
-    try (Connection connection = connect(ports);
+    return read(ports, "");
+  }
+
+  private static String read(Ports ports, String options) throws SQLException {
+    try (Connection connection = connect(ports, options);
         Statement statement = connection.createStatement();
         ResultSet rows =
             statement.executeQuery(
@@ -135,8 +145,18 @@ final class FiveProcessesIT {
   }
 
   private static Connection connect(Ports ports) throws SQLException {
+    return connect(ports, "");
+  }
+
+  private static Connection connect(Ports ports, String options) throws SQLException {
+    var properties = new Properties();
+    properties.setProperty("user", "app");
+    properties.setProperty("password", "s3cret");
+    if (!options.isEmpty()) {
+      properties.setProperty("options", options);
+    }
     return DriverManager.getConnection(
-        "jdbc:postgresql://127.0.0.1:" + ports.gateway() + "/shop", "app", "s3cret");
+        "jdbc:postgresql://127.0.0.1:" + ports.gateway() + "/shop", properties);
   }
 
   private static void assertThatAllAreReadyAndMeasured(Ports ports) throws Exception {

@@ -30,9 +30,17 @@ final class Amcheck {
 
   /** Fails with what is damaged; wakes the database. */
   static void assertSound(Database database) throws Exception {
-    try (Connection connection = database.connectAsAdmin();
-        Statement statement = connection.createStatement()) {
-      statement.execute("CREATE EXTENSION IF NOT EXISTS amcheck");
+    try (Connection connection = database.connectAsAdmin()) {
+      try (Statement statement = connection.createStatement()) {
+        statement.execute("CREATE EXTENSION IF NOT EXISTS amcheck");
+      }
+      assertSound(database.name(), connection);
+    }
+  }
+
+  /** The same over a superuser's connection, where the extension is there already. */
+  static void assertSound(String what, Connection connection) throws Exception {
+    try (Statement statement = connection.createStatement()) {
       List<String> damages = new ArrayList<>();
       try (ResultSet found = statement.executeQuery(TABLES)) {
         while (found.next()) {
@@ -46,7 +54,7 @@ final class Amcheck {
                   + found.getString(4));
         }
       }
-      assertThat(damages).as("verify_heapam on " + database.name()).isEmpty();
+      assertThat(damages).as("verify_heapam on " + what).isEmpty();
       int indexes = 0;
       try (ResultSet checked = statement.executeQuery(INDEXES)) {
         while (checked.next()) {

@@ -48,9 +48,21 @@ record Database(Server server, String name, String id) {
     return connect(server.port(), name, user, password);
   }
 
+  /** As the owner, with the setting {@code ebb.route}. */
+  Connection connectRouted(String route) throws SQLException {
+    var properties = new Properties();
+    properties.setProperty("options", "-c ebb.route=" + route);
+    return connect(server.port(), name, OWNER, PASSWORD, properties);
+  }
+
   private static Connection connect(int port, String name, String user, String password)
       throws SQLException {
-    var properties = new Properties();
+    return connect(port, name, user, password, new Properties());
+  }
+
+  static Connection connect(
+      int port, String name, String user, String password, Properties properties)
+      throws SQLException {
     properties.setProperty("user", user);
     properties.setProperty("password", password);
     properties.setProperty("sslmode", "disable");

@@ -9,6 +9,8 @@ import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.HostId;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.PostgresMajor;
+import dev.ebb.shared.model.ReplicaId;
+import dev.ebb.shared.model.ReplicaStatus;
 import dev.ebb.shared.model.RoleState;
 import dev.ebb.shared.model.Secret;
 import java.util.List;
@@ -145,6 +147,51 @@ public sealed interface ComputeMessage extends BusMessage {
   record ProtectBranch(String database, String branch, boolean isProtected)
       implements ComputeMessage, Request<Ok> {}
 
+  /**
+   * Wants so many more replicas of a branch, and answers when they accept connections. {@code
+   * Exhausted} where there is no room for them; where one does not start, none of the new ones is
+   * wanted any more.
+   *
+   * @param count at least 1
+   */
+  record AddReplicas(String database, String branch, int count)
+      implements ComputeMessage, Request<ReplicasChanged> {}
+
+  /**
+   * Wants so many fewer; answers when they are gone. {@code Invalid} where there are fewer than
+   * that.
+   */
+  record RemoveReplicas(String database, String branch, int count)
+      implements ComputeMessage, Request<ReplicasChanged> {}
+
+  /**
+   * How many replicas of the branch are wanted now.
+   *
+   * @param changed those that were started, or ended
+   */
+  record ReplicasChanged(BranchId branch, int wanted, List<ReplicaId> changed)
+      implements ComputeMessage {}
+
+  /**
+   * Starts a replica on this host; answers when it accepts connections. Goes to the address of the
+   * host.
+   */
+  record StartReplica(BranchId branch) implements ComputeMessage, Request<ReplicaReady> {}
+
+  /**
+   * A replica accepts connections.
+   *
+   * @param totalMicros that its start took
+   */
+  record ReplicaReady(BranchId branch, ReplicaId replica, HostId host, int port, long totalMicros)
+      implements ComputeMessage {}
+
+  /** Ends a replica of this host; no error where there is none. Goes to the address of the host. */
+  record StopReplica(ReplicaId replica) implements ComputeMessage, Request<Ok> {}
+
+  /** The branches of a database changed: whoever keeps replicas looks what is wanted now. */
+  record ReviewReplicas(String database) implements ComputeMessage, Request<Ok> {}
+
   /** Asks for what a database's branches hold. */
   record DescribeBranches(String database) implements ComputeMessage, Request<BranchesDescribed> {}
 
@@ -203,5 +250,12 @@ public sealed interface ComputeMessage extends BusMessage {
       int capacity,
       boolean leaving,
       List<ComputeStatus> computes)
+      implements ComputeMessage {}
+
+  /**
+   * The same of its replicas, published beside it: who looks for a branch's one primary does not
+   * meet them.
+   */
+  record ReplicaAnnouncement(HostId host, String address, List<ReplicaStatus> replicas)
       implements ComputeMessage {}
 }

@@ -52,6 +52,8 @@ final class MessageTags {
     register(60, WalMessage.LogForked.class);
     register(61, WalMessage.FindInstance.class);
     register(62, WalMessage.InstanceFound.class);
+    register(63, WalMessage.FindSender.class);
+    register(64, WalMessage.SenderFound.class);
 
     register(80, ComputeMessage.CreateDatabase.class);
     register(81, ComputeMessage.DatabaseCreated.class);
@@ -81,6 +83,14 @@ final class MessageTags {
     register(105, ComputeMessage.DescribeBranches.class);
     register(106, ComputeMessage.BranchesDescribed.class);
     register(107, ComputeMessage.CreateDatabaseOf.class);
+    register(108, ComputeMessage.AddReplicas.class);
+    register(109, ComputeMessage.RemoveReplicas.class);
+    register(110, ComputeMessage.ReplicasChanged.class);
+    register(111, ComputeMessage.StartReplica.class);
+    register(113, ComputeMessage.ReplicaReady.class);
+    register(114, ComputeMessage.StopReplica.class);
+    register(115, ComputeMessage.ReviewReplicas.class);
+    register(116, ComputeMessage.ReplicaAnnouncement.class);
 
     register(112, ScalerMessage.ScaleEvent.class);
   }

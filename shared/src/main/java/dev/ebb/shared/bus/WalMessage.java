@@ -160,4 +160,13 @@ public sealed interface WalMessage extends BusMessage {
    * whichever instance holds its log lets go of it.
    */
   record LogDeleted(BranchId branch) implements WalMessage {}
+
+  /**
+   * Asks where standbys connect to: any instance answers for itself, and serves every branch.
+   * {@code Unavailable} where it has no WAL sender.
+   */
+  record FindSender() implements WalMessage, Request<SenderFound> {}
+
+  /** Where a standby connects to. */
+  record SenderFound(String host, int port) implements WalMessage {}
 }

@@ -190,7 +190,8 @@ public record BranchTree(String database, Map<String, BranchRecord> branches) {
 
   /**
    * Puts another branch in a branch's place, in one step: {@code name} is from now on what {@code
-   * replacement} was, and what it was is from now on {@code kept}. Protection goes with the name.
+   * replacement} was, and what it was is from now on {@code kept}. Protection and the replicas that
+   * are wanted go with the name.
    *
    * @param dropped whether the replaced branch's drop begins with it; refused where it is protected
    *     or has children other than the replacement
@@ -215,14 +216,24 @@ public record BranchTree(String database, Map<String, BranchRecord> branches) {
     }
     var changed = new TreeMap<>(branches);
     changed.remove(replacement);
-    changed.put(name, after.protectedAs(before.isProtected()));
-    changed.put(kept, dropped ? before.dropping() : before);
+    changed.put(name, after.protectedAs(before.isProtected()).withReplicas(before.replicas()));
+    changed.put(kept, (dropped ? before.dropping() : before).withReplicas(0));
     return new BranchTree(database, changed);
   }
 
   /** Puts protection on or takes it off. */
   public BranchTree protect(String name, boolean isProtected) {
     return with(name, requireReady(name).protectedAs(isProtected));
+  }
+
+  /** Wants so many replicas of a branch; {@code Invalid} where that is too many. */
+  public BranchTree replicas(String name, BranchId id, int wanted) {
+    requireReady(name);
+    if (wanted < 0 || wanted > BranchRecord.MAX_REPLICAS) {
+      throw new EbbException.Invalid(
+          address(name) + " can have 0 to " + BranchRecord.MAX_REPLICAS + " replicas");
+    }
+    return with(name, requireSame(name, id).withReplicas(wanted));
   }
 
   /** {@code Conflict} where a reset would take the branch from its children, or is protected. */

@@ -132,6 +132,21 @@ public final class Catalog {
         .toList();
   }
 
+  /**
+   * When each database's object was last changed, by name, as far as the store tells: two changes
+   * within its clock's step look alike.
+   */
+  public Map<String, ObjectStore.Listed> stamps() {
+    var stamps = new TreeMap<String, ObjectStore.Listed>();
+    for (ObjectStore.Listed object : store.list(PREFIX)) {
+      String name = object.key().substring(PREFIX.length());
+      if (Names.isName(name)) {
+        stamps.put(name, object);
+      }
+    }
+    return stamps;
+  }
+
   /** Every database in whatever state, by name. */
   public List<DatabaseRecord> list() {
     var databases = new ArrayList<DatabaseRecord>();

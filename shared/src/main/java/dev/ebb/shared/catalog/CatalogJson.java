@@ -87,7 +87,8 @@ final class CatalogJson {
     }
     return json.put("forkLsn", branch.forkLsn().toString())
         .put("createdEpochMs", branch.createdEpochMs())
-        .put("protected", branch.isProtected());
+        .put("protected", branch.isProtected())
+        .put("replicas", branch.replicas());
   }
 
   static DatabaseRecord decodeDatabase(String key, byte[] content) {
@@ -112,7 +113,10 @@ final class CatalogJson {
     });
   }
 
-  /** Version 1 had a branch's id alone, and every branch was a database's first. */
+  /**
+   * Version 1 had a branch's id alone, and every branch was a database's first. Before version 4
+   * there were no replicas.
+   */
   private static BranchRecord decodeBranch(String key, JsonNode json, long databaseCreated) {
     if (json.isTextual()) {
       return BranchRecord.first(new BranchId(json.textValue()), databaseCreated);
@@ -125,7 +129,8 @@ final class CatalogJson {
         parent == null || parent.isNull() ? null : new BranchId(in.text("parent")),
         Lsn.parse(in.text("forkLsn")),
         in.number("createdEpochMs"),
-        in.flag("protected"));
+        in.flag("protected"),
+        in.has("replicas") ? in.integer("replicas") : 0);
   }
 
   private static byte[] bytes(ObjectNode json) {

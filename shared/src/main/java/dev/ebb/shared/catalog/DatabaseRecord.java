@@ -25,7 +25,7 @@ public record DatabaseRecord(
     PostgresMajor postgres,
     Map<String, BranchRecord> branches) {
   /** The version that is written. */
-  public static final int FORMAT_VERSION = 3;
+  public static final int FORMAT_VERSION = 4;
 
   /** Of the databases from before version 3, which did not say. */
   static final PostgresMajor FIRST_POSTGRES = new PostgresMajor(18);

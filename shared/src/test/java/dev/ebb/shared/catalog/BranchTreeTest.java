@@ -132,6 +132,32 @@ final class BranchTreeTest {
   }
 
   @Test
+  void replicasGoWithTheName() {
+    BranchTree made =
+        tree.replicas("main", MAIN, 2)
+            .add("tmp", BranchRecord.creating(NEW, MAIN, 4))
+            .ready("tmp", NEW, new Lsn(50));
+
+    BranchTree restored = made.replace("main", MAIN, "tmp", NEW, "main-before", false);
+
+    assertThat(restored.require("main").replicas()).isEqualTo(2);
+    assertThat(restored.require("main-before").replicas()).isZero();
+    assertThat(tree.replicas("dev", DEV, 1).rename("dev", DEV, "work").require("work").replicas())
+        .isEqualTo(1);
+    assertThat(tree.replicas("fix", FIX, 3).dropping("fix", FIX, false).require("fix").replicas())
+        .isZero();
+  }
+
+  @Test
+  void numberOfReplicasIsBounded() {
+    assertThatThrownBy(() -> tree.replicas("main", MAIN, BranchRecord.MAX_REPLICAS + 1))
+        .isInstanceOf(EbbException.Invalid.class);
+    assertThatThrownBy(() -> tree.replicas("main", MAIN, -1))
+        .isInstanceOf(EbbException.Invalid.class);
+    assertConflict(() -> tree.replicas("main", DEV, 1), "another branch by now");
+  }
+
+  @Test
   void replacedBranchThatIsDroppedMayHaveNoChildren() {
     BranchTree made =
         tree.add("tmp", BranchRecord.creating(NEW, MAIN, 4)).ready("tmp", NEW, new Lsn(150));

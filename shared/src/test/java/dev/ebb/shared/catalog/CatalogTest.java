@@ -24,7 +24,7 @@ final class CatalogTest {
 
   private static DatabaseRecord database(String name, DatabaseId id) {
     return new DatabaseRecord(
-        3,
+        4,
         id,
         name,
         "app",
@@ -41,7 +41,8 @@ final class CatalogTest {
                 new BranchId("b1"),
                 Lsn.parse("0/16B3748"),
                 1_700_000_000_001L,
-                true)));
+                true,
+                2)));
   }
 
   @Test
@@ -140,12 +141,14 @@ final class CatalogTest {
     byte[] stored = store.get("catalog/databases/shop").orElseThrow().content();
     assertThat(new String(stored, StandardCharsets.UTF_8))
         .isEqualTo(
-            "{\"formatVersion\":3,\"id\":\"db1\",\"name\":\"shop\",\"owner\":\"app\","
+            "{\"formatVersion\":4,\"id\":\"db1\",\"name\":\"shop\",\"owner\":\"app\","
                 + "\"state\":\"CREATING\",\"createdEpochMs\":1700000000000,\"postgres\":15,"
                 + "\"branches\":{\"dev\":{\"id\":\"b2\",\"state\":\"READY\",\"parent\":\"b1\","
-                + "\"forkLsn\":\"0/16B3748\",\"createdEpochMs\":1700000000001,\"protected\":true},"
+                + "\"forkLsn\":\"0/16B3748\",\"createdEpochMs\":1700000000001,\"protected\":true,"
+                + "\"replicas\":2},"
                 + "\"main\":{\"id\":\"b1\",\"state\":\"READY\",\"parent\":null,"
-                + "\"forkLsn\":\"0/0\",\"createdEpochMs\":1700000000000,\"protected\":false}}}");
+                + "\"forkLsn\":\"0/0\",\"createdEpochMs\":1700000000000,\"protected\":false,"
+                + "\"replicas\":0}}}");
   }
 
   @Test
@@ -172,6 +175,19 @@ final class CatalogTest {
   }
 
   @Test
+  void thirdVersionKnewNoReplicas() {
+    store.put(
+        "catalog/databases/shop",
+        ("{\"formatVersion\":3,\"id\":\"db1\",\"name\":\"shop\",\"owner\":\"app\","
+                + "\"state\":\"READY\",\"createdEpochMs\":17,\"postgres\":15,\"branches\":"
+                + "{\"main\":{\"id\":\"b1\",\"state\":\"READY\",\"parent\":null,"
+                + "\"forkLsn\":\"0/0\",\"createdEpochMs\":17,\"protected\":true}}}")
+            .getBytes(StandardCharsets.UTF_8));
+
+    assertThat(catalog.find("shop").orElseThrow().tree().require("main").replicas()).isZero();
+  }
+
+  @Test
   void historyOfAFirstBranchBeginsWhereItsDatabaseWasMade() {
     catalog.create(
         DatabaseRecord.creating(ID, "shop", "app", 1_700_000_000_000L, new BranchId("b1")));
@@ -190,7 +206,8 @@ final class CatalogTest {
                 null,
                 Lsn.parse("0/16B3748"),
                 1_700_000_000_009L,
-                false));
+                false,
+                0));
     assertThat(catalog.markReady("shop", ID, new Lsn(9), 9).branches()).containsValue(main);
   }
 
@@ -240,10 +257,10 @@ final class CatalogTest {
 
   @Test
   void newerOrDamagedRecordIsNamed() {
-    store.put("catalog/databases/new", "{\"formatVersion\":4}".getBytes(StandardCharsets.UTF_8));
+    store.put("catalog/databases/new", "{\"formatVersion\":5}".getBytes(StandardCharsets.UTF_8));
     assertThatThrownBy(() -> catalog.find("new"))
         .isInstanceOf(EbbException.Unavailable.class)
-        .hasMessageContaining("catalog/databases/new has format 4");
+        .hasMessageContaining("catalog/databases/new has format 5");
 
     for (String damaged :
         List.of(

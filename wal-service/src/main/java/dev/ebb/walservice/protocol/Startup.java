@@ -1,5 +1,6 @@
 package dev.ebb.walservice.protocol;
 
+import dev.ebb.shared.model.StartupOptions;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CodingErrorAction;
@@ -47,6 +48,11 @@ public sealed interface Startup {
 
     public String applicationName() {
       return parameters.getOrDefault("application_name", "");
+    }
+
+    /** The settings that it was started with, by name. */
+    public Map<String, String> settings() {
+      return StartupOptions.parse(parameters.getOrDefault("options", ""));
     }
 
     /** Throws unless physical replication is asked for. */

@@ -2,16 +2,20 @@ package dev.ebb.walservice.send;
 
 import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.catalog.BranchHeads;
+import dev.ebb.shared.catalog.BranchKeys;
 import dev.ebb.shared.catalog.BranchRecord;
 import dev.ebb.shared.catalog.Catalog;
 import dev.ebb.shared.catalog.DatabaseRecord;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.Names;
 import dev.ebb.shared.page.Manifest;
 import dev.ebb.shared.page.ManifestCodec;
 import dev.ebb.shared.store.ObjectStore;
+import dev.ebb.walservice.send.ServedBranch.Hint;
+import java.util.Optional;
 
 /**
  * The branches of the catalog, named {@code database@branch}, where {@code @main} may be left out,
@@ -19,6 +23,9 @@ import dev.ebb.shared.store.ObjectStore;
  */
 public final class CatalogBranches implements ServedBranch.Directory {
   private static final int FIRST_OF_MINOR = 100;
+
+  /** At earlier snapshots, each a read. */
+  private static final int MAX_LOOKS = 4;
 
   private final ObjectStore store;
   private final Catalog catalog;
@@ -46,7 +53,6 @@ public final class CatalogBranches implements ServedBranch.Directory {
                 .orElseThrow(
                     () -> new EbbException.Unavailable("the newest snapshot is being replaced"))
                 .content());
-    boolean own = manifest.branch().equals(id);
     return new ServedBranch(
         id,
         user,
@@ -56,8 +62,44 @@ public final class CatalogBranches implements ServedBranch.Directory {
         manifest.walSegmentBytes(),
         head.closed() ? head.closedLsn() : manifest.endLsn(),
         manifest.walPieces(),
-        own ? manifest.walOffsetHint() : -1,
-        manifest.replayFrom());
+        lsn -> hintBefore(lsn, id, manifest));
+  }
+
+  /** That of the newest snapshot that begins at or before the position. */
+  private Optional<Hint> hintBefore(Lsn lsn, BranchId branch, Manifest newest) {
+    Optional<Hint> own = hintOf(branch, newest).filter(hint -> !hint.lsn().isAfter(lsn));
+    if (own.isPresent()) {
+      return own;
+    }
+    int looks = 0;
+    for (Manifest.Ancestor earlier : newest.history().reversed()) {
+      if (earlier.redoLsn().isAfter(lsn)) {
+        continue;
+      }
+      if (!earlier.manifestKey().startsWith(BranchKeys.prefix(branch)) || looks++ == MAX_LOOKS) {
+        break; // inherited, and of another log; or gone, as all that is older
+      }
+      Optional<Hint> found =
+          store
+              .get(earlier.manifestKey())
+              .map(stored -> ManifestCodec.decode(stored.content()))
+              .flatMap(manifest -> hintOf(branch, manifest))
+              .filter(hint -> !hint.lsn().isAfter(lsn));
+      if (found.isPresent()) {
+        return found;
+      }
+    }
+    return Optional.empty();
+  }
+
+  /**
+   * Behind a clean stop the hint is that of the log's last record, which need not have all of the
+   * checkpoint's; at its redo point otherwise. A first snapshot's hint is of another log.
+   */
+  private static Optional<Hint> hintOf(BranchId branch, Manifest manifest) {
+    return manifest.branch().equals(branch) && manifest.walOffsetHint() > 0
+        ? Optional.of(new Hint(manifest.walOffsetHint(), manifest.replayFrom()))
+        : Optional.empty();
   }
 
   private static BranchId byId(String text) {

@@ -38,11 +38,6 @@ final class Marks {
     return found == null ? null : found.getValue();
   }
 
-  @Nullable Mark last() {
-    Map.Entry<Lsn, Mark> found = marks.lastEntry();
-    return found == null ? null : found.getValue();
-  }
-
   /** One of them turned out to be of no use: perhaps the topic was trimmed. */
   void clear() {
     marks.clear();

@@ -33,13 +33,23 @@ final class SenderCommands implements AutoCloseable {
 
   private final ServedBranch branch;
   private final WalHistory.Source histories;
+  private final Lsn has;
   private final Set<String> temporarySlots = new HashSet<>();
   private @Nullable WalHistory history;
   private boolean writesFiles;
 
-  SenderCommands(ServedBranch branch, WalHistory.Source histories) {
+  /**
+   * Of one connection.
+   *
+   * @param has what is before this position in its segment the client does not need, though it asks
+   *     for it: a standby always asks from a segment's beginning. Ebb's replicas say so ({@code
+   *     ebb.has} in their startup options), who begin with a snapshot that recovers from there;
+   *     {@code Lsn.INVALID} for others
+   */
+  SenderCommands(ServedBranch branch, WalHistory.Source histories, Lsn has) {
     this.branch = branch;
     this.histories = histories;
+    this.has = has;
   }
 
   /**
@@ -209,7 +219,7 @@ final class SenderCommands implements AutoCloseable {
     Lsn from = asked.start();
     WalHistory log = history();
     try {
-      Lsn at = log.seek(from);
+      Lsn at = log.seek(isNeeded(from) ? from : has);
       return new Start(branch, log, at, prefix(from, at));
     } catch (WalHistory.RemovedException e) {
       throw SqlError.error(
@@ -228,6 +238,11 @@ final class SenderCommands implements AutoCloseable {
               SqlError.NOT_IN_PREREQUISITE_STATE, "branch \"" + branch.name() + "\" has no log yet")
           .withHint("It gets one when it is first written to.");
     }
+  }
+
+  private boolean isNeeded(Lsn from) {
+    long mask = -(long) branch.segmentBytes();
+    return !from.isBefore(has) || (from.value() & mask) != (has.value() & mask);
   }
 
   /**

@@ -1,6 +1,7 @@
 package dev.ebb.walservice.send;
 
 import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.Names;
 import dev.ebb.shared.scram.ScramExchange;
 import dev.ebb.shared.scram.ScramViolation;
@@ -230,8 +231,9 @@ final class SenderSession implements Runnable {
   private void serve(Startup.Connect connect) throws IOException, InterruptedException {
     ServedBranch branch = services.branches().find(connect.user());
     state.authenticated(branch, Names.printable(connect.applicationName()));
+    Lsn has = has(connect);
     greet(branch, connect);
-    try (var commands = new SenderCommands(branch, services.histories())) {
+    try (var commands = new SenderCommands(branch, services.histories(), has)) {
       while (ending == null) {
         Frame frame = Frame.read(in, Frame.MAX_BYTES);
         if (frame == null || frame.type() == 'X') {
@@ -241,6 +243,16 @@ final class SenderSession implements Runnable {
       }
     }
     throw SqlError.fatal(SqlError.ADMIN_SHUTDOWN, "terminating connection: the WAL sender stops");
+  }
+
+  /** See {@link SenderCommands}. */
+  private static Lsn has(Startup.Connect connect) {
+    String value = connect.settings().get("ebb.has");
+    try {
+      return value == null ? Lsn.INVALID : Lsn.parse(value);
+    } catch (IllegalArgumentException e) {
+      throw SqlError.fatal("22023", "invalid value for parameter \"ebb.has\"");
+    }
   }
 
   private void greet(ServedBranch branch, Startup.Connect connect) throws IOException {

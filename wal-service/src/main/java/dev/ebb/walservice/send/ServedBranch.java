@@ -4,6 +4,7 @@ import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.page.Manifest.WalPiece;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * What a sender has to know of the branch whose WAL it sends.
@@ -13,9 +14,7 @@ import java.util.List;
  * @param majorVersion of the PostgreSQL whose WAL it is
  * @param idleEnd where the log ends that has no WAL yet
  * @param pieces WAL before the log's beginning that is still known
- * @param hint an offset in the topic of a record known to be valid, from which reading gives
- *     everything from {@code hintLsn} on; -1 for none
- * @param hintLsn a record's start or a page's
+ * @param hints where its topic can be read from in the middle
  */
 public record ServedBranch(
     BranchId id,
@@ -26,8 +25,33 @@ public record ServedBranch(
     int segmentBytes,
     Lsn idleEnd,
     List<WalPiece> pieces,
-    long hint,
-    Lsn hintLsn) {
+    Hints hints) {
+
+  /** What snapshots know of places in the topic. */
+  @FunctionalInterface
+  public interface Hints {
+    /** The last one that is known to give everything from a position on. May block. */
+    Optional<Hint> before(Lsn lsn);
+
+    /** Nothing is known. */
+    static Hints none() {
+      return lsn -> Optional.empty();
+    }
+
+    /** One place is known. */
+    static Hints of(Hint hint) {
+      return lsn -> hint.lsn().isAfter(lsn) ? Optional.empty() : Optional.of(hint);
+    }
+  }
+
+  /**
+   * A place.
+   *
+   * @param offset in the topic, of a record known to be valid, from which reading gives everything
+   *     from {@code lsn} on
+   * @param lsn a record's start or end, or a page's start
+   */
+  public record Hint(long offset, Lsn lsn) {}
 
   /** Finds branches. Blocks; thread-safe. */
   @FunctionalInterface

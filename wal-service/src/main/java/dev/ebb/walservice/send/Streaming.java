@@ -54,7 +54,12 @@ final class Streaming implements Runnable {
   private volatile @Nullable Finish finish;
   private volatile boolean replyRequested;
   private boolean pinged;
-  private long saidNanos = System.nanoTime();
+
+  /**
+   * Where there is nothing to send, the peer is told so at once: it cannot know where the end is.
+   */
+  private long saidNanos = System.nanoTime() - HEARTBEAT.toNanos() - 1;
+
   private boolean troubled;
 
   /**
@@ -99,6 +104,7 @@ final class Streaming implements Runnable {
   public void run() {
     try {
       sendPrefix();
+      keepAlive(!at.isBefore(history.position()));
       while (finish == null) {
         byte[] wal = take();
         if (wal.length > 0) {

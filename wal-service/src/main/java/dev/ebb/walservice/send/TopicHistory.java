@@ -29,6 +29,8 @@ final class TopicHistory implements WalHistory {
 
   private static final long SEEN_APART_BYTES = 64 << 10;
 
+  private static final Lsn FARTHEST = new Lsn(Long.MAX_VALUE);
+
   private record Seen(long offset, Lsn lsn) {}
 
   private final LogTopics topics;
@@ -63,9 +65,21 @@ final class TopicHistory implements WalHistory {
     this.marks = marks;
     this.spool = new FileHistory(directory, Lsn.INVALID);
     this.fold = LogFold.fromBeginning(spool);
-    if (branch.hint() > 0) {
-      marks.add(new Marks.Mark(branch.hint(), branch.hintLsn(), branch.hintLsn(), Lsn.INVALID));
+  }
+
+  /**
+   * The last place that gives everything from a position on: one that a reader left, or that a
+   * snapshot knows. Null: the topic's beginning.
+   */
+  private Marks.@Nullable Mark placeBefore(Lsn lsn) {
+    Marks.Mark mark = marks.before(lsn);
+    if (mark != null && lsn.minus(mark.from()) <= AHEAD_BYTES) {
+      return mark;
     }
+    ServedBranch.Hint hint = branch.hints().before(lsn).orElse(null);
+    return hint == null || (mark != null && mark.from().isAfter(hint.lsn()))
+        ? mark
+        : new Marks.Mark(hint.offset(), hint.lsn(), hint.lsn(), Lsn.INVALID);
   }
 
   /** Starts to read anew at a mark, or at the topic's beginning. */
@@ -85,7 +99,7 @@ final class TopicHistory implements WalHistory {
   @Override
   public Lsn end() throws InterruptedException {
     if (!begun) {
-      begin(marks.last());
+      begin(placeBefore(FARTHEST));
     }
     readAll(Lsn.INVALID);
     return position;
@@ -94,10 +108,21 @@ final class TopicHistory implements WalHistory {
   @Override
   public Lsn seek(Lsn from) throws InterruptedException {
     if (!begun || fold.isEmpty() || from.isBefore(kept())) {
-      begin(marks.before(from));
+      begin(placeBefore(from));
     }
     sent = Lsn.INVALID;
-    readAll(from);
+    try {
+      readAll(from);
+    } catch (RemovedException e) {
+      if (fromBeginning) {
+        throw e;
+      }
+    }
+    if (!fromBeginning && (fold.isEmpty() || from.isBefore(kept()))) {
+      // The place was of no use: something of the topic is gone, or was written anew.
+      begin(null);
+      readAll(from);
+    }
     Lsn start = from;
     if (fold.isEmpty() || from.isBefore(kept())) {
       if (fold.isEmpty() || !fromBeginning || !isInOneSegment(from, fold.base())) {

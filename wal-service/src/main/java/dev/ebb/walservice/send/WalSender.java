@@ -15,6 +15,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
@@ -122,6 +123,19 @@ public final class WalSender implements AutoCloseable {
   /** Where it listens. */
   public int port() {
     return server.getLocalPort();
+  }
+
+  /** The address at which it is reached; of all addresses of the machine, the machine's own. */
+  public String host() {
+    InetAddress bound = server.getInetAddress();
+    if (!bound.isAnyLocalAddress()) {
+      return config.host();
+    }
+    try {
+      return InetAddress.getLocalHost().getHostAddress();
+    } catch (UnknownHostException e) {
+      return InetAddress.getLoopbackAddress().getHostAddress();
+    }
   }
 
   /** Those who stream now. */

@@ -50,18 +50,23 @@ final class CatalogBranchesTest {
   }
 
   private Manifest manifest() {
+    return manifest(snapshot, REDO, END, true, 17, List.of());
+  }
+
+  private Manifest manifest(
+      SnapshotId id, Lsn redo, Lsn end, boolean clean, long hint, List<Manifest.Ancestor> history) {
     return new Manifest(
-        snapshot,
+        id,
         branch,
         new Generation(3),
         180006,
         41,
         1 << 20,
         1,
-        REDO,
-        REDO,
-        END,
-        true,
+        redo,
+        redo,
+        end,
+        clean,
         2,
         List.of(),
         List.of(),
@@ -70,9 +75,9 @@ final class CatalogBranchesTest {
         "",
         List.of(),
         List.of(),
-        17,
+        hint,
         0,
-        List.of(),
+        history,
         new byte[0]);
   }
 
@@ -90,10 +95,50 @@ final class CatalogBranchesTest {
       assertThat(found.majorVersion()).isEqualTo(18);
       assertThat(found.segmentBytes()).isEqualTo(1 << 20);
       assertThat(found.idleEnd()).isEqualTo(END.plus(8));
-      assertThat(found.hint()).isEqualTo(17);
-      assertThat(found.hintLsn()).as("of a clean stop").isEqualTo(END);
+      assertThat(found.hints().before(END)).contains(new ServedBranch.Hint(17, END));
+      assertThat(found.hints().before(REDO)).as("not known to be all there").isEmpty();
       assertThat(found.pieces()).hasSize(1);
     }
+  }
+
+  /** A standby asks from a segment's beginning, before the newest snapshot's redo point. */
+  @Test
+  void earlierSnapshotsTellWhereTheTopicIsReadFrom() {
+    new Catalog(store).markReady("shop", database);
+    var inherited = new Manifest.Ancestor("branches/parent/manifests/x", snapshot, at(1), at(2), 0);
+    Manifest.Ancestor early = stored(at(100), at(150), true, 5);
+    Manifest.Ancestor middle = stored(at(200), at(250), false, 9);
+    var gone =
+        new Manifest.Ancestor(
+            BranchKeys.manifest(branch, SnapshotId.random()), snapshot, at(300), at(350), 0);
+    var newest = SnapshotId.random();
+    String key = BranchKeys.manifest(branch, newest);
+    store.put(
+        key,
+        ManifestCodec.encode(
+            manifest(
+                newest, at(400), at(450), false, 20, List.of(inherited, early, middle, gone))));
+    new BranchHeads(store).commitSnapshot(branch, new Generation(3), key, false, Lsn.INVALID);
+
+    ServedBranch.Hints hints = branches.find("shop").hints();
+    assertThat(hints.before(at(400))).contains(new ServedBranch.Hint(20, at(400)));
+    assertThat(hints.before(at(399))).contains(new ServedBranch.Hint(9, at(200)));
+    assertThat(hints.before(at(199)))
+        .as("at a clean stop's end, not before")
+        .contains(new ServedBranch.Hint(5, at(150)));
+    assertThat(hints.before(at(149))).isEmpty();
+    assertThat(hints.before(at(50))).as("of another log").isEmpty();
+  }
+
+  private static Lsn at(long position) {
+    return END.plus(position);
+  }
+
+  private Manifest.Ancestor stored(Lsn redo, Lsn end, boolean clean, long hint) {
+    var id = SnapshotId.random();
+    String key = BranchKeys.manifest(branch, id);
+    store.put(key, ManifestCodec.encode(manifest(id, redo, end, clean, hint, List.of())));
+    return new Manifest.Ancestor(key, id, redo, end, 0);
   }
 
   @Test

@@ -52,15 +52,15 @@ final class TopicHistoryTest {
   private TopicHistory history;
 
   private TopicHistory open() {
-    return open(-1, Lsn.INVALID);
+    return open(ServedBranch.Hints.none());
   }
 
-  private TopicHistory open(long hint, Lsn hintLsn) {
+  private TopicHistory open(ServedBranch.Hints hints) {
     return new TopicHistory(
         topics,
         ends,
         new ServedBranch(
-            branch, "shop@main", 42, "18.6", 18, WalPages.SEGMENT, FIRST, List.of(), hint, hintLsn),
+            branch, "shop@main", 42, "18.6", 18, WalPages.SEGMENT, FIRST, List.of(), hints),
         marks,
         directory);
   }
@@ -257,7 +257,7 @@ final class TopicHistoryTest {
     }
     history.seek(FIRST);
     assertThat(take()).isEqualTo(all);
-    assertThat(marks.last()).isNotNull();
+    assertThat(marks.before(wal.end())).isNotNull();
 
     history.close();
     history = open();
@@ -283,12 +283,29 @@ final class TopicHistoryTest {
     long hint = append(LogRecord.wal(OLD, FIRST.plus(9_000), bytes(wal, FIRST.plus(9_000), redo)));
     append(OLD, wal, redo, wal.end(), 1_000);
     history.close();
-    history = open(hint, redo);
+    history = open(ServedBranch.Hints.of(new ServedBranch.Hint(hint, redo)));
 
     assertThat(history.end()).isEqualTo(wal.end());
     assertThat(history.seek(redo)).isEqualTo(redo);
     assertThat(take()).isEqualTo(bytes(wal, redo, wal.end()));
     assertThat(history.seek(FIRST)).isEqualTo(FIRST);
     assertThat(take()).isEqualTo(wal.bytes());
+  }
+
+  /** A snapshot may name a record that is not there any more, or from which not all is read. */
+  @Test
+  void hintOfNoUseCostsReadingFromTheBeginning() throws Exception {
+    var wal = new WalPages(FIRST);
+    wal.add(5_000);
+    Lsn redo = wal.end();
+    wal.add(5_000);
+    begin(OLD, FIRST);
+    append(OLD, wal, FIRST, redo, 1_000);
+    long late = append(LogRecord.wal(OLD, redo, bytes(wal, redo, wal.end())));
+    history.close();
+    history = open(ServedBranch.Hints.of(new ServedBranch.Hint(late, FIRST.plus(4_000))));
+
+    assertThat(history.seek(FIRST.plus(4_500))).isEqualTo(FIRST.plus(4_500));
+    assertThat(take()).isEqualTo(bytes(wal, FIRST.plus(4_500), wal.end()));
   }
 }
