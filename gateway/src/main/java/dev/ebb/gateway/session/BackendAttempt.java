@@ -25,7 +25,7 @@ final class BackendAttempt {
   private static final long MAX_PAUSE_MS = 500;
 
   /** A replica that died is started again in less. */
-  private static final long REPLICA_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(10);
+  private static final long REPLICA_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
 
   private final SessionServices services;
   private final NetClient client;

@@ -84,7 +84,6 @@ final class ReplicaIT {
       replicas(shop, "DELETE", 1);
       assertThat(running(server)).isEmpty();
       assertThat(laid(server)).as("what is left of replicas").isEmpty();
-      assertThatNothingIsRoutedToNothing(shop);
     }
   }
 
