@@ -291,9 +291,9 @@ public final class BranchProvisioner {
     String kept = freeName(tree, name, "-before-" + stamp);
     BranchCreated fresh = create(database, name, old, made, request.at());
     replace(database, name, old.id(), made, fresh.branch(), kept, false);
+    end(old.id());
     // Gateways may know the name as the old branch for a moment yet: nobody is there then.
     removal.endReplicas(old.id());
-    end(old.id());
     return new BranchReplaced(fresh.branch(), fresh.forkLsn(), kept);
   }
 
