@@ -211,6 +211,9 @@ public final class EmbeddedBroker implements AutoCloseable {
     settings.put("log.cleaner.threads", 1);
     settings.put("log.cleaner.dedupe.buffer.size", 4 << 20);
     settings.put("log.segment.bytes", 64 << 20);
+    // A segment has its length from the beginning, without taking the room: to write records
+    // through, the disk need not write the inode as well, which takes half as long again.
+    settings.put("log.preallocate", true);
     settings.put("log.index.size.max.bytes", 256 << 10);
     return settings;
   }

@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -122,16 +123,23 @@ final class SegmentSync implements TopicSync {
    * Whether no segment was begun with one of the records [{@code from}, {@code to}]: a segment is
    * named after its first record, which is the next one at the time when it is begun.
    */
-  private static boolean isAllIn(Newest newest, Path partition, long from, long to) {
-    if (from < newest.base() || to - from >= MAX_LOOKED_AT || Files.notExists(newest.file())) {
+  private static boolean isAllIn(Newest newest, Path partition, long from, long to)
+      throws IOException {
+    if (from < newest.base() || to - from >= MAX_LOOKED_AT || !exists(newest.file())) {
       return false;
     }
     for (long offset = Math.max(from, newest.base() + 1); offset <= to; offset++) {
-      if (!Files.notExists(partition.resolve(fileName(offset)))) {
+      if (exists(partition.resolve(fileName(offset)))) {
         return false;
       }
     }
     return true;
+  }
+
+  /** Asked for each commit: {@code Files.exists} makes an exception, with its stack, of a "no". */
+  private static boolean exists(Path file) throws IOException {
+    return file.getFileSystem().provider().readAttributesIfExists(file, BasicFileAttributes.class)
+        != null;
   }
 
   /** Syncs every segment with records from {@code from} on, and gives the newest one, open. */
