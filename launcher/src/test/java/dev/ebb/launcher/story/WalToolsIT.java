@@ -90,7 +90,8 @@ final class WalToolsIT {
       assertExported(exported, Lsn.parse(range.substring(0, range.indexOf(' '))), rows);
       assertEndsInOrder();
       damageArchive();
-      assertThat(tool(Map.of(), 1, "verify", "shop")).contains("/wal/", " is damaged: the checksum of its records is wrong");
+      assertThat(tool(Map.of(), 1, "verify", "shop"))
+          .contains("/wal/", " is damaged: the checksum of its records is wrong");
     }
   }
 
