@@ -281,8 +281,7 @@ final class BreakIT {
     // The one that stood still may have been expelled meanwhile, and joins again.
     for (String name : Fleet.MEMBERS) {
       await(
-          "readiness of " + name,
-          () -> fleet.ask(name, "/healthz/ready").body().equals("ready\n"));
+          "readiness of " + name, () -> fleet.ask(name, "/healthz/ready").body().equals("ready\n"));
     }
     String holder = holder();
     long at = System.nanoTime();

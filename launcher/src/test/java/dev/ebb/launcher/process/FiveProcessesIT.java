@@ -24,7 +24,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Properties;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
@@ -32,7 +31,6 @@ import org.junit.jupiter.api.io.TempDir;
  * and a Kafka that the test runs: create, insert, suspend, wake, read. In the long run only: {@code
  * BreakIT} starts the services as processes in every run.
  */
-@EnabledIfSystemProperty(named = "ebb.soak", matches = "true")
 final class FiveProcessesIT {
   private static final Duration START = Duration.ofSeconds(90);
   private static final Duration STOP = Duration.ofSeconds(90);

@@ -119,7 +119,8 @@ class RecordReaderTest {
                 pages.bytes(), (int) second.minus(FIRST), (int) pages.end().minus(FIRST)));
     Walk walk = walk(rest, FIRST);
     assertThat(walk.records()).isEmpty();
-    assertThat(walk.end()).isEqualTo(new RecordReader.End(FIRST, "the log begins at " + second + " only"));
+    assertThat(walk.end())
+        .isEqualTo(new RecordReader.End(FIRST, "the log begins at " + second + " only"));
   }
 
   @Test
