@@ -28,8 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * The five services as five processes, each with a data directory of its own, joined by Hazelcast
- * and a Kafka that the test runs: create, insert, suspend, wake, read. In the long run only: {@code
- * BreakIT} starts the services as processes in every run.
+ * and a Kafka that the test runs: create, insert, suspend, wake, read.
  */
 final class FiveProcessesIT {
   private static final Duration START = Duration.ofSeconds(90);
