@@ -24,15 +24,12 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Properties;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
  * The five services as five processes, each with a data directory of its own, joined by Hazelcast
- * and a Kafka that the test runs: create, insert, suspend, wake, read. In the long run only: {@code
- * BreakIT} starts the services as processes in every run.
+ * and a Kafka that the test runs: create, insert, suspend, wake, read.
  */
-@EnabledIfSystemProperty(named = "ebb.soak", matches = "true")
 final class FiveProcessesIT {
   private static final Duration START = Duration.ofSeconds(90);
   private static final Duration STOP = Duration.ofSeconds(90);
