@@ -22,6 +22,7 @@ record Cluster(HazelcastInstance hazelcast, Vertx vertx) {
   private static final Logger log = LoggerFactory.getLogger(Cluster.class);
   private static final Duration START_TIMEOUT = Duration.ofSeconds(60);
   private static final String NAME = "ebb";
+  private static final String MEMBER_TIMEOUT_SECONDS = "10";
 
   /** How the event bus knows its member. Source: HazelcastClusterManager of vertx-hazelcast. */
   private static final String NODE_ID = "__vertx.nodeId";
@@ -75,7 +76,13 @@ record Cluster(HazelcastInstance hazelcast, Vertx vertx) {
         .setProperty("hazelcast.phone.home.enabled", "false")
         .setProperty("hazelcast.logging.type", "slf4j")
         .setProperty("hazelcast.socket.bind.any", "false")
-        .setProperty("hazelcast.wait.seconds.before.join", "1");
+        .setProperty("hazelcast.wait.seconds.before.join", "1")
+        // A member that hangs holds up whoever needs what it keeps of the bus's addresses: 60 s
+        // unless set. One that was expelled and goes on comes back as soon.
+        .setProperty("hazelcast.heartbeat.interval.seconds", "1")
+        .setProperty("hazelcast.max.no.heartbeat.seconds", MEMBER_TIMEOUT_SECONDS)
+        .setProperty("hazelcast.merge.first.run.delay.seconds", MEMBER_TIMEOUT_SECONDS)
+        .setProperty("hazelcast.merge.next.run.delay.seconds", MEMBER_TIMEOUT_SECONDS);
     config.getMemberAttributeConfig().setAttribute(NODE_ID, UUID.randomUUID().toString());
     // What the event bus keeps. Source: default-cluster.xml of vertx-hazelcast.
     config.addMultiMapConfig(

@@ -278,6 +278,12 @@ final class BreakIT {
   @Test
   @Order(6)
   void walServiceThatIsStoppedLeavesItsBranchesToAnother() throws Exception {
+    // The one that stood still may have been expelled meanwhile, and joins again.
+    for (String name : Fleet.MEMBERS) {
+      await(
+          "readiness of " + name,
+          () -> fleet.ask(name, "/healthz/ready").body().equals("ready\n"));
+    }
     String holder = holder();
     long at = System.nanoTime();
     assertThat(fleet.stop(holder)).as("exit code").isZero();

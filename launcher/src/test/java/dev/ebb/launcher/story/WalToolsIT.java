@@ -81,10 +81,6 @@ final class WalToolsIT {
 
       server.stop();
       assertThat(wal("verify", "shop")).contains(" are right");
-      assertThat(wal("find", "shop", "--time", "-1d"))
-          .contains("last before: none that is retained");
-      assertThat(tool(Map.of(), 1, "dump", "shop", "--relation", "entry"))
-          .contains("start the server");
       assertStatistics(rows, file);
       assertThat(wal("dump", "shop", "--rmgr", "heap", "--relation", file, "--json").lines())
           .hasSizeGreaterThan(rows)
@@ -94,41 +90,24 @@ final class WalToolsIT {
       assertExported(exported, Lsn.parse(range.substring(0, range.indexOf(' '))), rows);
       assertEndsInOrder();
       damageArchive();
-      assertThat(tool(Map.of(), 1, "verify", "shop")).contains("the log is damaged");
+      assertThat(tool(Map.of(), 1, "verify", "shop"))
+          .contains("/wal/", " is damaged: the checksum of its records is wrong");
     }
   }
 
   private void assertBadInputIsTold() throws Exception {
-    record Bad(int code, String told, List<String> words) {
-      Bad(int code, String told, String... words) {
-        this(code, told, List.of(words));
-      }
-    }
-    List<Bad> all =
-        List.of(
-            new Bad(
-                2,
-                "there is no resource manager \"heaps\"; there are xlog",
-                "dump",
-                "shop",
-                "--rmgr",
-                "heaps"),
-            new Bad(2, "is no LSN, such as", "dump", "shop", "--from", "16B3748"),
-            new Bad(2, "is not behind --from", "stats", "shop", "--from", "1/0", "--to", "0/1"),
-            new Bad(2, "neither a relation's file", "dump", "shop", "--relation", "1/2/3/4"),
-            new Bad(2, "is no time: name one such as", "find", "shop", "--time", "yesterday"),
-            new Bad(1, ", before --from F/0", "dump", "shop", "--from", "F/0"),
-            new Bad(1, "has no branch \"nosuch\"; it has ", "verify", "shop@nosuch"),
-            new Bad(1, "there is no database \"nosuch\"", "tail", "nosuch"),
-            new Bad(1, "set PGPASSWORD", "dump", "shop", "--relation", "entry"));
-    for (Bad bad : all) {
-      assertThat(tool(Map.of(), bad.code(), bad.words().toArray(String[]::new)))
-          .as("%s", bad.words())
-          .contains(bad.told());
+    Map<String, List<String>> all =
+        Map.of(
+            ", before --from F/0", List.of("dump", "shop", "--from", "F/0"),
+            "has no branch \"nosuch\"; it has ", List.of("verify", "shop@nosuch"),
+            "there is no database \"nosuch\"", List.of("tail", "nosuch"),
+            "set PGPASSWORD", List.of("dump", "shop", "--relation", "entry"));
+    for (Map.Entry<String, List<String>> bad : all.entrySet()) {
+      assertThat(tool(Map.of(), 1, bad.getValue().toArray(String[]::new))).contains(bad.getKey());
     }
   }
 
-  /** Interrupted, and with nobody who reads: a broker that is closed leaves its mark. */
+  /** Interrupted: a broker that was closed leaves its mark. */
   private void assertEndsInOrder() throws Exception {
     Path data = directory.resolve("data");
     Path temporary = Files.createDirectories(directory.resolve("tmp"));
@@ -148,17 +127,17 @@ final class WalToolsIT {
     }
   }
 
+  /** All of it: what Kafka still has is not read from there. */
   private void damageArchive() throws IOException {
     try (Stream<Path> files = Files.walk(directory.resolve("data/store"))) {
-      Path archived =
+      for (Path archived :
           files
-              .filter(file -> file.toString().contains("/wal/"))
-              .filter(Files::isRegularFile)
-              .findFirst()
-              .orElseThrow();
-      byte[] bytes = Files.readAllBytes(archived);
-      bytes[bytes.length / 2] ^= 1;
-      Files.write(archived, bytes);
+              .filter(file -> file.toString().contains("/wal/") && Files.isRegularFile(file))
+              .toList()) {
+        byte[] bytes = Files.readAllBytes(archived);
+        bytes[bytes.length / 2] ^= 1;
+        Files.write(archived, bytes);
+      }
     }
   }
 

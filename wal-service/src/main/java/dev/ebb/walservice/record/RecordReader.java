@@ -112,6 +112,9 @@ public final class RecordReader {
           }
           case MORE -> {
             Lsn at = from.wanted();
+            if (at.isBefore(source.first())) {
+              return end("the log begins at " + source.first() + " only");
+            }
             int bytes = (int) Math.min(window.length, source.end().minus(at));
             if (bytes <= 0) {
               return end("the log ends " + (from.unfinished().isValid() ? "in a record" : "here"));

@@ -108,6 +108,21 @@ class RecordReaderTest {
   }
 
   @Test
+  void aWalkFromBeforeWhatIsThereEndsAtOnce() {
+    var pages = new WalPages(FIRST);
+    pages.add(5_000);
+    Lsn second = pages.add(500);
+    WalSource rest =
+        WalPages.source(
+            second,
+            Arrays.copyOfRange(
+                pages.bytes(), (int) second.minus(FIRST), (int) pages.end().minus(FIRST)));
+    Walk walk = walk(rest, FIRST);
+    assertThat(walk.records()).isEmpty();
+    assertThat(walk.end()).isEqualTo(new RecordReader.End(FIRST, "the log begins at " + second + " only"));
+  }
+
+  @Test
   void cutAnywhereTheEndIsThatOfTheLastWholeRecord() {
     var random = new Random(2);
     var pages = new WalPages(FIRST);
