@@ -45,6 +45,9 @@ final class Replica {
    */
   private static final long HALTED_NANOS = TimeUnit.SECONDS.toNanos(90);
 
+  /** One that answers nobody for so long hangs: sessions that are sent to it wait for nothing. */
+  private static final long MUTE_NANOS = TimeUnit.SECONDS.toNanos(45);
+
   /** What it wrote can only be given back by a new start: not more often than this. */
   private static final long RENEW_NANOS = TimeUnit.MINUTES.toNanos(5);
 
@@ -71,6 +74,7 @@ final class Replica {
   private long streamedAtNanos = System.nanoTime();
   private long movedAtNanos = System.nanoTime();
   private long headReadAtNanos = System.nanoTime();
+  private long answeredAtNanos = System.nanoTime();
   private volatile @Nullable ReplicaActivity activity;
   private volatile long residentBytes;
   private volatile ComputeStatus.State state = ComputeStatus.State.RUNNING;
@@ -169,6 +173,7 @@ final class Replica {
                 } catch (RuntimeException e) {
                   if (instance.isAlive()) {
                     log.warn("replica {} of branch {}: {}", id, head.branch(), e.getMessage());
+                    endIfMute();
                   }
                 }
               } while (pause(LOOK_EVERY_MS));
@@ -198,6 +203,7 @@ final class Replica {
     Lsn known = starter.durable(head.branch());
     ReplicaActivity now = await(sql().replicaActivity());
     long nanos = System.nanoTime();
+    answeredAtNanos = nanos;
     activity = now;
     if (now.replayedLsn().isAfter(lag.replayed())) {
       movedAtNanos = nanos;
@@ -236,6 +242,13 @@ final class Replica {
         && nanos - readyAtNanos >= RENEW_NANOS
         && snapshot.newestEnd().isAfter(startedFrom)) {
       stopBecause("what it changed takes too much of the local cache");
+    }
+  }
+
+  /** Where something else failed, it has answered all the same. */
+  private void endIfMute() {
+    if (System.nanoTime() - answeredAtNanos >= MUTE_NANOS) {
+      stopBecause("it does not answer");
     }
   }
 

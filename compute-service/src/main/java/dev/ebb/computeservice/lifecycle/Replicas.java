@@ -28,6 +28,9 @@ import org.slf4j.LoggerFactory;
 public final class Replicas {
   private static final Logger log = LoggerFactory.getLogger(Replicas.class);
 
+  /** Somebody waits for a branch to be gone, or replaced: not long for what hangs. */
+  private static final long DISCARD_TIMEOUT_MS = 2_000;
+
   private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
 
   private final Host host;
@@ -149,26 +152,30 @@ public final class Replicas {
 
   /** Ends one; returns when it is gone. Nothing where there is none. */
   public void stop(ReplicaId id) {
+    stop(id, stopTimeoutMs);
+  }
+
+  private void stop(ReplicaId id, long timeoutMs) {
     Place place = places.get(id);
     Replica replica = place == null ? null : take(place);
     if (place != null && replica != null) {
       changed.run();
-      end(id, place, replica, running -> running.end(stopTimeoutMs));
+      end(id, place, replica, running -> running.end(timeoutMs));
     }
   }
 
-  /** Ends those of a branch. */
+  /** Ends those of a branch that is gone, or that nobody is to read any more. */
   public void discard(BranchId branch) {
-    each(place -> place.head.branch().equals(branch));
+    each(place -> place.head.branch().equals(branch), Math.min(DISCARD_TIMEOUT_MS, stopTimeoutMs));
   }
 
-  private void each(java.util.function.Predicate<Place> which) {
+  private void each(java.util.function.Predicate<Place> which, long timeoutMs) {
     try (var tasks = Executors.newVirtualThreadPerTaskExecutor()) {
       places.forEach((id, place) -> {
         if (which.test(place)) {
           tasks.execute(() -> {
             try {
-              stop(id);
+              stop(id, timeoutMs);
             } catch (RuntimeException e) {
               log.warn("replica {} did not end cleanly: {}", id, e.getMessage());
             }
@@ -237,7 +244,7 @@ public final class Replicas {
 
   /** Ends all, side by side. The host takes no more by then; those that start end themselves. */
   public void close() {
-    each(place -> true);
+    each(place -> true, stopTimeoutMs);
     long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(stopTimeoutMs);
     while (!places.isEmpty()
         && System.nanoTime() - deadline < 0

@@ -244,6 +244,9 @@ final class WalAttachment implements Capturer.Log {
       try {
         return BlockingBus.await(first.future(), ASK_AGAIN_MS);
       } catch (EbbException.Unavailable e) {
+        if (first.future().succeeded()) {
+          return first.future().result(); // it came just then
+        }
         if (first.future().isComplete() || left <= 0) {
           throw e;
         }

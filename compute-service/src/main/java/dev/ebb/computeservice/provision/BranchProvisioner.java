@@ -49,6 +49,7 @@ import org.slf4j.LoggerFactory;
 public final class BranchProvisioner {
   private static final Logger log = LoggerFactory.getLogger(BranchProvisioner.class);
   private static final long SUSPEND_TIMEOUT_MS = 120_000;
+  private static final long REPLICA_TIMEOUT_MS = 10_000;
   private static final int END_ATTEMPTS = 3;
 
   /** Each lost one means that the parent was captured or compacted in a moment. */
@@ -239,7 +240,16 @@ public final class BranchProvisioner {
     var news = new ComputeMessage.RefreshName(branch.id());
     bus.call(Addresses.COMPUTE, news, SUSPEND_TIMEOUT_MS);
     for (FleetView.PlacedReplica replica : placement.replicas(branch.id())) {
-      bus.call(Addresses.host(replica.host()), news, SUSPEND_TIMEOUT_MS);
+      try {
+        bus.call(Addresses.host(replica.host()), news, REPLICA_TIMEOUT_MS);
+      } catch (EbbException e) {
+        // A host that died a moment ago, or hangs: the name is another one all the same.
+        log.warn(
+            "replica {} keeps the name that {} had: {}",
+            replica.status().replica(),
+            branch.id(),
+            e.getMessage());
+      }
     }
   }
 
@@ -282,6 +292,8 @@ public final class BranchProvisioner {
     BranchCreated fresh = create(database, name, old, made, request.at());
     replace(database, name, old.id(), made, fresh.branch(), kept, false);
     end(old.id());
+    // Gateways may know the name as the old branch for a moment yet: nobody is there then.
+    removal.endReplicas(old.id());
     return new BranchReplaced(fresh.branch(), fresh.forkLsn(), kept);
   }
 

@@ -8,15 +8,21 @@ import dev.ebb.shared.bus.ComputeMessage;
 import dev.ebb.shared.bus.PageMessage;
 import dev.ebb.shared.bus.WalMessage;
 import dev.ebb.shared.catalog.BranchHeads;
+import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.fleet.FleetView.PlacedReplica;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.model.HostId;
+import dev.ebb.shared.model.ReplicaId;
 import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Takes away what a branch consists of. Every step may be repeated. */
 final class BranchRemoval {
+  private static final Logger log = LoggerFactory.getLogger(BranchRemoval.class);
   private static final long TIMEOUT_MS = 30_000;
+  private static final long REPLICA_TIMEOUT_MS = 10_000;
 
   /** Nothing is stored of a branch without a head: whose it was does not matter. */
   private static final DatabaseId UNKNOWN = new DatabaseId("unknown");
@@ -65,19 +71,32 @@ final class BranchRemoval {
 
   private void discard(BranchId branch) {
     host.discard(branch);
-    replicas.accept(branch);
-    // Behind the tombstone none starts any more; one that nobody has announced yet sees it soon.
-    for (PlacedReplica replica : placement.replicas(branch)) {
-      if (!replica.host().equals(host.id())) {
-        bus.call(
-            Addresses.host(replica.host()),
-            new ComputeMessage.StopReplica(replica.status().replica()),
-            TIMEOUT_MS);
-      }
-    }
     HostId owner = placement.owner(branch).orElse(host.id());
     if (!owner.equals(host.id())) {
       bus.call(Addresses.host(owner), new ComputeMessage.DiscardBranch(branch), TIMEOUT_MS);
+    }
+    endReplicas(branch);
+  }
+
+  /**
+   * Ends the replicas of a branch that nobody is to read under its name any more. A host that does
+   * not answer holds nothing up: behind a tombstone a replica ends by itself, and elsewhere those
+   * that nobody wants are looked for again and again.
+   */
+  void endReplicas(BranchId branch) {
+    replicas.accept(branch);
+    for (PlacedReplica replica : placement.replicas(branch)) {
+      if (!replica.host().equals(host.id())) {
+        ReplicaId id = replica.status().replica();
+        try {
+          bus.call(
+              Addresses.host(replica.host()),
+              new ComputeMessage.StopReplica(id),
+              REPLICA_TIMEOUT_MS);
+        } catch (EbbException e) {
+          log.warn("replica {} of branch {} ends a little later: {}", id, branch, e.getMessage());
+        }
+      }
     }
   }
 }

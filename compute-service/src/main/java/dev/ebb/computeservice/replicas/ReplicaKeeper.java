@@ -325,6 +325,10 @@ public final class ReplicaKeeper {
         present.add(replica);
       }
     }
+    // A host that died before it could tell of them never will.
+    Set<HostId> alive =
+        fleet.hosts().stream().map(HostAnnouncement::host).collect(Collectors.toSet());
+    unheard.values().removeIf(ready -> !alive.contains(ready.host()));
     for (ReplicaReady ready : unheard.values()) {
       if (ready.branch().equals(branch) && !announced.contains(ready.replica())) {
         present.add(new PlacedReplica(ready.host(), "", statusOf(ready)));

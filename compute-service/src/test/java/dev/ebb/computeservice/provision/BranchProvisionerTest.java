@@ -3,8 +3,16 @@ package dev.ebb.computeservice.provision;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.ebb.shared.bus.Addresses;
+import dev.ebb.shared.bus.Bus;
+import dev.ebb.shared.bus.BusMessage;
 import dev.ebb.shared.bus.ComputeMessage.CreateBranch;
 import dev.ebb.shared.bus.ComputeMessage.DropBranch;
+import dev.ebb.shared.bus.ComputeMessage.RenameBranch;
+import dev.ebb.shared.bus.ComputeMessage.ReplicaAnnouncement;
+import dev.ebb.shared.bus.ComputeMessage.RestoreBranch;
+import dev.ebb.shared.bus.ComputeMessage.StopReplica;
+import dev.ebb.shared.bus.Ok;
 import dev.ebb.shared.bus.PageMessage.DeleteBranchObjects;
 import dev.ebb.shared.bus.WalMessage.DeleteLog;
 import dev.ebb.shared.bus.WalMessage.ForkLog;
@@ -12,11 +20,17 @@ import dev.ebb.shared.catalog.BranchRecord;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.BranchPoint;
+import dev.ebb.shared.model.ComputeStatus;
+import dev.ebb.shared.model.HostId;
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.model.ReplicaId;
+import dev.ebb.shared.model.ReplicaStatus;
 import dev.ebb.shared.page.Manifest;
+import io.vertx.core.Future;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -161,5 +175,69 @@ final class BranchProvisionerTest {
     assertThat(world.catalog.find("shop")).isEmpty();
     assertThat(world.asked)
         .contains(new DeleteBranchObjects(World.MAIN), new DeleteBranchObjects(child));
+  }
+
+  private static final HostId ELSEWHERE = new HostId("host2");
+  private static final ReplicaId REPLICA = new ReplicaId("replica1");
+
+  private void announceReplica(BranchId branch) {
+    world.fleet.accept(
+        new ReplicaAnnouncement(
+            ELSEWHERE,
+            "127.0.0.1",
+            List.of(
+                new ReplicaStatus(
+                    REPLICA,
+                    branch,
+                    World.SHOP,
+                    "shop",
+                    "dev",
+                    ComputeStatus.State.RUNNING,
+                    5434,
+                    1,
+                    0,
+                    0,
+                    0,
+                    0,
+                    0,
+                    0,
+                    Lsn.INVALID,
+                    Lsn.INVALID,
+                    0,
+                    0))));
+  }
+
+  /** It died a moment ago: nobody has missed it yet. */
+  @Test
+  void hostOfReplicasThatIsGoneHoldsNeitherARenamingNorADropUp() {
+    world.head(first);
+    BranchId child = world.branches.create(CREATE).branch();
+    announceReplica(child);
+    new Bus(world.vertx).answer(Addresses.COMPUTE, request -> Future.succeededFuture(new Ok()));
+
+    world.branches.rename(new RenameBranch("shop", "dev", "test"));
+    world.branches.drop(new DropBranch("shop", "test", false));
+
+    assertThat(listed()).containsOnlyKeys("main");
+    assertThat(world.asked).contains(new DeleteLog(child), new DeleteBranchObjects(child));
+  }
+
+  /** For a moment gateways may still send sessions to the branch that the name meant. */
+  @Test
+  void replicasOfWhatWasRestoredHaveEndedByThen() {
+    world.head(first);
+    announceReplica(World.MAIN);
+    var ended = new CopyOnWriteArrayList<BusMessage>();
+    new Bus(world.vertx)
+        .answer(
+            Addresses.host(ELSEWHERE),
+            request -> {
+              ended.add(request);
+              return Future.succeededFuture(new Ok());
+            });
+
+    world.branches.restore(new RestoreBranch("shop", "main", BranchPoint.at(new Lsn(0x2800))));
+
+    assertThat(ended).containsExactly(new StopReplica(REPLICA));
   }
 }

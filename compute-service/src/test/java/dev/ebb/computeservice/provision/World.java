@@ -69,6 +69,7 @@ final class World implements AutoCloseable {
   final BranchHeads heads = new BranchHeads(store);
   final Map<String, Manifest> manifests = new ConcurrentHashMap<>();
   final Ticks clock = new Ticks();
+  final FleetView fleet = new FleetView(clock);
   final BranchForks forks;
   final BranchProvisioner branches;
   final DatabaseProvisioner databases;
@@ -123,7 +124,7 @@ final class World implements AutoCloseable {
     var host =
         new Host(
             new HostId("host1"), 1, heads, pages, new PrimaryStarter(context), catalog, () -> {});
-    var placement = new Placement(new FleetView(clock));
+    var placement = new Placement(fleet);
     var replicas =
         new Replicas(host, new ReplicaStarter(context, branch -> Lsn.INVALID), 1_000, () -> {});
     Provision made =

@@ -17,14 +17,20 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * Deals sessions out among the replicas of a branch, as their hosts announce them: the next one
- * goes where this gateway has the fewest, then where others have the fewest. For any thread.
+ * goes where this gateway has the fewest, then where others have the fewest. Where none could be
+ * opened a moment ago is where it goes last: such a one has the fewest, and would be met by all.
+ * For any thread.
  */
 public final class ReplicaRoutes {
   /** A branch that had a replica so lately is likely to have one again in a moment. */
   private static final Duration REMEMBERED = Duration.ofSeconds(30);
 
+  /** What hangs is tried again behind so long. */
+  private static final Duration AVOIDED = Duration.ofSeconds(10);
+
   private final FleetView fleet;
   private final Clock clock;
+  private final Map<ReplicaId, Long> failedAtMs = new ConcurrentHashMap<>();
   private final Map<ReplicaId, AtomicInteger> sessions = new ConcurrentHashMap<>();
   private final Map<BranchId, Long> seenAtMs = new ConcurrentHashMap<>();
 
@@ -50,6 +56,11 @@ public final class ReplicaRoutes {
       return replica.status().port();
     }
 
+    /** No session could be opened there. */
+    public void failed() {
+      failedAtMs.put(replica.status().replica(), clock.millis());
+    }
+
     @Override
     public synchronized void close() {
       if (!closed) {
@@ -66,6 +77,7 @@ public final class ReplicaRoutes {
     long now = clock.millis();
     announcement.replicas().forEach(replica -> seenAtMs.put(replica.branch(), now));
     seenAtMs.values().removeIf(at -> now - at > REMEMBERED.toMillis());
+    failedAtMs.values().removeIf(at -> now - at > AVOIDED.toMillis());
   }
 
   /** The replica for the next session; empty where none takes any. */
@@ -79,7 +91,8 @@ public final class ReplicaRoutes {
       Optional<PlacedReplica> chosen =
           ready.stream()
               .min(
-                  Comparator.comparingInt(this::own)
+                  Comparator.comparing(this::hasFailed)
+                      .thenComparingInt(this::own)
                       .thenComparingInt(replica -> replica.status().connections())
                       .thenComparing(replica -> replica.status().replica().value()));
       chosen.ifPresent(replica ->
@@ -92,6 +105,10 @@ public final class ReplicaRoutes {
               }));
       return chosen.map(Place::new);
     }
+  }
+
+  private boolean hasFailed(PlacedReplica replica) {
+    return failedAtMs.containsKey(replica.status().replica());
   }
 
   private int own(PlacedReplica replica) {

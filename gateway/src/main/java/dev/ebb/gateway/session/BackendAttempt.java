@@ -138,7 +138,7 @@ final class BackendAttempt {
           var scram = new BackendScram(login.keys(), services.rules()::nonce);
           return new BackendLogin(socket, login, scram, context.promise())
               .start()
-              .timeout(Math.max(1, leftMs()), TimeUnit.MILLISECONDS)
+              .timeout(loginMs(compute), TimeUnit.MILLISECONDS)
               .recover(error ->
                   explained(error, compute)
                       .compose(cause -> Future.failedFuture(new ConnectFailed(cause))));
@@ -181,6 +181,10 @@ final class BackendAttempt {
   }
 
   private void failed(Throwable error) {
+    Target met = target;
+    if (met != null && error instanceof ConnectFailed failure && !failure.isFinal()) {
+      met.failed();
+    }
     closeSocket();
     boolean mayBeAnother = error instanceof EbbException.NotFound || error instanceof NoReplica;
     if (mayBeAnother && !abandoned) {
@@ -249,6 +253,14 @@ final class BackendAttempt {
                 .withHint(
                     "Add one (ebb replica add), or connect without ebb.route to reach the"
                         + " primary."));
+  }
+
+  /** Of a replica that hangs there may be another one. */
+  private long loginMs(Target compute) {
+    long left = Math.max(1, leftMs());
+    return compute.isReplica()
+        ? Math.min(left, TimeUnit.NANOSECONDS.toMillis(REPLICA_PATIENCE_NANOS))
+        : left;
   }
 
   private long leftMs() {

@@ -35,6 +35,17 @@ record Target(
     return new Target(branch, replica.address(), replica.port(), null, replica, false);
   }
 
+  boolean isReplica() {
+    return place != null;
+  }
+
+  /** No session could be opened: the next one is better off elsewhere. */
+  void failed() {
+    if (place != null) {
+      place.failed();
+    }
+  }
+
   /** The session is over. */
   void leave() {
     if (place != null) {

@@ -95,6 +95,22 @@ final class ReplicaRoutesTest {
     assertThat(next(2)).containsExactly(1, 1);
   }
 
+  /** One that hangs has the fewest sessions, and all would meet it. */
+  @Test
+  void sessionsGoElsewhereForAWhileWhereNoneCouldBeOpened() {
+    hear(replica(1, State.RUNNING, 0), replica(2, State.RUNNING, 5));
+    try (ReplicaRoutes.Place hanging = routes.next(SHOP).orElseThrow()) {
+      hanging.failed();
+    }
+
+    assertThat(next(2)).containsExactly(2, 2);
+    hear(replica(1, State.RUNNING, 0));
+    assertThat(next(1)).as("where there is no other").containsExactly(1);
+    now = now.plus(Duration.ofSeconds(11));
+    hear(replica(1, State.RUNNING, 0), replica(2, State.RUNNING, 5));
+    assertThat(next(1)).containsExactly(1);
+  }
+
   @Test
   void sessionsOfOtherGatewaysCountWhereOnesOwnAreEqual() {
     hear(replica(1, State.RUNNING, 7), replica(2, State.RUNNING, 3));
