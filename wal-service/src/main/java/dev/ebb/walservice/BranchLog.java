@@ -31,9 +31,14 @@ final class BranchLog implements Receiver.Log {
     LogSession reopen(LogSession uncertain);
   }
 
-  /** What is heard of this generation's primary. */
+  /** What is heard of this generation's primary, and of the branch's standbys. */
   interface Hearsay {
     Sighting of(BranchId branch, Generation generation);
+
+    /** See {@link Receiver.Log#oldestTransaction}. */
+    default long oldestTransaction(BranchId asked) {
+      return 0;
+    }
   }
 
   /**
@@ -277,6 +282,11 @@ final class BranchLog implements Receiver.Log {
   @Override
   public Sighting sighting() {
     return hearsay.of(branch, generation);
+  }
+
+  @Override
+  public long oldestTransaction() {
+    return hearsay.oldestTransaction(branch);
   }
 
   @Override

@@ -9,9 +9,12 @@ import dev.ebb.shared.bus.WalMessage;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.fleet.FleetView;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.HostId;
 import dev.ebb.shared.store.ObjectStore;
 import dev.ebb.walservice.archive.Archiver;
+import dev.ebb.walservice.feedback.FeedbackBoard;
+import dev.ebb.walservice.feedback.FeedbackReports;
 import dev.ebb.walservice.history.Histories;
 import dev.ebb.walservice.history.KnownRecords;
 import dev.ebb.walservice.receive.Receiver;
@@ -59,6 +62,9 @@ public final class WalService extends VerticleBase {
   /** How often logs are looked at, or as often as their age asks for. */
   private static final long ARCHIVE_MS = 5_000;
 
+  /** How often it is seen whether standbys need something else than was said. */
+  private static final long FEEDBACK_MS = 1_000;
+
   /** Where logs, primaries and branches are found. */
   record Outside(
       Supplier<LogTopics> topics, Receiver.Connector connector, ServedBranch.Directory branches) {}
@@ -72,11 +78,13 @@ public final class WalService extends VerticleBase {
   private final Semaphore requests = new Semaphore(MAX_REQUESTS);
   private final List<MessageConsumer<BusMessage>> consumers = new ArrayList<>();
   private final FleetView fleet = new FleetView(Clock.systemUTC());
+  private final FeedbackBoard feedback = new FeedbackBoard();
   private @Nullable LogTopics topics;
   private @Nullable Logs logs;
   private volatile @Nullable WalSender sender;
   private long sweeps = -1;
   private long archiving = -1;
+  private long reporting = -1;
 
   /**
    * Does nothing yet.
@@ -120,7 +128,7 @@ public final class WalService extends VerticleBase {
                       known,
                       config,
                       outside.connector(),
-                      (branch, generation) -> Sighting.of(fleet, branch, generation),
+                      hearsay(),
                       metrics,
                       new Archiver(opened, store, config.archive(), metrics),
                       executor);
@@ -133,9 +141,14 @@ public final class WalService extends VerticleBase {
           consumers.add(bus.answer(address, this::answer));
           consumers.add(bus.subscribe(Addresses.HOSTS, this::heard));
           consumers.add(bus.subscribe(Addresses.WAL_DELETIONS, this::heard));
+          consumers.add(bus.subscribe(Addresses.WAL_FEEDBACK, this::heard));
           sweeps = vertx.setPeriodic(SWEEP_MS, id -> executor.execute(() -> logs().sweep()));
           long look = Math.clamp(config.archive().age().toMillis(), 100, ARCHIVE_MS);
           archiving = vertx.setPeriodic(look, id -> executor.execute(() -> logs().archive()));
+          WalSenderConfig listening = config.sender();
+          var reports =
+              listening == null ? null : new FeedbackReports(address, listening.timeout());
+          reporting = vertx.setPeriodic(FEEDBACK_MS, id -> relay(bus, reports));
         });
   }
 
@@ -148,6 +161,29 @@ public final class WalService extends VerticleBase {
               outside.branches(),
               WalSender.fromTopics(opened, logs(), config.spoolDirectory()),
               meters);
+    }
+  }
+
+  private BranchLog.Hearsay hearsay() {
+    return new BranchLog.Hearsay() {
+      @Override
+      public Sighting of(BranchId branch, Generation generation) {
+        return Sighting.of(fleet, branch, generation);
+      }
+
+      @Override
+      public long oldestTransaction(BranchId branch) {
+        return feedback.oldest(branch, System.nanoTime());
+      }
+    };
+  }
+
+  /** Says what standbys here need to whoever receives from their primaries, be it this instance. */
+  private void relay(Bus bus, @Nullable FeedbackReports reports) {
+    long now = System.nanoTime();
+    feedback.sweep(now);
+    if (reports != null) {
+      reports.due(senders(), now).forEach(message -> bus.publish(Addresses.WAL_FEEDBACK, message));
     }
   }
 
@@ -184,6 +220,7 @@ public final class WalService extends VerticleBase {
   public Future<?> stop() {
     vertx.cancelTimer(sweeps);
     vertx.cancelTimer(archiving);
+    vertx.cancelTimer(reporting);
     return Future.join(consumers.stream().map(MessageConsumer::unregister).toList())
         .eventually(() ->
             run(() -> {
@@ -212,6 +249,7 @@ public final class WalService extends VerticleBase {
                     return new Ok();
                   })
               .onFailure(e -> log.warn("the log of {} is still held", deleted.branch(), e));
+      case WalMessage.StandbyFeedback said -> feedback.accept(said, System.nanoTime());
       default -> log.debug("not for the WAL service: {}", message.getClass());
     }
   }
@@ -267,6 +305,7 @@ public final class WalService extends VerticleBase {
       case WalMessage.DurableLsn answer -> throw notARequest(answer);
       case WalMessage.LogDeleted news -> throw notARequest(news);
       case WalMessage.SenderFound answer -> throw notARequest(answer);
+      case WalMessage.StandbyFeedback news -> throw notARequest(news);
     };
   }
 

@@ -28,6 +28,11 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -62,7 +67,9 @@ final class StandbyIT {
   private EmbeddedBroker broker;
   private Vertx vertx;
   private BlockingBus bus;
+  private WalServiceConfig held;
   private WalService service;
+  private String deployment = "";
   private TestPostgres primary;
   private TestPostgres standby;
   private BranchId branch = branch0;
@@ -88,17 +95,20 @@ final class StandbyIT {
             config.archive(),
             config.primaryTimeout(),
             WalSenderConfig.of("127.0.0.1", 0, new Secret(TOKEN)));
-    WalServiceConfig held = config;
-    service =
-        new WalService(
-            new LocalObjectStore(dir.resolve("store")),
-            held,
-            new WalService.Outside(
-                () -> new KafkaTopics(held.kafka(), held.local()),
-                Receiver.Connector.real(config.primaryTimeout()),
-                this::find),
-            new SimpleMeterRegistry());
-    BlockingBus.await(vertx.deployVerticle(service), TIMEOUT_MS);
+    held = config;
+    service = service();
+    deployment = BlockingBus.await(vertx.deployVerticle(service), TIMEOUT_MS);
+  }
+
+  private WalService service() {
+    return new WalService(
+        new LocalObjectStore(dir.resolve("store")),
+        held,
+        new WalService.Outside(
+            () -> new KafkaTopics(held.kafka(), held.local()),
+            Receiver.Connector.real(held.primaryTimeout()),
+            this::find),
+        new SimpleMeterRegistry());
   }
 
   private ServedBranch find(String user) {
@@ -164,8 +174,12 @@ final class StandbyIT {
   private void startPrimary(long generation, Lsn end) {
     String name = "ebb_standby_" + generation;
     primary.start(name);
+    receive(address, generation, end);
+  }
+
+  private void receive(String at, long generation, Lsn end) {
     ask(
-        address,
+        at,
         new WalMessage.StartReceiver(
             branch,
             new Generation(generation),
@@ -175,7 +189,7 @@ final class StandbyIT {
             primary.port(),
             "postgres",
             new Secret("unused"),
-            new Secret(name)));
+            new Secret("ebb_standby_" + generation)));
   }
 
   @AfterEach
@@ -204,18 +218,20 @@ final class StandbyIT {
     return checkpoint.plus((length + 7) & -8);
   }
 
-  private void startStandby(int port) {
-    standby.start(
-        "",
-        "primary_conninfo=host=127.0.0.1 port="
-            + port
-            + " user=shop@main password='"
-            + TOKEN
-            + "' sslmode=prefer application_name=copy",
-        "wal_retrieve_retry_interval=100ms",
-        "hot_standby_feedback=on",
-        "wal_receiver_create_temp_slot=on",
-        "wal_receiver_status_interval=1s");
+  private void startStandby(int port, String... more) {
+    List<String> settings = new ArrayList<>(List.of(more));
+    settings.addAll(
+        List.of(
+            "primary_conninfo=host=127.0.0.1 port="
+                + port
+                + " user=shop@main password='"
+                + TOKEN
+                + "' sslmode=prefer application_name=copy",
+            "wal_retrieve_retry_interval=100ms",
+            "hot_standby_feedback=on",
+            "wal_receiver_create_temp_slot=on",
+            "wal_receiver_status_interval=1s"));
+    standby.start("", settings.toArray(String[]::new));
   }
 
   private void insert(int from, int count) {
@@ -416,6 +432,76 @@ final class StandbyIT {
         .redirectErrorStream(true)
         .redirectOutput(ProcessBuilder.Redirect.appendTo(dir.resolve("receivewal.log").toFile()))
         .start();
+  }
+
+  /** Of the receiver's slot; empty where it has none. */
+  private String heldBack(String column) {
+    return primary.query(
+        "select coalesce("
+            + column
+            + "::text, '') from pg_replication_slots where slot_name='ebb'");
+  }
+
+  private static String first(Statement statement, String sql) throws SQLException {
+    try (ResultSet rows = statement.executeQuery(sql)) {
+      rows.next();
+      return rows.getString(1);
+    }
+  }
+
+  /**
+   * The standby is connected to another instance than that which writes the log, and gives queries
+   * no time: only what the primary keeps for them saves them.
+   */
+  @Test
+  void vacuumKeepsWhatAQueryOnAStandbyNeedsAndNoLonger() throws Exception {
+    insert(1, 2_000);
+    assertThat(heldBack("xmin")).isEmpty();
+    var second = service();
+    String other = BlockingBus.await(vertx.deployVerticle(second), TIMEOUT_MS);
+    try {
+      startStandby(second.senderPort(), "max_standby_streaming_delay=0");
+      awaitEqual();
+      try (Connection connection = standby.connect();
+          Statement query = connection.createStatement()) {
+        connection.setAutoCommit(false);
+        connection.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
+        String oldest = first(query, "select pg_snapshot_xmin(pg_current_snapshot())");
+        insert(10_000, 1);
+        insert(10_001, 1);
+        Await.until("the primary knows what is needed", () -> heldBack("xmin").equals(oldest));
+        assertThat(heldBack("catalog_xmin")).isEmpty();
+        primary.query("delete from t where id % 2 = 1");
+        primary.query("vacuum (truncate off) t");
+        awaitEqual();
+        assertThat(first(query, "select count(*) from t")).isEqualTo("2000");
+        assertThat(heldBack("xmin")).isEqualTo(oldest);
+        connection.rollback();
+        Await.until("it is held back no longer", () -> !heldBack("xmin").equals(oldest));
+      }
+      // Held by a standby all the time that it is connected, as at any primary.
+      assertThat(heldBack("xmin")).isNotEmpty();
+      standby.kill();
+      Await.until("nothing is held back", () -> heldBack("xmin").isEmpty());
+    } finally {
+      BlockingBus.await(vertx.undeploy(other), TIMEOUT_MS);
+    }
+  }
+
+  /** A slot keeps what was said over the end of whoever said it. */
+  @Test
+  void nextReceiverTakesBackWhatTheLastOneSaid() {
+    startStandby(service.senderPort());
+    Await.until("it is held back", () -> !heldBack("xmin").isEmpty());
+    BlockingBus.await(vertx.undeploy(deployment), TIMEOUT_MS);
+    standby.kill();
+    assertThat(heldBack("xmin")).isNotEmpty();
+
+    service = service();
+    deployment = BlockingBus.await(vertx.deployVerticle(service), TIMEOUT_MS);
+    receive(Addresses.WAL, 1, start);
+    Await.until("it is taken back", () -> heldBack("xmin").isEmpty());
+    insert(1, 10);
   }
 
   /** The embedded broker, whose disk can be slow. */

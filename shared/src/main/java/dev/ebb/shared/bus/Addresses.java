@@ -13,6 +13,9 @@ public final class Addresses {
   /** Published: {@code WalMessage.LogDeleted}. */
   public static final String WAL_DELETIONS = "ebb.wal-deletions";
 
+  /** Published: {@code WalMessage.StandbyFeedback}. */
+  public static final String WAL_FEEDBACK = "ebb.wal-feedback";
+
   /** Compute requests, answered or passed on by any host. */
   public static final String COMPUTE = "ebb.compute";
 

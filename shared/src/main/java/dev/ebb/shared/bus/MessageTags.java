@@ -54,6 +54,7 @@ final class MessageTags {
     register(62, WalMessage.InstanceFound.class);
     register(63, WalMessage.FindSender.class);
     register(64, WalMessage.SenderFound.class);
+    register(65, WalMessage.StandbyFeedback.class);
 
     register(80, ComputeMessage.CreateDatabase.class);
     register(81, ComputeMessage.DatabaseCreated.class);

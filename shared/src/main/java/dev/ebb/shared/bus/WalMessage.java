@@ -169,4 +169,15 @@ public sealed interface WalMessage extends BusMessage {
 
   /** Where a standby connects to. */
   record SenderFound(String host, int port) implements WalMessage {}
+
+  /**
+   * Published on {@link Addresses#WAL_FEEDBACK} by an instance to which standbys of the branch are
+   * connected: on change, and repeated while it holds. Who hears no more of it forgets it.
+   *
+   * @param instance who says so
+   * @param oldestTransaction that queries on these standbys still need, with its epoch in the upper
+   *     half; 0 for none
+   */
+  record StandbyFeedback(BranchId branch, String instance, long oldestTransaction)
+      implements WalMessage {}
 }

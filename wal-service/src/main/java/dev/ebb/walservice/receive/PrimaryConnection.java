@@ -208,6 +208,11 @@ public final class PrimaryConnection implements AutoCloseable {
     out.write(StreamMessage.status(durable, replyRequested, Instant.now()));
   }
 
+  /** Says what queries on standbys need; see {@link StreamMessage#feedback}. */
+  void sendFeedback(long oldestTransaction) throws IOException {
+    out.write(StreamMessage.feedback(oldestTransaction, Instant.now()));
+  }
+
   @Override
   public void close() {
     closeQuietly(connection, socket);

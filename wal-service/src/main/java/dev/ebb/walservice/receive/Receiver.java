@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.OptionalLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -69,6 +70,12 @@ public final class Receiver {
 
     /** What is heard of the primary, asked for where it cannot be reached. */
     Sighting sighting();
+
+    /**
+     * That queries on the branch's standbys need, with its epoch in the upper half; 0 for none.
+     * Does not block.
+     */
+    long oldestTransaction();
   }
 
   private final String name;
@@ -198,7 +205,9 @@ public final class Receiver {
         log.info("the primary of {} is received again", name);
       }
       opened.sendStatus(session.durable(), false);
-      Thread confirming = confirming(session, opened);
+      var feedback = new FeedbackPace(target::oldestTransaction);
+      tell(feedback, opened, heardNanos);
+      Thread confirming = confirming(session, opened, feedback);
       session.onProgress(() -> wakeUnlessHere(confirming));
       confirming.start();
       stream(session, opened, start.check());
@@ -270,17 +279,25 @@ public final class Receiver {
     }
   }
 
+  private static void tell(FeedbackPace feedback, PrimaryConnection opened, long now)
+      throws IOException {
+    OptionalLong due = feedback.due(now);
+    if (due.isPresent()) {
+      opened.sendFeedback(due.getAsLong());
+    }
+  }
+
   private void wakeUnlessHere(Thread confirming) {
     if (Thread.currentThread() != thread) {
       LockSupport.unpark(confirming);
     }
   }
 
-  private Thread confirming(LogSession session, PrimaryConnection opened) {
+  private Thread confirming(LogSession session, PrimaryConnection opened, FeedbackPace feedback) {
     return Thread.ofPlatform()
         .daemon()
         .name("wal-confirm-" + name)
-        .unstarted(() -> confirm(session, opened));
+        .unstarted(() -> confirm(session, opened, feedback));
   }
 
   /**
@@ -288,7 +305,7 @@ public final class Receiver {
    * its own: the reading one may be waiting for room or for the disk, and the primary must hear
    * from us all the same.
    */
-  private void confirm(LogSession session, PrimaryConnection opened) {
+  private void confirm(LogSession session, PrimaryConnection opened, FeedbackPace feedback) {
     long began = System.nanoTime();
     long saidNanos = began;
     try {
@@ -301,6 +318,7 @@ public final class Receiver {
           saidNanos = now;
           opened.sendStatus(durable, now - heardNanos > opened.askAfter().toNanos());
         }
+        tell(feedback, opened, now);
         if (session.end() != null
             || (!opened.withSlot() && now - began > WITHOUT_SLOT_FOR.toNanos())) {
           opened.close();

@@ -6,8 +6,8 @@ import java.nio.ByteBuffer;
 import java.time.Instant;
 
 /**
- * What a WAL sender says in copy mode, and the one thing that is said to it (PostgreSQL
- * documentation, "Streaming Replication Protocol").
+ * What a WAL sender says in copy mode, and what is said to it (PostgreSQL documentation, "Streaming
+ * Replication Protocol").
  */
 sealed interface StreamMessage {
 
@@ -47,8 +47,26 @@ sealed interface StreamMessage {
     ByteBuffer frame = ByteBuffer.allocate(1 + 4 + 34);
     frame.put((byte) 'd').putInt(4 + 34).put((byte) 'r');
     frame.putLong(durable.value()).putLong(durable.value()).putLong(durable.value());
-    long micros = now.getEpochSecond() * 1_000_000 + now.getNano() / 1_000;
-    frame.putLong(micros - EPOCH_MICROS).put((byte) (replyRequested ? 1 : 0));
+    frame.putLong(micros(now)).put((byte) (replyRequested ? 1 : 0));
     return frame.array();
+  }
+
+  /**
+   * Hot standby feedback as a CopyData frame; see {@code ProcessStandbyHSFeedbackMessage} in {@code
+   * walsender.c}. Never a catalog xmin: with a slot PostgreSQL would keep it apart, and hold the
+   * catalogs back for a logical slot that is nobody's.
+   *
+   * @param oldestTransaction with its epoch in the upper half; 0 takes back what was said
+   */
+  static byte[] feedback(long oldestTransaction, Instant now) {
+    ByteBuffer frame = ByteBuffer.allocate(1 + 4 + 25);
+    frame.put((byte) 'd').putInt(4 + 25).put((byte) 'h').putLong(micros(now));
+    frame.putInt((int) oldestTransaction).putInt((int) (oldestTransaction >>> 32));
+    frame.putInt(0).putInt(0);
+    return frame.array();
+  }
+
+  private static long micros(Instant now) {
+    return now.getEpochSecond() * 1_000_000 + now.getNano() / 1_000 - EPOCH_MICROS;
   }
 }

@@ -36,6 +36,7 @@ final class SenderState {
 
   void streaming(boolean now) {
     heardNanos = System.nanoTime();
+    oldestTransaction = 0; // another stream's queries are not this one's
     streaming = now;
   }
 

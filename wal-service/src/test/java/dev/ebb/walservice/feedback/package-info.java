@@ -1,0 +1,4 @@
+@NullMarked
+package dev.ebb.walservice.feedback;
+
+import org.jspecify.annotations.NullMarked;
