@@ -142,6 +142,8 @@ final class Replica {
    */
   void catchUp(BooleanSupplier unwanted) {
     long deadline = System.nanoTime() + CATCH_UP_NANOS;
+    // The sender tells how far it has read, which is some MB ahead of what it sends.
+    Lsn known = starter.durable(head.branch());
     Lsn target = Lsn.INVALID;
     while (System.nanoTime() - deadline < 0) {
       if (unwanted.getAsBoolean() || Thread.currentThread().isInterrupted()) {
@@ -152,7 +154,7 @@ final class Replica {
       }
       ReplicaActivity now = await(sql().replicaActivity());
       if (!target.isValid() && now.streaming()) {
-        target = now.endLsn();
+        target = Lsn.max(known, now.endLsn());
       }
       if (target.isValid() && !now.replayedLsn().isBefore(target)) {
         return;
