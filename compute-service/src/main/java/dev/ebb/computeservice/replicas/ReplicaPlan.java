@@ -14,11 +14,15 @@ import java.util.Optional;
 
 /** Where replicas go, and which of them go first. Pure. */
 final class ReplicaPlan {
+  /** Replicas leave so many places of a host to primaries: those cannot wake elsewhere at will. */
+  private static final int LEFT_FREE = 1;
+
   private ReplicaPlan() {}
 
   /**
    * Hosts for so many more replicas of a branch, one after the other: each where there are fewest
-   * computes of the branch yet, then where there is most room.
+   * computes of the branch yet, then where there is most room. The last place of a host is not
+   * theirs.
    *
    * @param present those that it has
    * @return fewer where there is no more room
@@ -40,7 +44,7 @@ final class ReplicaPlan {
     for (int i = 0; i < count; i++) {
       Optional<HostId> best =
           room.keySet().stream()
-              .filter(host -> room.getOrDefault(host, 0) > 0)
+              .filter(host -> room.getOrDefault(host, 0) > LEFT_FREE)
               .min(
                   Comparator.comparingInt((HostId host) -> own.getOrDefault(host, 0))
                       .thenComparingInt(host -> -room.getOrDefault(host, 0))

@@ -97,10 +97,17 @@ final class ReplicaPlanTest {
 
   @Test
   void nothingGoesWhereThereIsNoRoomOrWhoIsLeaving() {
-    var hosts = List.of(host("a", 0, false), host("b", 5, true), host("c", 2, false));
+    var hosts = List.of(host("a", 0, false), host("b", 5, true), host("c", 3, false));
 
     assertThat(hosts(3, hosts)).containsExactly("c", "c");
     assertThat(hosts(1, List.of())).isEmpty();
+  }
+
+  @Test
+  void lastPlaceOfAHostIsLeftToPrimaries() {
+    assertThat(hosts(2, List.of(host("a", 1, false)))).isEmpty();
+    assertThat(hosts(5, List.of(host("a", 1, false), host("b", 3, false))))
+        .containsExactly("b", "b");
   }
 
   @Test
