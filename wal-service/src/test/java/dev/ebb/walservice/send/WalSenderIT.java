@@ -216,6 +216,10 @@ final class WalSenderIT {
           () ->
               sender.senders().stream()
                   .anyMatch(s -> s.flush().equals(wal.end()) && s.lagBytes() == 8));
+      // What was sent is counted behind the write: its answer may come first.
+      Await.until(
+          "what was sent is counted",
+          () -> meters.get("ebb.wal.sender.sent").counter().count() >= got.length);
       SenderStatus seen = sender.senders().getFirst();
       assertThat(seen.application()).isEqualTo("tester");
       assertThat(seen.branch()).isEqualTo(branch);
