@@ -58,22 +58,20 @@ public record WalServiceConfig(
 
   /** For a Kafka elsewhere, with the usual bounds. */
   public static WalServiceConfig of(KafkaConfig kafka, Path spoolDirectory) {
-    return new WalServiceConfig(
-        kafka,
-        null,
-        spoolDirectory,
-        DEFAULT_IN_FLIGHT_BYTES,
-        DEFAULT_OPEN_TIMEOUT,
-        ArchiveLimits.defaults(),
-        DEFAULT_PRIMARY_TIMEOUT,
-        null);
+    return withDefaults(kafka, null, spoolDirectory);
   }
 
   /** For the broker in this process, which is started, with the usual bounds. */
   public static WalServiceConfig embedded(EmbeddedBroker broker, Path spoolDirectory) {
+    return withDefaults(
+        KafkaConfig.oneReplica(broker.bootstrapServers()), broker.local(), spoolDirectory);
+  }
+
+  private static WalServiceConfig withDefaults(
+      KafkaConfig kafka, @Nullable LocalBroker local, Path spoolDirectory) {
     return new WalServiceConfig(
-        KafkaConfig.oneReplica(broker.bootstrapServers()),
-        broker.local(),
+        kafka,
+        local,
         spoolDirectory,
         DEFAULT_IN_FLIGHT_BYTES,
         DEFAULT_OPEN_TIMEOUT,

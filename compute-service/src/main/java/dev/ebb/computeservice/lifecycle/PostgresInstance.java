@@ -239,9 +239,11 @@ public final class PostgresInstance implements AutoCloseable {
     var _ = exit.thenRun(action);
   }
 
-  List<String> lastLogLines() {
+  /** The last thing that it said. */
+  String lastLogLine() {
     PostgresProcess running = process;
-    return running == null ? List.of() : running.lastLogLines();
+    List<String> lines = running == null ? List.of() : running.lastLogLines();
+    return lines.isEmpty() ? "it said nothing" : lines.getLast();
   }
 
   int port() {

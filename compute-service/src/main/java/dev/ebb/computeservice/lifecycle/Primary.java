@@ -21,7 +21,6 @@ import dev.ebb.shared.scram.ScramVerifier;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
@@ -80,8 +79,6 @@ public final class Primary {
   private final long readyAtNanos = System.nanoTime();
 
   private final ReentrantLock lock = new ReentrantLock();
-  private final Condition ending = lock.newCondition();
-  private boolean ended;
   private volatile boolean attached;
 
   private volatile ComputeStatus.State state = ComputeStatus.State.RUNNING;
@@ -97,7 +94,7 @@ public final class Primary {
   private long lookedAtNanos = System.nanoTime();
   private volatile long residentBytes;
   private final BranchName name;
-  private @Nullable Thread caretaker;
+  private final Caretaker caretaker = new Caretaker();
 
   /** Changes under the lock. */
   private volatile @Nullable Thread capture;
@@ -139,8 +136,7 @@ public final class Primary {
   }
 
   String lastLogLine() {
-    List<String> lines = instance.lastLogLines();
-    return lines.isEmpty() ? "it said nothing" : lines.getLast();
+    return instance.lastLogLine();
   }
 
   ComputeReady ready(HostId host, boolean started) {
@@ -211,40 +207,39 @@ public final class Primary {
 
   /** Starts what looks after the running primary; the WAL receiver first of all. */
   void lookAfter() {
-    caretaker =
-        Thread.ofVirtual()
-            .name("primary-" + head.branch())
-            .start(() -> {
-              while (pause(attached ? pollPauseMs() : 0)) {
-                try {
-                  if (attached) {
-                    boolean goesOn = poll();
-                    if (goesOn
-                        && System.nanoTime() - lookedAtNanos
-                            >= TimeUnit.MILLISECONDS.toNanos(LOOK_EVERY_MS)) {
-                      look();
-                      lookedAtNanos = System.nanoTime();
-                    }
-                  } else {
-                    // The look opens a session, whose catalog is another database's: a period
-                    // later it is not in the way of the client that this start is for.
-                    attachOrEnd();
-                    name.resolve();
-                  }
-                } catch (EbbException.Fenced e) {
-                  log.warn("branch {}: {}; stopping", head.branch(), e.getMessage());
-                  instance.kill();
-                  return;
-                } catch (EbbException.NotFound e) {
-                  // Dropped, and about to be ended by whoever does that.
-                  log.info("branch {}: {}", head.branch(), e.getMessage());
-                  pause(LOOK_EVERY_MS);
-                } catch (RuntimeException e) {
-                  log.warn("branch {}: {}", head.branch(), e.getMessage());
-                  pause(LOOK_EVERY_MS);
-                }
-              }
-            });
+    caretaker.start("primary-" + head.branch(), this::takeCare);
+  }
+
+  private void takeCare() {
+    while (caretaker.pause(attached ? pollPauseMs() : 0)) {
+      try {
+        if (attached) {
+          boolean goesOn = poll();
+          if (goesOn
+              && System.nanoTime() - lookedAtNanos
+                  >= TimeUnit.MILLISECONDS.toNanos(LOOK_EVERY_MS)) {
+            look();
+            lookedAtNanos = System.nanoTime();
+          }
+        } else {
+          // The look opens a session, whose catalog is another database's: a period later it is
+          // not in the way of the client that this start is for.
+          attachOrEnd();
+          name.resolve();
+        }
+      } catch (EbbException.Fenced e) {
+        log.warn("branch {}: {}; stopping", head.branch(), e.getMessage());
+        instance.kill();
+        return;
+      } catch (EbbException.NotFound e) {
+        // Dropped, and about to be ended by whoever does that.
+        log.info("branch {}: {}", head.branch(), e.getMessage());
+        caretaker.pause(LOOK_EVERY_MS);
+      } catch (RuntimeException e) {
+        log.warn("branch {}: {}", head.branch(), e.getMessage());
+        caretaker.pause(LOOK_EVERY_MS);
+      }
+    }
   }
 
   /**
@@ -265,23 +260,6 @@ public final class Primary {
       awaitFlushedDurable(SQL_TIMEOUT_MS);
     }
     context.heads().markDisinherited(head.branch(), head.generation());
-  }
-
-  /** False once the primary ends. */
-  private boolean pause(long ms) {
-    lock.lock();
-    try {
-      long left = TimeUnit.MILLISECONDS.toNanos(ms);
-      while (!ended && left > 0) {
-        left = ending.awaitNanos(left);
-      }
-      return !ended;
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return false;
-    } finally {
-      lock.unlock();
-    }
   }
 
   private long pollPauseMs() {
@@ -360,7 +338,7 @@ public final class Primary {
   /** Captures it now, or waits for the capture that is under way. */
   void captureNow() {
     startCapture();
-    join(capture);
+    Caretaker.join(capture);
   }
 
   private void holdCaptures(boolean held) {
@@ -437,7 +415,7 @@ public final class Primary {
     holdCaptures(true);
     boolean yields = false;
     try {
-      yields = gate.closeIfIdle(onlyIfIdleMs, () -> join(capture), this::lookAtActivity);
+      yields = gate.closeIfIdle(onlyIfIdleMs, () -> Caretaker.join(capture), this::lookAtActivity);
     } finally {
       holdCaptures(yields);
     }
@@ -517,8 +495,8 @@ public final class Primary {
    */
   Lsn suspend() {
     state = ComputeStatus.State.SUSPENDING;
-    endCaretaker();
-    join(capture);
+    caretaker.end();
+    Caretaker.join(capture);
     awaitReceiver();
     List<RoleState> roles = quiesce();
     if (!instance.stopFast(context.config().stopTimeoutMs())) {
@@ -571,41 +549,17 @@ public final class Primary {
     }
   }
 
-  private void endCaretaker() {
-    Thread thread;
-    lock.lock();
-    try {
-      ended = true;
-      ending.signalAll();
-      thread = caretaker;
-      caretaker = null;
-    } finally {
-      lock.unlock();
-    }
-    join(thread);
-  }
-
-  private static void join(@Nullable Thread thread) {
-    if (thread != null) {
-      try {
-        thread.join();
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-      }
-    }
-  }
-
   /** Ends whatever still runs and deletes the directory. */
   void destroy() {
     state = ComputeStatus.State.FAILED;
     instance.kill();
-    endCaretaker();
+    caretaker.end();
     Thread capturing = capture;
     if (capturing != null) {
       // What it waits for will not come, and the next start waits for us.
       capturing.interrupt();
     }
-    join(capturing);
+    Caretaker.join(capturing);
     closeIfOpen(admin);
     closeIfOpen(captureAdmin);
     try {

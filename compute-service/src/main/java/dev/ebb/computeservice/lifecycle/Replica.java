@@ -12,9 +12,7 @@ import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.ReplicaId;
 import dev.ebb.shared.model.ReplicaStatus;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -65,10 +63,7 @@ final class Replica {
   private final BranchName name;
   private final ReplicaLag lag = new ReplicaLag();
   private final long readyAtNanos = System.nanoTime();
-  private final ReentrantLock lock = new ReentrantLock();
-  private final Condition ending = lock.newCondition();
-  private boolean ended;
-  private @Nullable Thread caretaker;
+  private final Caretaker caretaker = new Caretaker();
   private @Nullable AdminConnection admin;
   private PostgresInstances.Kind.Replica kind;
   private long streamedAtNanos = System.nanoTime();
@@ -116,9 +111,7 @@ final class Replica {
   }
 
   String lastLogLine() {
-    return instance.lastLogLines().isEmpty()
-        ? "it said nothing"
-        : instance.lastLogLines().getLast();
+    return instance.lastLogLine();
   }
 
   /** Calls back, on a thread of its own, when PostgreSQL ends by itself. */
@@ -165,38 +158,20 @@ final class Replica {
   }
 
   void lookAfter() {
-    caretaker =
-        Thread.ofVirtual()
-            .name("replica-" + id)
-            .start(() -> {
-              do {
-                try {
-                  look();
-                } catch (RuntimeException e) {
-                  if (instance.isAlive()) {
-                    log.warn("replica {} of branch {}: {}", id, head.branch(), e.getMessage());
-                    endIfMute();
-                  }
-                }
-              } while (pause(LOOK_EVERY_MS));
-            });
+    caretaker.start("replica-" + id, this::takeCare);
   }
 
-  /** False once it ends. */
-  private boolean pause(long ms) {
-    lock.lock();
-    try {
-      long left = TimeUnit.MILLISECONDS.toNanos(ms);
-      while (!ended && left > 0) {
-        left = ending.awaitNanos(left);
+  private void takeCare() {
+    do {
+      try {
+        look();
+      } catch (RuntimeException e) {
+        if (instance.isAlive()) {
+          log.warn("replica {} of branch {}: {}", id, head.branch(), e.getMessage());
+          endIfMute();
+        }
       }
-      return !ended;
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return false;
-    } finally {
-      lock.unlock();
-    }
+    } while (caretaker.pause(LOOK_EVERY_MS));
   }
 
   private void look() {
@@ -312,23 +287,7 @@ final class Replica {
   void destroy() {
     state = ComputeStatus.State.FAILED;
     instance.kill();
-    Thread thread;
-    lock.lock();
-    try {
-      ended = true;
-      ending.signalAll();
-      thread = caretaker;
-      caretaker = null;
-    } finally {
-      lock.unlock();
-    }
-    if (thread != null) {
-      try {
-        thread.join();
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-      }
-    }
+    caretaker.end();
     AdminConnection open = admin;
     if (open != null) {
       open.close();

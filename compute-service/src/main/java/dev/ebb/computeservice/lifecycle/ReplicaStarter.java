@@ -89,9 +89,7 @@ public final class ReplicaStarter {
 
   private PostgresInstances.Kind.Replica kind(ReplicaId id, BranchId branch, Manifest manifest) {
     return new PostgresInstances.Kind.Replica(
-        source(branch),
-        manifest.clean() ? manifest.endLsn() : manifest.redoLsn(),
-        "ebb_replica_" + id);
+        source(branch), manifest.replayFrom(), "ebb_replica_" + id);
   }
 
   /** Where WAL comes from now. */

@@ -150,13 +150,19 @@ final class Json {
         .put("leaving", host.leaving());
   }
 
+  /** What begins the object of a compute, which may not know its own name yet. */
+  private static JsonObject named(
+      BranchId id, String database, String branch, Map<BranchId, BranchAddress> names) {
+    BranchAddress found = database.isEmpty() ? names.get(id) : null;
+    return new JsonObject()
+        .put("database", found == null ? database : found.database())
+        .put("branch", found == null ? branch : found.branch())
+        .put("branchId", id.value());
+  }
+
   private static JsonObject compute(PlacedCompute placed, Map<BranchId, BranchAddress> names) {
     ComputeStatus status = placed.status();
-    BranchAddress found = status.databaseName().isEmpty() ? names.get(status.branch()) : null;
-    return new JsonObject()
-        .put("database", found == null ? status.databaseName() : found.database())
-        .put("branch", found == null ? status.branchName() : found.branch())
-        .put("branchId", status.branch().value())
+    return named(status.branch(), status.databaseName(), status.branchName(), names)
         .put("kind", "primary")
         .put("generation", status.generation().value())
         .put("state", lower(status.state()))
@@ -180,11 +186,7 @@ final class Json {
 
   static JsonObject replica(PlacedReplica placed, Map<BranchId, BranchAddress> names) {
     ReplicaStatus status = placed.status();
-    BranchAddress found = status.databaseName().isEmpty() ? names.get(status.branch()) : null;
-    return new JsonObject()
-        .put("database", found == null ? status.databaseName() : found.database())
-        .put("branch", found == null ? status.branchName() : found.branch())
-        .put("branchId", status.branch().value())
+    return named(status.branch(), status.databaseName(), status.branchName(), names)
         .put("kind", "replica")
         .put("replica", status.replica().value())
         .put("state", lower(status.state()))

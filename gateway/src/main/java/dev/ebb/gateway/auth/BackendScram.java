@@ -60,7 +60,8 @@ public final class BackendScram {
     authMessage = bare() + "," + serverFirst + "," + withoutProof;
     byte[] storedKey = ScramFunctions.hash(SHA_256, keys.clientKey());
     byte[] proof =
-        xor(keys.clientKey(), ScramFunctions.clientSignature(SHA_256, storedKey, authMessage));
+        ScramFunctions.clientProof(
+            keys.clientKey(), ScramFunctions.clientSignature(SHA_256, storedKey, authMessage));
     return withoutProof + ",p=" + Base64.getEncoder().encodeToString(proof);
   }
 
@@ -72,14 +73,6 @@ public final class BackendScram {
     byte[] signature = ScramFunctions.serverSignature(SHA_256, keys.serverKey(), authMessage);
     String expected = "v=" + Base64.getEncoder().encodeToString(signature);
     return MessageDigest.isEqual(ascii(expected), ascii(serverFinal));
-  }
-
-  private static byte[] xor(byte[] a, byte[] b) {
-    var result = new byte[a.length];
-    for (int i = 0; i < a.length; i++) {
-      result[i] = (byte) (a[i] ^ b[i]);
-    }
-    return result;
   }
 
   private static byte[] ascii(String text) {

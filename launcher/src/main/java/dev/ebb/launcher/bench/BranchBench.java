@@ -1,7 +1,6 @@
 package dev.ebb.launcher.bench;
 
 import dev.ebb.launcher.client.ApiException;
-import dev.ebb.launcher.client.Json;
 import dev.ebb.launcher.config.Quantities;
 import java.util.ArrayList;
 import java.util.List;
@@ -73,23 +72,17 @@ final class BranchBench implements Callable<Integer> {
           spec.commandLine(), "--rounds and --clients are at least 1, --warmup 0");
     }
     List<Long> bytes = sizes.stream().map(this::bytes).toList();
-    try (var cleanup = new Cleanup()) {
-      try {
-        var report = new BranchReport(rounds, warmup, clients, new ArrayList<>());
-        BenchServer server = options.server();
-        for (int i = 0; i < bytes.size(); i++) {
-          report.sizes().add(measure(server, sizes.get(i), bytes.get(i), cleanup));
-        }
-        var out = spec.commandLine().getOut();
-        out.println(options.json() ? Json.write(report.json()) : report.text());
-        out.flush();
-      } catch (Exception e) {
-        if (!cleanup.hasBegun()) {
-          throw e;
-        }
-      }
-    }
-    return 0;
+    return BenchRun.run(
+        spec,
+        options.json(),
+        cleanup -> {
+          var report = new BranchReport(rounds, warmup, clients, new ArrayList<>());
+          BenchServer server = options.server();
+          for (int i = 0; i < bytes.size(); i++) {
+            report.sizes().add(measure(server, sizes.get(i), bytes.get(i), cleanup));
+          }
+          return report;
+        });
   }
 
   private long bytes(String size) {

@@ -7,7 +7,8 @@ import java.util.Locale;
 import java.util.Map;
 
 /** What {@code bench branch} found. */
-record BranchReport(int rounds, int warmup, int clients, List<Size> sizes) {
+record BranchReport(int rounds, int warmup, int clients, List<Size> sizes)
+    implements BenchRun.Report {
 
   /**
    * Branches of one kind.
@@ -36,7 +37,8 @@ record BranchReport(int rounds, int warmup, int clients, List<Size> sizes) {
       Times busy,
       long transactionsPerSecond) {}
 
-  String text() {
+  @Override
+  public String text() {
     var table = new Table("ms", "min", "p50", "p99", "max", "p50 to wake");
     for (Size size : sizes) {
       add(table, size.label() + ": wake of the database", size.wake(), size.wake());
@@ -82,7 +84,8 @@ record BranchReport(int rounds, int warmup, int clients, List<Size> sizes) {
         WakeReport.ratio(summary.p50Ms(), wake.p50Ms()));
   }
 
-  Map<String, Object> json() {
+  @Override
+  public Map<String, Object> json() {
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("bench", "branch");
     json.put("rounds", rounds);

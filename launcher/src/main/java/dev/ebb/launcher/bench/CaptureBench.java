@@ -1,7 +1,6 @@
 package dev.ebb.launcher.bench;
 
 import dev.ebb.launcher.client.ApiException;
-import dev.ebb.launcher.client.Json;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -96,20 +95,7 @@ final class CaptureBench implements Callable<Integer> {
       throw new ParameterException(spec.commandLine(), "all numbers are at least 1, --rate 0");
     }
     Pgbench.requireInstalled();
-    try (var cleanup = new Cleanup()) {
-      try {
-        CaptureReport report = measure(cleanup);
-        var out = spec.commandLine().getOut();
-        out.println(json ? Json.write(report.json()) : report.text());
-        out.flush();
-      } catch (Exception e) {
-        // After Ctrl-C everything fails, and the end of the run is all that it tells.
-        if (!cleanup.hasBegun()) {
-          throw e;
-        }
-      }
-    }
-    return 0;
+    return BenchRun.run(spec, json, this::measure);
   }
 
   private CaptureReport measure(Cleanup cleanup) throws IOException, ApiException {

@@ -22,7 +22,8 @@ record CaptureReport(
     Summary plain,
     double capturedTps,
     double plainTps,
-    Captures captures) {
+    Captures captures)
+    implements BenchRun.Report {
 
   /**
    * What the captures of the first server came to, in its own time and in the other's turns.
@@ -62,7 +63,8 @@ record CaptureReport(
     }
   }
 
-  String text() {
+  @Override
+  public String text() {
     Table table =
         new Table("transactions, ms", "p50", "p99", "max", "tps")
             .row(row("captured every " + interval, captured, capturedTps))
@@ -110,7 +112,8 @@ record CaptureReport(
     };
   }
 
-  Map<String, Object> json() {
+  @Override
+  public Map<String, Object> json() {
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("bench", "capture");
     json.put("machine", machine.json());

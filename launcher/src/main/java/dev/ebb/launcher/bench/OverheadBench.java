@@ -3,7 +3,6 @@ package dev.ebb.launcher.bench;
 import dev.ebb.launcher.bench.OverheadReport.Cell;
 import dev.ebb.launcher.bench.Pgbench.Workload;
 import dev.ebb.launcher.client.ApiException;
-import dev.ebb.launcher.client.Json;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -92,20 +91,7 @@ final class OverheadBench implements Callable<Integer> {
     if (!List.of(PROTOCOLS.split("\\|", -1)).contains(protocol)) {
       throw new ParameterException(spec.commandLine(), "--protocol is one of " + PROTOCOLS);
     }
-    try (var cleanup = new Cleanup()) {
-      try {
-        OverheadReport report = measure(cleanup);
-        var out = spec.commandLine().getOut();
-        out.println(options.json() ? Json.write(report.json()) : report.text());
-        out.flush();
-      } catch (Exception e) {
-        // After Ctrl-C everything fails, and the end of the run is all that it tells.
-        if (!cleanup.hasBegun()) {
-          throw e;
-        }
-      }
-    }
-    return 0;
+    return BenchRun.run(spec, options.json(), this::measure);
   }
 
   private OverheadReport measure(Cleanup cleanup) throws ApiException {

@@ -20,7 +20,8 @@ record OverheadReport(
     String protocol,
     Map<String, String> settings,
     List<String> targets,
-    List<Cell> cells) {
+    List<Cell> cells)
+    implements BenchRun.Report {
 
   /**
    * One workload with so many clients.
@@ -45,7 +46,8 @@ record OverheadReport(
         : Arrays.stream(sorted, middle - 1, middle + 1).average().orElse(0);
   }
 
-  String text() {
+  @Override
+  public String text() {
     List<String> heads = new ArrayList<>(List.of("tps, median of slices"));
     targets.forEach(heads::add);
     compared().forEach(target -> heads.add(target + " / " + targets.getLast()));
@@ -76,7 +78,8 @@ record OverheadReport(
     return targets.subList(0, targets.size() - 1);
   }
 
-  Map<String, Object> json() {
+  @Override
+  public Map<String, Object> json() {
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("bench", "overhead");
     json.put("machine", machine.json());

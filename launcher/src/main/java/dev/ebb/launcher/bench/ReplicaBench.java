@@ -1,7 +1,6 @@
 package dev.ebb.launcher.bench;
 
 import dev.ebb.launcher.client.ApiException;
-import dev.ebb.launcher.client.Json;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
@@ -54,20 +53,7 @@ final class ReplicaBench implements Callable<Integer> {
     if (rounds < 1 || warmup < 0) {
       throw new ParameterException(spec.commandLine(), "--rounds is at least 1, --warmup 0");
     }
-    try (var cleanup = new Cleanup()) {
-      try {
-        ReplicaReport report = measure(cleanup);
-        var out = spec.commandLine().getOut();
-        out.println(options.json() ? Json.write(report.json()) : report.text());
-        out.flush();
-      } catch (Exception e) {
-        // After Ctrl-C everything fails, and the end of the run is all that it tells.
-        if (!cleanup.hasBegun()) {
-          throw e;
-        }
-      }
-    }
-    return 0;
+    return BenchRun.run(spec, options.json(), this::measure);
   }
 
   private ReplicaReport measure(Cleanup cleanup)

@@ -20,9 +20,11 @@ record ReplicaReport(
     Summary asleep,
     Summary busy,
     Summary wake,
-    Summary stopped) {
+    Summary stopped)
+    implements BenchRun.Report {
 
-  String text() {
+  @Override
+  public String text() {
     Table table =
         new Table("to first row, ms", "min", "p50", "p99", "max")
             .row(row("replica added, branch asleep", asleep))
@@ -41,7 +43,8 @@ record ReplicaReport(
         table);
   }
 
-  Map<String, Object> json() {
+  @Override
+  public Map<String, Object> json() {
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("bench", "replica");
     json.put("machine", machine.json());

@@ -1,7 +1,6 @@
 package dev.ebb.launcher.bench;
 
 import dev.ebb.launcher.client.ApiException;
-import dev.ebb.launcher.client.Json;
 import dev.ebb.launcher.config.Quantities;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -67,20 +66,7 @@ final class ScanBench implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "--size is at least 1MB, --rounds 1, --warmup 0");
     }
-    try (var cleanup = new Cleanup()) {
-      try {
-        ScanReport report = measure(bytes, cleanup);
-        var out = spec.commandLine().getOut();
-        out.println(options.json() ? Json.write(report.json()) : report.text());
-        out.flush();
-      } catch (Exception e) {
-        // After Ctrl-C everything fails, and the end of the run is all that it tells.
-        if (!cleanup.hasBegun()) {
-          throw e;
-        }
-      }
-    }
-    return 0;
+    return BenchRun.run(spec, options.json(), cleanup -> measure(bytes, cleanup));
   }
 
   private ScanReport measure(long bytes, Cleanup cleanup)

@@ -22,9 +22,11 @@ record ScanReport(
     Summary ebbCold,
     Summary bareCold,
     Summary ebbWarm,
-    Summary bareWarm) {
+    Summary bareWarm)
+    implements BenchRun.Report {
 
-  String text() {
+  @Override
+  public String text() {
     Table table =
         new Table("count(*), ms", "min", "p50", "max", "MB/s")
             .row(row("Ebb, first", ebbCold))
@@ -48,7 +50,8 @@ record ScanReport(
         table);
   }
 
-  Map<String, Object> json() {
+  @Override
+  public Map<String, Object> json() {
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("bench", "scan");
     json.put("machine", machine.json());

@@ -1,7 +1,6 @@
 package dev.ebb.launcher.bench;
 
 import dev.ebb.launcher.client.ApiException;
-import dev.ebb.launcher.client.Json;
 import dev.ebb.shared.model.Secret;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -96,20 +95,7 @@ final class WakeBench implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "--rounds is at least 1, --warmup and --tables 0");
     }
-    try (var cleanup = new Cleanup()) {
-      try {
-        WakeReport report = measure(cleanup);
-        var out = spec.commandLine().getOut();
-        out.println(options.json() ? Json.write(report.json()) : report.text());
-        out.flush();
-      } catch (Exception e) {
-        // After Ctrl-C everything fails, and the end of the run is all that it tells.
-        if (!cleanup.hasBegun()) {
-          throw e;
-        }
-      }
-    }
-    return 0;
+    return BenchRun.run(spec, options.json(), this::measure);
   }
 
   private WakeReport measure(Cleanup cleanup)

@@ -27,9 +27,11 @@ record WakeReport(
     Summary stopped,
     Summary awake,
     Summary running,
-    WakeParts parts) {
+    WakeParts parts)
+    implements BenchRun.Report {
 
-  String text() {
+  @Override
+  public String text() {
     Table table =
         new Table("connect to first row, ms", "min", "p50", "p99", "max")
             .row(row("Ebb, suspended", suspended))
@@ -57,7 +59,8 @@ record WakeReport(
         tables == 0 ? "" : "\nof one with " + tables + " tables\n\n" + crowdedParts.table());
   }
 
-  Map<String, Object> json() {
+  @Override
+  public Map<String, Object> json() {
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("bench", "wake");
     json.put("machine", machine.json());

@@ -61,31 +61,14 @@ final class BranchCommand implements Runnable {
           + " \"2026-11-22 10:00:00.5+00\"; UTC without a zone) or how long ago (-90s, -10m, -2h,"
           + " -1d). Cut at a commit.";
 
-  private static String field(@Nullable Object answer, String key) {
-    return answer instanceof Map<?, ?> fields && fields.get(key) != null
-        ? String.valueOf(fields.get(key))
-        : "";
-  }
-
   /** A command on one branch. */
-  abstract static class OnBranch extends ApiCommand {
-    @Parameters(
-        index = "0",
-        paramLabel = "NAME@BRANCH",
-        converter = BranchArgument.Converter.class,
-        description = "The branch; without @BRANCH: main.")
-    private BranchArgument branch = new BranchArgument("", "main");
-
-    final BranchArgument branch() {
-      return branch;
-    }
-
+  abstract static class OnBranch extends OnBranchCommand {
     final String address() {
-      return branch.database() + "@" + branch.branch();
+      return branch().database() + "@" + branch().branch();
     }
 
     final String collection() {
-      return "/v1/databases/" + ApiClient.element(branch.database()) + "/branches";
+      return "/v1/databases/" + ApiClient.element(branch().database()) + "/branches";
     }
 
     /** Asks where there is a terminal; the name has to be typed. */

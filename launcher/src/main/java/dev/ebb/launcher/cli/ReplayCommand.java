@@ -7,7 +7,6 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 /** {@code ebb wal replay}: a branch of the log, which the server makes. */
 @Command(
@@ -17,13 +16,7 @@ import picocli.CommandLine.Parameters;
       "Asks the running server: it is \"./ebb branch create --at\"."
     },
     footer = {"", "Example: ./ebb wal replay shop --to-time 2026-11-22T10:00:00Z --as shop@then"})
-public final class ReplayCommand extends ApiCommand {
-  @Parameters(
-      paramLabel = "NAME@BRANCH",
-      converter = BranchArgument.Converter.class,
-      description = "The branch; without @BRANCH: main.")
-  private BranchArgument branch = new BranchArgument("", "main");
-
+public final class ReplayCommand extends OnBranchCommand {
   @ArgGroup(multiplicity = "1")
   private Where where = new Where();
 
@@ -52,18 +45,17 @@ public final class ReplayCommand extends ApiCommand {
 
   @Override
   void ask(ApiClient client) throws Exception {
-    if (!as.database().equals(branch.database())) {
+    if (!as.database().equals(branch().database())) {
       throw new CommandException(
-          "a branch stays in its database: name it " + branch.database() + "@" + as.branch());
+          "a branch stays in its database: name it " + branch().database() + "@" + as.branch());
     }
     Map<String, Object> body = new LinkedHashMap<>();
     body.put("name", as.branch());
-    body.put("from", branch.branch());
+    body.put("from", branch().branch());
     body.put("at", where.lsn == null ? where.time : where.lsn);
     Object answer =
         client.send(
-            "POST", "/v1/databases/" + ApiClient.element(branch.database()) + "/branches", body);
-    Object at = answer instanceof Map<?, ?> made ? made.get("forkLsn") : null;
-    answer(answer, "replayed " + branch + " as " + as + ", up to " + at);
+            "POST", "/v1/databases/" + ApiClient.element(branch().database()) + "/branches", body);
+    answer(answer, "replayed " + branch() + " as " + as + ", up to " + field(answer, "forkLsn"));
   }
 }

@@ -10,7 +10,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** {@code ebb replica}: the replicas of a branch. */
@@ -45,20 +44,9 @@ final class ReplicaCommand implements Runnable {
   }
 
   /** A command on the replicas of one branch. */
-  abstract static class OnBranch extends ApiCommand {
-    @Parameters(
-        index = "0",
-        paramLabel = "NAME@BRANCH",
-        converter = BranchArgument.Converter.class,
-        description = "The branch; without @BRANCH: main.")
-    private BranchArgument branch = new BranchArgument("", "main");
-
-    final BranchArgument branch() {
-      return branch;
-    }
-
+  abstract static class OnBranch extends OnBranchCommand {
     final String collection() {
-      return branch.path() + "/replicas";
+      return branch().path() + "/replicas";
     }
 
     /** What was done to how many, and how many there are to be. */
@@ -67,15 +55,14 @@ final class ReplicaCommand implements Runnable {
           answer instanceof Map<?, ?> fields && fields.get("changed") instanceof List<?> ids
               ? ids.size()
               : 0;
-      Object wanted = answer instanceof Map<?, ?> fields ? fields.get("wanted") : null;
       return verb
           + " "
           + changed
           + (changed == 1 ? " replica" : " replicas")
           + " of "
-          + branch
+          + branch()
           + ", which is to have "
-          + wanted;
+          + field(answer, "wanted");
     }
   }
 
@@ -148,8 +135,7 @@ final class ReplicaCommand implements Runnable {
             PsCommand.text(replica, "host"));
       }
       table.print(out());
-      Object wanted = answer instanceof Map<?, ?> fields ? fields.get("wanted") : null;
-      out().println(branch() + " is to have " + wanted);
+      out().println(branch() + " is to have " + field(answer, "wanted"));
     }
   }
 }

@@ -16,6 +16,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -180,27 +181,19 @@ public final class LogSession {
 
   /** Waits until the durable LSN is at least {@code lsn}; false after the time, or at the end. */
   public boolean awaitDurable(Lsn lsn, Duration timeout) throws InterruptedException {
-    long left = timeout.toNanos();
-    lock.lockInterruptibly();
-    try {
-      while (writer.durable().isBefore(lsn)) {
-        if (end != null || left <= 0) {
-          return false;
-        }
-        left = changed.awaitNanos(left);
-      }
-      return true;
-    } finally {
-      lock.unlock();
-    }
+    return await(() -> !writer.durable().isBefore(lsn), timeout);
   }
 
   /** Waits until the newest valid record is behind {@code offset}; false after the time. */
   public boolean awaitProvenBehind(long offset, Duration timeout) throws InterruptedException {
+    return await(() -> writer.provenOffset() > offset, timeout);
+  }
+
+  private boolean await(BooleanSupplier come, Duration timeout) throws InterruptedException {
     long left = timeout.toNanos();
     lock.lockInterruptibly();
     try {
-      while (writer.provenOffset() <= offset) {
+      while (!come.getAsBoolean()) {
         if (end != null || left <= 0) {
           return false;
         }
