@@ -9,12 +9,19 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 
 /**
  * How many replicas are wanted of which branch, as the catalog said when it was read last. Reading
  * it blocks. Thread-safe.
  */
 final class WantedReplicas {
+  /**
+   * How long after an object was first seen as it is another change of it may still look the same:
+   * S3 tells times in whole seconds, a file system in steps of some milliseconds.
+   */
+  private static final long CLOCK_STEP_NANOS = TimeUnit.SECONDS.toNanos(2);
+
   private final Catalog catalog;
   private final Map<String, Map<BranchId, Integer>> byDatabase = new ConcurrentHashMap<>();
 
@@ -24,9 +31,10 @@ final class WantedReplicas {
   /**
    * An object of the catalog.
    *
-   * @param again whether it was read a second time
+   * @param sinceNanos when it first looked like this, by {@link System#nanoTime}
+   * @param settled whether it was read when no further change could look the same
    */
-  private record Seen(ObjectStore.Listed stamp, boolean again) {}
+  private record Seen(ObjectStore.Listed stamp, long sinceNanos, boolean settled) {}
 
   WantedReplicas(Catalog catalog) {
     this.catalog = catalog;
@@ -34,19 +42,22 @@ final class WantedReplicas {
 
   /**
    * Reads what changed in the catalog since the last time; what is not read for an error stays as
-   * it was. Each object is read twice: two changes within a step of the store's clock look alike.
+   * it was. An object is read until no further change of it could look the same.
    */
   synchronized void refresh() {
     Map<String, ObjectStore.Listed> now = catalog.stamps();
     Map<String, Seen> seenNow = new HashMap<>();
     now.forEach((name, stamp) -> {
       Seen before = seen.get(name);
-      boolean same = before != null && before.stamp().equals(stamp);
-      boolean again = before != null && before.again();
-      if (!same || !again) {
-        refresh(name);
+      if (before == null || !before.stamp().equals(stamp)) {
+        before = new Seen(stamp, System.nanoTime(), false);
       }
-      seenNow.put(name, new Seen(stamp, same));
+      if (!before.settled()) {
+        boolean settled = System.nanoTime() - before.sinceNanos() > CLOCK_STEP_NANOS;
+        refresh(name);
+        before = new Seen(stamp, before.sinceNanos(), settled);
+      }
+      seenNow.put(name, before);
     });
     seen = seenNow;
     byDatabase.keySet().retainAll(now.keySet());

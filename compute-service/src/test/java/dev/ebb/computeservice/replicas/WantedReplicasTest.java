@@ -44,9 +44,9 @@ final class WantedReplicasTest {
     want(3);
     wanted.refresh();
     wanted.refresh();
+    wanted.refresh();
     assertThat(wanted.all()).isEqualTo(Map.of(branch, 3));
     want(0);
-    wanted.refresh();
     wanted.refresh();
     assertThat(wanted.all()).isEmpty();
   }
