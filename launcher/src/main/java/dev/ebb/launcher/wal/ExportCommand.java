@@ -44,6 +44,20 @@ final class ExportCommand extends WalTool {
         throw new WalFailure(to + " is not empty: name another directory");
       }
     }
+    boolean whole = false;
+    try {
+      copyAll(logs, to);
+      whole = true;
+    } finally {
+      if (!whole) {
+        err().println("ebb: ended early: what is in " + to + " is not whole");
+        err().flush();
+      }
+    }
+    return 0;
+  }
+
+  private void copyAll(BranchLogs logs, Path to) throws Exception {
     int segmentBytes = logs.newest().walSegmentBytes();
     try (BranchWal wal = logs.open(Lsn.INVALID)) {
       // A start's first segment begins in the snapshot that it was made from.
@@ -55,16 +69,12 @@ final class ExportCommand extends WalTool {
         }
       }
       Lsn end = copy(wal, to, segmentBytes);
-      if (isOver()) {
-        throw new WalFailure("ended early: what is in " + to + " is not whole");
-      }
       long files =
           Long.divideUnsigned(end.value() - 1, segmentBytes)
               - Long.divideUnsigned(wal.first().value(), segmentBytes)
               + 1;
       out().printf("%s to %s in %d files of %s%n", wal.first(), end, files, to.toAbsolutePath());
     }
-    return 0;
   }
 
   private Lsn copy(BranchWal wal, Path to, int segmentBytes) throws IOException {
@@ -78,7 +88,8 @@ final class ExportCommand extends WalTool {
           highest = Lsn.max(highest, at);
           at = revised;
         }
-        while (at.isBefore(wal.end()) && !isOver()) {
+        while (at.isBefore(wal.end())) {
+          endIfInterrupted();
           int left = (int) (segmentBytes - Long.remainderUnsigned(at.value(), segmentBytes));
           int bytes = wal.read(at, buffer, 0, Math.min(left, buffer.length));
           write(to, segmentBytes, at, buffer, bytes);
@@ -88,7 +99,7 @@ final class ExportCommand extends WalTool {
         if (bar != null) {
           bar.stepTo(wal.done());
         }
-      } while (!isOver() && wal.pull());
+      } while (wal.pull());
     }
     cut(to, segmentBytes, wal.end(), highest);
     return wal.end();

@@ -3,6 +3,7 @@ package dev.ebb.launcher.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.ebb.launcher.client.ServerLocation;
+import dev.ebb.launcher.process.EbbProcess;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -13,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -97,6 +99,33 @@ final class CommandsIT {
     Outcome outcome = run("db", "create", "shop", "--json");
 
     assertThat(outcome.out()).matches("\\{\"name\":\"shop\",\"password\":\"\\w{32}\"}\n");
+  }
+
+  /** As {@code ebb ps | true}: the reader has gone before anything is printed. */
+  @Test
+  void whatNobodyReadsEndsQuietlyAsBySigpipe() throws Exception {
+    api.answer("GET /v1/computes", 200, "{\"computes\":[]}");
+    api.answer("GET /v1/databases/shop/branches", 200, "{\"branches\":[]}");
+    Path errors = directory.resolve("errors");
+    for (List<String> words :
+        List.of(
+            List.of("ps"),
+            List.of("ps", "--json"),
+            List.of("branch", "list", "shop"),
+            List.of("--help"))) {
+      List<String> all = new ArrayList<>(words);
+      if (words.size() > 1 || words.contains("ps")) {
+        all.addAll(List.of("--data", directory.toString()));
+      }
+      Process process =
+          EbbProcess.builder(directory, Map.of(), all.toArray(String[]::new))
+              .redirectError(errors.toFile())
+              .start();
+      process.getInputStream().close();
+      assertThat(process.waitFor(60, TimeUnit.SECONDS)).as("it ended: %s", words).isTrue();
+      assertThat(Files.readString(errors)).as("of %s", words).isEmpty();
+      assertThat(process.exitValue()).as("of %s", words).isEqualTo(141);
+    }
   }
 
   @Test

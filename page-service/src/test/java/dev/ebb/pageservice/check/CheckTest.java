@@ -98,6 +98,39 @@ final class CheckTest {
     }
   }
 
+  /** Two archivers' objects overlap; the older one goes first, with the records of both. */
+  @Test
+  void whatRemainsOfArchivedWalThatNoSnapshotNeedsLeavesNoGap() {
+    try (var world = new World(23)) {
+      world.commitSome(World.MAIN, 10);
+      world.archive(World.MAIN, 10 * World.RECORDS_OF_A_COMMIT);
+      world.clock.advanceMs(TimeUnit.DAYS.toMillis(8));
+      world.commitSome(World.MAIN, 10);
+      List<String> keys =
+          world.objects.list(ArchiveKey.prefix(World.MAIN)).stream()
+              .map(ObjectStore.Listed::key)
+              .toList();
+      world.objects.delete(keys.get(1));
+      assertThat(check(world).damage()).as("between two that expired").isEmpty();
+
+      world.archive(World.MAIN, 40 * World.RECORDS_OF_A_COMMIT);
+      world.objects.delete(keys.get(1));
+      assertThat(check(world).damage()).isEmpty();
+
+      String needed = world.objects.list(ArchiveKey.prefix(World.MAIN)).get(30).key();
+      world.objects.delete(needed);
+      assertThat(check(world).damage())
+          .extracting(Finding::kind, Finding::problem)
+          .containsExactly(
+              tuple(
+                  Kind.MISSING,
+                  "records %d to %d of the log are not there"
+                      .formatted(
+                          ArchiveKey.parse(needed).orElseThrow().from(),
+                          ArchiveKey.parse(needed).orElseThrow().to() - 1)));
+    }
+  }
+
   @Test
   void youngObjectsAreNoOrphans() {
     try (World world = world()) {

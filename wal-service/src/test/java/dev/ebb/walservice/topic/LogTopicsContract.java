@@ -44,7 +44,7 @@ abstract class LogTopicsContract {
     BranchId branch = BranchId.random();
     topics().create(branch, TIMEOUT);
     topics().create(branch, TIMEOUT);
-    topics().verify(branch, TIMEOUT);
+    assertThat(topics().verify(branch, TIMEOUT)).isEqualTo(topics().identity(branch, TIMEOUT));
     List<CompletableFuture<Long>> offsets = new ArrayList<>();
     offsets.add(append(branch, LogRecord.fence(TERM)));
     offsets.add(append(branch, LogRecord.start(TERM, new Lsn(100), 0)));
