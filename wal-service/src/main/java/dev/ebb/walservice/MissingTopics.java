@@ -28,13 +28,19 @@ final class MissingTopics {
   private static final Duration TIMEOUT = Duration.ofSeconds(5);
 
   private final LogTopics topics;
+  private final Duration stalled;
   private final ReentrantLock looking = new ReentrantLock();
 
   /** Those that were missed in the last look, each with whether it was told. */
   private final Map<BranchId, Boolean> missed = new HashMap<>();
 
   MissingTopics(LogTopics topics) {
+    this(topics, STALLED);
+  }
+
+  MissingTopics(LogTopics topics, Duration stalled) {
     this.topics = topics;
+    this.stalled = stalled;
   }
 
   /** Looks at the topics of what is written here, unless that goes on already. */
@@ -54,7 +60,7 @@ final class MissingTopics {
 
   private void look(BranchId branch, BranchLog held) {
     LogSession session = held.written();
-    boolean waits = session != null && session.waitingFor().compareTo(STALLED) >= 0;
+    boolean waits = session != null && session.waitingFor().compareTo(stalled) >= 0;
     String what = waits ? missing(branch, held.topic()) : null;
     if (what == null) {
       if (Boolean.TRUE.equals(missed.remove(branch))) {

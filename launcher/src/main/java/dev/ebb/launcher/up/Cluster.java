@@ -42,6 +42,7 @@ record Cluster(HazelcastInstance hazelcast, Vertx vertx) {
               + e.getMessage(),
           e);
     }
+    Membership.tell(hazelcast);
     try {
       Vertx vertx =
           Futures.await(
@@ -109,6 +110,13 @@ record Cluster(HazelcastInstance hazelcast, Vertx vertx) {
   boolean isSafe() {
     return hazelcast.getLifecycleService().isRunning()
         && hazelcast.getPartitionService().isClusterSafe();
+  }
+
+  /** How many members this one sees, itself included. */
+  int members() {
+    return hazelcast.getLifecycleService().isRunning()
+        ? hazelcast.getCluster().getMembers().size()
+        : 0;
   }
 
   /** Leaves the cluster, within the bound. */

@@ -19,6 +19,7 @@ import dev.ebb.walservice.archive.ArchiveLimits;
 import dev.ebb.walservice.broker.EmbeddedBroker;
 import dev.ebb.walservice.send.WalSenderConfig;
 import dev.ebb.walservice.topic.KafkaConfig;
+import io.micrometer.core.instrument.Gauge;
 import io.vertx.core.Deployable;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -37,6 +38,10 @@ final class ServiceFactory {
   ServiceFactory(Foundation foundation) {
     this.foundation = foundation;
     this.config = foundation.config();
+    Gauge.builder("ebb.cluster.members", foundation.cluster(), Cluster::members)
+        .description("Members of the cluster as this process sees it, itself included")
+        .strongReference(true)
+        .register(foundation.meters());
   }
 
   Deployable page() {

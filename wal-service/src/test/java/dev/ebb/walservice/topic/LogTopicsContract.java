@@ -18,12 +18,12 @@ import org.junit.jupiter.api.Test;
 
 /** What every {@link LogTopics} must do. */
 abstract class LogTopicsContract {
-  private static final Duration TIMEOUT = Duration.ofSeconds(20);
-  private static final Term TERM = new Term(new Generation(3), 0x123456789L);
+  static final Duration TIMEOUT = Duration.ofSeconds(20);
+  static final Term TERM = new Term(new Generation(3), 0x123456789L);
 
   abstract LogTopics topics();
 
-  private CompletableFuture<Long> append(BranchId branch, LogRecord record) {
+  final CompletableFuture<Long> append(BranchId branch, LogRecord record) {
     var done = new CompletableFuture<Long>();
     topics()
         .append(
