@@ -149,7 +149,8 @@ public final class WalService extends VerticleBase {
           sweeps = vertx.setPeriodic(SWEEP_MS, id -> executor.execute(() -> logs().sweep()));
           long look = Math.clamp(config.archive().age().toMillis(), 100, ARCHIVE_MS);
           archiving = vertx.setPeriodic(look, id -> executor.execute(() -> logs().archive()));
-          looking = vertx.setPeriodic(LOOK_MS, id -> executor.execute(() -> logs().lookForTopics()));
+          looking =
+              vertx.setPeriodic(LOOK_MS, id -> executor.execute(() -> logs().lookForTopics()));
           WalSenderConfig listening = config.sender();
           var reports =
               listening == null ? null : new FeedbackReports(address, listening.timeout());

@@ -33,7 +33,8 @@ public final class StandardOutput {
   private static final int POLLFD_EVENTS = 4;
   private static final int POLLFD_CAME = 6;
 
-  private static volatile @Nullable IOException failure;
+  /** What the first error said. */
+  private static volatile @Nullable String failure;
 
   private StandardOutput() {}
 
@@ -63,7 +64,7 @@ public final class StandardOutput {
 
     private static IOException remembered(IOException error) {
       if (failure == null) {
-        failure = error;
+        failure = String.valueOf(error.getMessage());
       }
       return error;
     }
@@ -73,8 +74,7 @@ public final class StandardOutput {
   public static void watch() {
     Charset charset = System.out.charset();
     System.setOut(
-        new PrintStream(
-            new Remembering(new FileOutputStream(FileDescriptor.out)), true, charset));
+        new PrintStream(new Remembering(new FileOutputStream(FileDescriptor.out)), true, charset));
   }
 
   /**
@@ -91,21 +91,20 @@ public final class StandardOutput {
    */
   public static int exitCode(int code) {
     System.out.flush();
-    IOException failed = failure;
+    String failed = failure;
     if (code != ExitCodes.OK || failed == null) {
       return code;
     }
     if (isPipe()) {
       return ExitCodes.NOBODY_READS;
     }
-    System.err.println("ebb: cannot write to standard output: " + failed.getMessage());
+    System.err.println("ebb: cannot write to standard output: " + failed);
     return ExitCodes.FAILURE;
   }
 
   private static boolean isPipe() {
     try {
-      String target =
-          Files.readSymbolicLink(Path.of("/proc/self/fd/" + DESCRIPTOR)).toString();
+      String target = Files.readSymbolicLink(Path.of("/proc/self/fd/" + DESCRIPTOR)).toString();
       return target.startsWith("pipe:") || target.startsWith("socket:");
     } catch (IOException e) {
       return false;

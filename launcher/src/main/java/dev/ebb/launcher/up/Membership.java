@@ -1,7 +1,5 @@
 package dev.ebb.launcher.up;
 
-import com.hazelcast.cluster.MembershipEvent;
-import com.hazelcast.cluster.MembershipListener;
 import com.hazelcast.core.HazelcastInstance;
 import com.hazelcast.core.LifecycleEvent;
 import com.hazelcast.core.LifecycleListener;
@@ -9,12 +7,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Tells who comes and goes in the cluster, and when this process itself was taken for dead: it
- * stood still, or was cut off, for longer than the others wait. It goes on as a cluster of its own
- * then, until Hazelcast finds the others and joins them again. Nothing depends on what it did
- * meanwhile: its logs were fenced in Kafka, and heads change by compare-and-set.
+ * Tells when this process was taken for dead by the others: it stood still, or was cut off, for
+ * longer than they wait (what they have to say of that, Hazelcast says). It goes on as a cluster of
+ * its own then, until Hazelcast finds the others and joins them again. Nothing depends on what it
+ * did meanwhile: its logs were fenced in Kafka, and heads change by compare-and-set.
  */
-final class Membership implements MembershipListener, LifecycleListener {
+final class Membership implements LifecycleListener {
   private static final Logger log = LoggerFactory.getLogger(Membership.class);
 
   private final HazelcastInstance hazelcast;
@@ -26,22 +24,7 @@ final class Membership implements MembershipListener, LifecycleListener {
   /** From now on. */
   static void tell(HazelcastInstance hazelcast) {
     var membership = new Membership(hazelcast);
-    var _ = hazelcast.getCluster().addMembershipListener(membership);
     var _ = hazelcast.getLifecycleService().addLifecycleListener(membership);
-  }
-
-  @Override
-  public void memberAdded(MembershipEvent event) {
-    log.info(
-        "{} joined the cluster: {} members", event.getMember().getAddress(), event.getMembers().size());
-  }
-
-  @Override
-  public void memberRemoved(MembershipEvent event) {
-    log.info(
-        "{} left the cluster, or was taken for dead: {} members",
-        event.getMember().getAddress(),
-        event.getMembers().size());
   }
 
   @Override
@@ -55,9 +38,13 @@ final class Membership implements MembershipListener, LifecycleListener {
           log.warn(
               "this process joined the cluster again: {} members",
               hazelcast.getCluster().getMembers().size());
-      case MERGE_FAILED ->
-          log.error("this process could not join the cluster again; it tries on");
-      case STARTING, STARTED, SHUTTING_DOWN, SHUTDOWN, CLIENT_CONNECTED, CLIENT_DISCONNECTED,
+      case MERGE_FAILED -> log.error("this process could not join the cluster again; it tries on");
+      case STARTING,
+          STARTED,
+          SHUTTING_DOWN,
+          SHUTDOWN,
+          CLIENT_CONNECTED,
+          CLIENT_DISCONNECTED,
           CLIENT_CHANGED_CLUSTER ->
           log.debug("the cluster member: {}", event.getState());
     }

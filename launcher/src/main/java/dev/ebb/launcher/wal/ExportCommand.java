@@ -39,22 +39,26 @@ final class ExportCommand extends WalTool {
   int run(BranchLogs logs) throws Exception {
     Path to = directory == null ? Path.of(".") : directory;
     Files.createDirectories(to);
-    try (DirectoryStream<Path> there = Files.newDirectoryStream(to)) {
-      if (there.iterator().hasNext()) {
-        throw new WalFailure(to + " is not empty: name another directory");
-      }
+    if (!isEmpty(to)) {
+      throw new WalFailure(to + " is not empty: name another directory");
     }
     boolean whole = false;
     try {
       copyAll(logs, to);
       whole = true;
     } finally {
-      if (!whole) {
+      if (!whole && !isEmpty(to)) {
         err().println("ebb: ended early: what is in " + to + " is not whole");
         err().flush();
       }
     }
     return 0;
+  }
+
+  private static boolean isEmpty(Path directory) throws IOException {
+    try (DirectoryStream<Path> there = Files.newDirectoryStream(directory)) {
+      return !there.iterator().hasNext();
+    }
   }
 
   private void copyAll(BranchLogs logs, Path to) throws Exception {

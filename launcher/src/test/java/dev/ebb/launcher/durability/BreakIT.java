@@ -344,7 +344,9 @@ final class BreakIT {
     say("%s was stopped: %d more commits after %d ms".formatted(holder, MORE, millisSince(at)));
   }
 
-  /** Kafka's producer waits for ever for a topic that somebody deleted, as for one in the making. */
+  /**
+   * Kafka's producer waits for ever for a topic that somebody deleted, as for one in the making.
+   */
   @Test
   @Order(8)
   @EnabledIfSystemProperty(named = "ebb.soak", matches = "true")

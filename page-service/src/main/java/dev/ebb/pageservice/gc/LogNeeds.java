@@ -21,8 +21,7 @@ public final class LogNeeds {
 
   /** A snapshot was read. */
   public void seen(SnapshotView view) {
-    points.put(
-        view.key(), new LogPoint(view.manifest().branch(), view.manifest().walOffsetHint()));
+    points.put(view.key(), new LogPoint(view.manifest().branch(), view.manifest().walOffsetHint()));
   }
 
   /** A branch keeps a snapshot, its own or one that it inherited. */

@@ -71,7 +71,7 @@ final class CheckTest {
   @Test
   void archivedWalIsReadAndItsDamageAndGapsAreTold() {
     try (World world = world()) {
-      world.archive(World.MAIN, 50);
+      world.archive(World.MAIN, 2_000);
       world.clock.advanceMs(TimeUnit.HOURS.toMillis(2));
       assertThat(check(world).damage()).isEmpty();
       assertThat(check(world).findings())
@@ -87,7 +87,7 @@ final class CheckTest {
       content[content.length - 1] ^= 1;
       world.objects.put(keys.getLast(), content);
       world.objects.put(keys.getFirst(), world.objects.get(keys.get(1)).orElseThrow().content());
-      world.objects.delete(keys.get(2));
+      world.objects.delete(keys.get(keys.size() - 2));
 
       assertThat(check(world, World.MAIN).damage())
           .extracting(Finding::kind, Finding::object)
@@ -111,15 +111,15 @@ final class CheckTest {
               .map(ObjectStore.Listed::key)
               .toList();
       world.objects.delete(keys.get(1));
-      assertThat(check(world).damage()).as("between two that expired").isEmpty();
+      assertThat(check(world, World.MAIN).damage()).as("between two that expired").isEmpty();
 
       world.archive(World.MAIN, 40 * World.RECORDS_OF_A_COMMIT);
       world.objects.delete(keys.get(1));
-      assertThat(check(world).damage()).isEmpty();
+      assertThat(check(world, World.MAIN).damage()).isEmpty();
 
       String needed = world.objects.list(ArchiveKey.prefix(World.MAIN)).get(30).key();
       world.objects.delete(needed);
-      assertThat(check(world).damage())
+      assertThat(check(world, World.MAIN).damage())
           .extracting(Finding::kind, Finding::problem)
           .containsExactly(
               tuple(

@@ -90,8 +90,7 @@ class KafkaTopicsIT extends LogTopicsContract {
     }
     assertThatThrownBy(() -> topics.identity(branch, TIMEOUT))
         .isInstanceOf(EbbException.NotFound.class);
-    CompletableFuture<Long> waits =
-        append(branch, LogRecord.wal(TERM, new Lsn(103), new byte[1]));
+    CompletableFuture<Long> waits = append(branch, LogRecord.wal(TERM, new Lsn(103), new byte[1]));
     assertThat(waits).isNotDone();
 
     topics.create(branch, TIMEOUT);
