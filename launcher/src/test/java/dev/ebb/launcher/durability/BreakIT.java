@@ -297,7 +297,9 @@ final class BreakIT {
       fleet.process(name).signal("CONT");
       awaitAllMembers();
       say("%s goes on: a member again after %d ms".formatted(name, millisSince(again)));
-      assertThat(fleet.inLog(name, "this process joined the cluster again")).isNotEmpty();
+      await(
+          "word of it",
+          () -> !fleet.inLog(name, "this process joined the cluster again").isEmpty());
       if (name.equals("compute")) {
         // What a session needs of its host it waits for in vain.
         explained = load.errors();
