@@ -358,29 +358,32 @@ final class BreakIT {
     await("topic", () -> kafka.topics(admin).size() > others.size());
     List<String> doomed =
         kafka.topics(admin).stream().filter(name -> !others.contains(name)).toList();
-    try (Connection writer = fleet.connect("doomed");
-        Connection reader = fleet.connect("doomed");
-        Statement statement = writer.createStatement()) {
-      statement.execute("CREATE TABLE kept AS SELECT 1");
+    Connection writer = fleet.connect("doomed");
+    try (Connection reader = fleet.connect("doomed")) {
+      execute(writer, "CREATE TABLE kept AS SELECT 1");
       admin.deleteTopics(doomed).all().get(20, TimeUnit.SECONDS);
       long at = System.nanoTime();
       var written =
-          CompletableFuture.supplyAsync(() -> {
-            try {
-              return statement.execute("INSERT INTO kept VALUES (2)");
-            } catch (SQLException e) {
-              throw new IllegalStateException(e);
-            }
-          });
+          CompletableFuture.runAsync(() -> execute(writer, "INSERT INTO kept VALUES (2)"));
       await("wait of the commit", () -> waiting(reader) == 1);
       await("word of it", BreakIT::deletionIsTold);
       say("a topic was deleted: told after %d ms".formatted(millisSince(at)));
       assertThat(written).isNotDone();
       assertThat(waiting(reader)).isEqualTo(1);
       assertThat(number(reader, "SELECT count(*) FROM kept")).isEqualTo(1);
+    } finally {
+      // To close it would be to wait for what never comes.
       writer.abort(Runnable::run);
     }
     awaitMore();
+  }
+
+  private static void execute(Connection connection, String sql) {
+    try (Statement statement = connection.createStatement()) {
+      statement.execute(sql);
+    } catch (SQLException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   private static boolean deletionIsTold() throws Exception {
@@ -417,14 +420,7 @@ final class BreakIT {
     try (Connection writer = fleet.connect(Fleet.ASLEEP);
         Connection reader = fleet.connect(Fleet.ASLEEP)) {
       assertThat(number(reader, "SELECT count(*) FROM pg_class")).isPositive();
-      written =
-          CompletableFuture.runAsync(() -> {
-            try (Statement statement = writer.createStatement()) {
-              statement.execute("CREATE TABLE woken AS SELECT 1");
-            } catch (SQLException e) {
-              throw new IllegalStateException(e);
-            }
-          });
+      written = CompletableFuture.runAsync(() -> execute(writer, "CREATE TABLE woken AS SELECT 1"));
       await("wait of the branch that slept", () -> waiting(reader) == 1);
       meanwhile.run();
       assertThat(written).isNotDone();
