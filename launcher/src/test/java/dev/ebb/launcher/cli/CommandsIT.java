@@ -129,6 +129,22 @@ final class CommandsIT {
   }
 
   @Test
+  void whatCannotBeWrittenIsTold() throws Exception {
+    api.answer("GET /v1/computes", 200, "{\"computes\":[]}");
+    Path errors = directory.resolve("errors");
+    Process process =
+        EbbProcess.builder(directory, Map.of(), "ps", "--data", directory.toString())
+            .redirectOutput(Path.of("/dev/full").toFile())
+            .redirectError(errors.toFile())
+            .start();
+    assertThat(process.waitFor(60, TimeUnit.SECONDS)).as("it ended").isTrue();
+    assertThat(Files.readString(errors))
+        .startsWith("ebb: cannot write to standard output: ")
+        .hasLineCount(1);
+    assertThat(process.exitValue()).isEqualTo(1);
+  }
+
+  @Test
   void twoPasswordsAreWrongUsage() {
     Outcome outcome = run("db", "create", "shop", "--password", "a", "--password-stdin");
 
