@@ -61,4 +61,20 @@ public record GatewayConfig(
     return new GatewayConfig(
         "127.0.0.1", port, tlsDirectory, null, null, false, 60_000, 60_000, 2_000, 20_000, 0);
   }
+
+  /** The same with a certificate to show, PEM. */
+  public GatewayConfig withCertificate(Path certificate, Path key) {
+    return new GatewayConfig(
+        host,
+        port,
+        tlsDirectory,
+        certificate,
+        key,
+        requireTls,
+        loginTimeoutMs,
+        wakeTimeoutMs,
+        maxUnauthenticated,
+        maxConnections,
+        eventLoops);
+  }
 }

@@ -6,6 +6,7 @@ import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.RoleState;
 import dev.ebb.shared.model.Secret;
+import dev.ebb.shared.scram.EndPointBinding;
 import dev.ebb.shared.scram.ScramExchange;
 import dev.ebb.shared.scram.ScramVerifier;
 import java.nio.charset.StandardCharsets;
@@ -43,8 +44,10 @@ public final class LoginRules {
    * The exchange for a login.
    *
    * @param found the role, or null where there is none
+   * @param binding to the TLS connection, null where there is none
    */
-  public ScramExchange exchange(BranchId branch, String role, @Nullable RoleState found) {
+  public ScramExchange exchange(
+      BranchId branch, String role, @Nullable RoleState found, @Nullable EndPointBinding binding) {
     Optional<ScramVerifier> verifier =
         found == null || found.verifier() == null ? Optional.empty() : parse(found.verifier());
     boolean allowed =
@@ -53,8 +56,8 @@ public final class LoginRules {
             && found.validUntilEpochMs() > clock.millis()
             && !isReserved(role);
     return allowed && verifier.isPresent()
-        ? new ScramExchange(verifier.get(), false, this::nonce)
-        : new ScramExchange(mock(branch, role), true, this::nonce);
+        ? new ScramExchange(verifier.get(), false, this::nonce, binding)
+        : new ScramExchange(mock(branch, role), true, this::nonce, binding);
   }
 
   /** Empty where the role's password is kept in another form, such as MD5. */

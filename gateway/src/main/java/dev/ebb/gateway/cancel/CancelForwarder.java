@@ -63,8 +63,6 @@ public final class CancelForwarder {
     });
     socket.exceptionHandler(error -> socket.close());
     socket.handler(bytes -> {});
-    return socket
-        .write(new CancelRequest(target.key().processId(), target.key().secretKey()).encode())
-        .compose(sent -> closed.future());
+    return socket.write(target.key().cancelRequest().encode()).compose(sent -> closed.future());
   }
 }

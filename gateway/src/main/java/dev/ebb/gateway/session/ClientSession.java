@@ -22,6 +22,7 @@ import dev.ebb.gateway.session.SessionState.AwaitingClientFinal;
 import dev.ebb.gateway.session.SessionState.AwaitingClientFirst;
 import dev.ebb.gateway.session.SessionState.AwaitingStartup;
 import dev.ebb.gateway.session.SessionState.FindingRole;
+import dev.ebb.gateway.tls.TlsSession;
 import dev.ebb.gateway.tls.TlsUpgrade;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.scram.ScramExchange;
@@ -34,6 +35,7 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.internal.ContextInternal;
 import io.vertx.core.internal.net.NetSocketInternal;
 import io.vertx.core.net.NetClient;
+import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -62,7 +64,7 @@ public final class ClientSession {
   private final NetSocketInternal socket;
   private final ByteBuf inbox = Unpooled.buffer(256);
   private final Promise<Void> closed = Promise.promise();
-  private SessionState state = new AwaitingStartup(false, false);
+  private SessionState state = new AwaitingStartup(null, false);
   private Admission.Verdict verdict = Admission.Verdict.WELCOME;
   private boolean unauthenticated;
   private long timer;
@@ -194,7 +196,10 @@ public final class ClientSession {
   private void shakeHands(AwaitingStartup awaiting) {
     requireNothingBehind("SSL");
     state = awaiting.toShakingHands();
-    services.tls().accept(context, socket).onComplete(done -> shaken(null), this::handshakeFailed);
+    services
+        .tls()
+        .accept(context, socket)
+        .onComplete(agreed -> shaken(agreed, null), this::handshakeFailed);
   }
 
   private void shakeHandsDirectly(AwaitingStartup awaiting) {
@@ -204,17 +209,19 @@ public final class ClientSession {
         .tls()
         .acceptDirect(context, socket, hello)
         .onComplete(
-            protocol ->
+            agreed ->
                 shaken(
-                    TlsUpgrade.APPLICATION_PROTOCOL.equals(protocol)
+                    agreed,
+                    TlsUpgrade.APPLICATION_PROTOCOL.equals(agreed.applicationProtocol())
                         ? null
-                        : "TLS without an SSLRequest needs the application protocol \"postgresql\""),
+                        : "TLS without an SSLRequest needs the application protocol"
+                              + " \"postgresql\""),
             this::handshakeFailed);
   }
 
-  private void shaken(@Nullable String refusal) {
+  private void shaken(TlsSession agreed, @Nullable String refusal) {
     if (state instanceof SessionState.ShakingHands shaking) {
-      state = shaking.toAwaitingStartup();
+      state = shaking.toAwaitingStartup(agreed);
       if (refusal == null) {
         proceed();
       } else {
@@ -253,18 +260,20 @@ public final class ClientSession {
 
   private void findRole(AwaitingStartup awaiting, StartupMessage message) {
     askedNanos = System.nanoTime();
-    var wish = Wish.of(message);
+    var wish = Wish.of(message, origin(awaiting));
     FindingRole asked = awaiting.toFindingRole(message, wish.user(), wish.address());
     state = asked;
     if (message.needsNegotiation()) {
-      socket.write(new NegotiateProtocolVersion(message.protocolOptions()).encode());
+      socket.write(
+          new NegotiateProtocolVersion(message.negotiatedMinorVersion(), message.protocolOptions())
+              .encode());
     }
     wish.find(services)
         .onComplete(
             found -> {
               if (state.equals(asked)) {
                 state = asked.toAwaitingClientFirst(found.branch(), found.exchange());
-                socket.write(new Authentication.Sasl(List.of(ScramExchange.MECHANISM)).encode());
+                socket.write(new Authentication.Sasl(found.exchange().mechanisms()).encode());
                 proceed();
               }
             },
@@ -273,6 +282,14 @@ public final class ClientSession {
                 refuse(Refusal.of("cannot log in to \"" + wish.address() + "\"", error));
               }
             });
+  }
+
+  private Origin origin(AwaitingStartup awaiting) {
+    if (socket.channelHandlerContext().channel().remoteAddress()
+        instanceof InetSocketAddress remote) {
+      return new Origin(remote.getAddress(), awaiting.tls());
+    }
+    throw new Refusal(SqlState.CONNECTION_FAILURE, "the connection is closed");
   }
 
   private @Nullable SaslData sasl() {
@@ -295,10 +312,10 @@ public final class ClientSession {
     }
     SaslData.SaslInitialResponse response = data.asInitialResponse();
     String text = response.data();
-    if (!response.mechanism().equals(ScramExchange.MECHANISM) || text == null) {
-      throw new ProtocolViolation("client selected an invalid SASL authentication mechanism");
+    if (text == null) {
+      throw new ProtocolViolation("malformed SASLInitialResponse: it has no data");
     }
-    String challenge = awaiting.exchange().first(text);
+    String challenge = awaiting.exchange().first(response.mechanism(), text);
     state = awaiting.toAwaitingClientFinal();
     socket.write(new Authentication.SaslContinue(challenge).encode());
     return true;
@@ -381,7 +398,9 @@ public final class ClientSession {
     BackendKeyData key =
         services
             .keys()
-            .add(new CancelKeys.Target(compute.address(), compute.port(), backend.key()));
+            .add(
+                new CancelKeys.Target(compute.address(), compute.port(), backend.key()),
+                connecting.attempt().login().asked().cancelKeyBytes());
     var relay =
         new Relay(
             services.vertx(),

@@ -41,7 +41,9 @@ final class Refusal extends RuntimeException {
       case ProtocolViolation violation ->
           new Refusal(SqlState.PROTOCOL_VIOLATION, String.valueOf(violation.getMessage()));
       case ScramViolation violation ->
-          new Refusal(SqlState.PROTOCOL_VIOLATION, String.valueOf(violation.getMessage()));
+          new Refusal(
+              violation.isRefusal() ? SqlState.INVALID_AUTHORIZATION : SqlState.PROTOCOL_VIOLATION,
+              String.valueOf(violation.getMessage()));
       case UnfinishedException unfinished ->
           new Refusal(SqlState.CANNOT_CONNECT_NOW, String.valueOf(unfinished.getMessage()));
       default -> {

@@ -4,10 +4,12 @@ import dev.ebb.gateway.protocol.BackendKeyData;
 import dev.ebb.gateway.protocol.ProtocolViolation;
 import dev.ebb.gateway.protocol.StartupMessage;
 import dev.ebb.gateway.relay.Relay;
+import dev.ebb.gateway.tls.TlsSession;
 import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.scram.ScramExchange;
 import dev.ebb.shared.scram.ScramKeys;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Where a session stands. Each state's methods are the only ways onward; from every state a session
@@ -21,19 +23,23 @@ sealed interface SessionState {
   }
 
   /** Waits for a startup packet. */
-  record AwaitingStartup(boolean encrypted, boolean askedForGss) implements SessionState {
+  record AwaitingStartup(@Nullable TlsSession tls, boolean askedForGss) implements SessionState {
+    boolean encrypted() {
+      return tls != null;
+    }
+
     ShakingHands toShakingHands() {
-      if (encrypted) {
+      if (encrypted()) {
         throw new ProtocolViolation("a second request for encryption");
       }
       return new ShakingHands();
     }
 
     AwaitingStartup afterGss() {
-      if (encrypted || askedForGss) {
+      if (encrypted() || askedForGss) {
         throw new ProtocolViolation("a second request for encryption");
       }
-      return new AwaitingStartup(false, true);
+      return new AwaitingStartup(null, true);
     }
 
     Cancelling toCancelling() {
@@ -47,8 +53,8 @@ sealed interface SessionState {
 
   /** TLS is being negotiated. */
   record ShakingHands() implements SessionState {
-    AwaitingStartup toAwaitingStartup() {
-      return new AwaitingStartup(true, false);
+    AwaitingStartup toAwaitingStartup(TlsSession tls) {
+      return new AwaitingStartup(tls, false);
     }
   }
 

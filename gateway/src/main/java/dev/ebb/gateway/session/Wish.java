@@ -3,16 +3,19 @@ package dev.ebb.gateway.session;
 import dev.ebb.gateway.auth.LoginRules;
 import dev.ebb.gateway.protocol.SqlState;
 import dev.ebb.gateway.protocol.StartupMessage;
+import dev.ebb.gateway.tls.TlsSession;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.RoleState;
+import dev.ebb.shared.scram.EndPointBinding;
 import dev.ebb.shared.scram.ScramExchange;
 import io.vertx.core.Future;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** Who wants to go where, before anybody has proven anything. */
-record Wish(String user, BranchAddress address) {
+record Wish(String user, BranchAddress address, Origin origin) {
 
   /** What a login is judged by. */
   record Found(BranchId branch, ScramExchange exchange) {}
@@ -20,7 +23,7 @@ record Wish(String user, BranchAddress address) {
   /**
    * @throws Refusal where the packet names nobody, or a database or a route that cannot exist
    */
-  static Wish of(StartupMessage message) {
+  static Wish of(StartupMessage message, Origin origin) {
     var _ = Route.of(message);
     String user = message.user();
     String database = message.database();
@@ -29,7 +32,7 @@ record Wish(String user, BranchAddress address) {
           SqlState.INVALID_AUTHORIZATION, "no PostgreSQL user name specified in startup packet");
     }
     try {
-      return new Wish(user, BranchAddress.parse(database));
+      return new Wish(user, BranchAddress.parse(database), origin);
     } catch (IllegalArgumentException e) {
       throw unknown(database);
     }
@@ -68,7 +71,12 @@ record Wish(String user, BranchAddress address) {
   }
 
   private Found found(SessionServices services, BranchId branch, Optional<RoleState> role) {
-    return new Found(branch, services.rules().exchange(branch, user, role.orElse(null)));
+    return new Found(branch, services.rules().exchange(branch, user, role.orElse(null), binding()));
+  }
+
+  private @Nullable EndPointBinding binding() {
+    TlsSession tls = origin.tls();
+    return tls == null ? null : tls.binding();
   }
 
   private static Refusal unknown(String database) {

@@ -1,5 +1,6 @@
 package dev.ebb.gateway.tls;
 
+import dev.ebb.shared.scram.EndPointBinding;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.handler.ssl.ApplicationProtocolConfig;
@@ -33,8 +34,10 @@ public final class TlsUpgrade {
   public static final byte HANDSHAKE_RECORD = 0x16;
 
   private final SslContext tls;
+  private final @Nullable EndPointBinding binding;
 
   public TlsUpgrade(ServerCertificate certificate) {
+    this.binding = EndPointBinding.of(certificate.chain().getFirst()).orElse(null);
     try {
       this.tls =
           SslContextBuilder.forServer(
@@ -59,33 +62,32 @@ public final class TlsUpgrade {
    * @param context the socket's
    * @return when the connection is encrypted; fails where the handshake does
    */
-  public Future<Void> accept(ContextInternal context, NetSocketInternal socket) {
+  public Future<TlsSession> accept(ContextInternal context, NetSocketInternal socket) {
     ChannelHandlerContext channel = socket.channelHandlerContext();
     var _ = channel.writeAndFlush(channel.alloc().buffer(1, 1).writeByte('S'));
-    return handshake(context, channel, null).mapEmpty();
+    return handshake(context, channel, null);
   }
 
   /**
    * Shakes hands with a client that began with TLS itself.
    *
    * @param received what it has sent so far; taken over
-   * @return the application protocol agreed on, or null
    */
-  public Future<@Nullable String> acceptDirect(
+  public Future<TlsSession> acceptDirect(
       ContextInternal context, NetSocketInternal socket, ByteBuf received) {
     return handshake(context, socket.channelHandlerContext(), received);
   }
 
-  private Future<@Nullable String> handshake(
+  private Future<TlsSession> handshake(
       ContextInternal context, ChannelHandlerContext channel, @Nullable ByteBuf received) {
     SslHandler handler = tls.newHandler(channel.alloc());
-    Promise<@Nullable String> done = context.promise();
+    Promise<TlsSession> done = context.promise();
     channel.pipeline().addFirst("ssl", handler);
     handler
         .handshakeFuture()
         .addListener(result -> {
           if (result.isSuccess()) {
-            done.tryComplete(handler.applicationProtocol());
+            done.tryComplete(session(handler));
           } else {
             done.tryFail(result.cause());
           }
@@ -95,5 +97,9 @@ public final class TlsUpgrade {
       channel.pipeline().fireChannelReadComplete();
     }
     return done.future();
+  }
+
+  private TlsSession session(SslHandler handler) {
+    return new TlsSession(handler.applicationProtocol(), binding, null, null);
   }
 }
