@@ -1,5 +1,6 @@
 package dev.ebb.gateway;
 
+import dev.ebb.shared.model.DatabaseAccess;
 import dev.ebb.shared.model.RoleState;
 import dev.ebb.shared.model.Secret;
 import java.io.IOException;
@@ -168,6 +169,30 @@ final class RealPostgres {
               row.getBoolean(4),
               row.getInt(5),
               validUntil == 0 ? Long.MAX_VALUE : (long) validUntil));
+    } catch (SQLException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** What a database says of a role that exists. */
+  Optional<DatabaseAccess> access(String role, String database) {
+    try (Connection connection = admin("postgres");
+        var query =
+            connection.prepareStatement(
+                "SELECT datallowconn, datconnlimit, has_database_privilege(a.oid, d.oid, 'CONNECT')"
+                    + " FROM pg_authid a, pg_database d WHERE rolname = ? AND datname = ?")) {
+      query.setString(1, role);
+      query.setString(2, database);
+      var row = query.executeQuery();
+      return row.next()
+          ? Optional.of(
+                  new DatabaseAccess(
+                      database,
+                      row.getBoolean(1),
+                      row.getInt(2),
+                      row.getBoolean(3) ? List.of() : List.of(role)))
+              .filter(access -> !access.isOpen())
+          : Optional.empty();
     } catch (SQLException e) {
       throw new IllegalStateException(e);
     }

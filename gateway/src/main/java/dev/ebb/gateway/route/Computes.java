@@ -7,16 +7,14 @@ import dev.ebb.shared.bus.ComputeMessage.ConnectBranch;
 import dev.ebb.shared.bus.ComputeMessage.Damage;
 import dev.ebb.shared.bus.ComputeMessage.Damages;
 import dev.ebb.shared.bus.ComputeMessage.DescribeDamage;
-import dev.ebb.shared.bus.ComputeMessage.LookupRole;
-import dev.ebb.shared.bus.ComputeMessage.RoleFound;
+import dev.ebb.shared.bus.ComputeMessage.LoginFound;
+import dev.ebb.shared.bus.ComputeMessage.LookupLogin;
 import dev.ebb.shared.bus.ComputeMessage.WakeBranch;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
-import dev.ebb.shared.model.RoleState;
 import io.vertx.core.Future;
 import java.util.List;
-import java.util.Optional;
 
 /** What the gateway asks the computes' hosts. */
 public final class Computes {
@@ -53,23 +51,23 @@ public final class Computes {
         Addresses.COMPUTE, new ConnectBranch(branch, calledAs), Math.max(1, timeoutMs));
   }
 
-  /** The role as it is now; empty where there is none. Wakes the branch where only that tells. */
-  public Future<Optional<RoleState>> role(BranchId branch, String role) {
-    return lookup(branch, role)
+  /** The role as it is now, and what the database says. Wakes the branch where only that tells. */
+  public Future<LoginFound> login(BranchId branch, String role, String database) {
+    return lookup(branch, role, database)
         .compose(answer ->
             answer.wakeNeeded()
                 ? wake(branch, wakeTimeoutMs)
-                    .compose(ready -> lookup(branch, role))
+                    .compose(ready -> lookup(branch, role, database))
                     .map(Computes::requireKnown)
-                : Future.succeededFuture(answer))
-        .map(answer -> Optional.ofNullable(answer.role()));
+                : Future.succeededFuture(answer));
   }
 
-  private Future<RoleFound> lookup(BranchId branch, String role) {
-    return bus.request(Addresses.COMPUTE, new LookupRole(branch, role), LOOKUP_TIMEOUT_MS);
+  private Future<LoginFound> lookup(BranchId branch, String role, String database) {
+    return bus.request(
+        Addresses.COMPUTE, new LookupLogin(branch, role, database), LOOKUP_TIMEOUT_MS);
   }
 
-  private static RoleFound requireKnown(RoleFound answer) {
+  private static LoginFound requireKnown(LoginFound answer) {
     if (answer.wakeNeeded()) {
       throw new EbbException.Unavailable(
           "the compute stopped again before its roles could be read: try again");

@@ -4,6 +4,7 @@ import dev.ebb.gateway.cancel.CancelKeys;
 import dev.ebb.gateway.protocol.Authentication;
 import dev.ebb.gateway.protocol.BackendKeyData;
 import dev.ebb.gateway.protocol.CancelRequest;
+import dev.ebb.gateway.protocol.ErrorResponse;
 import dev.ebb.gateway.protocol.FrontendDecoder;
 import dev.ebb.gateway.protocol.FrontendMessage;
 import dev.ebb.gateway.protocol.GssEncRequest;
@@ -215,7 +216,7 @@ public final class ClientSession {
                     TlsUpgrade.APPLICATION_PROTOCOL.equals(agreed.applicationProtocol())
                         ? null
                         : "TLS without an SSLRequest needs the application protocol"
-                              + " \"postgresql\""),
+                            + " \"postgresql\""),
             this::handshakeFailed);
   }
 
@@ -272,7 +273,7 @@ public final class ClientSession {
         .onComplete(
             found -> {
               if (state.equals(asked)) {
-                state = asked.toAwaitingClientFirst(found.branch(), found.exchange());
+                state = asked.toAwaitingClientFirst(found);
                 socket.write(new Authentication.Sasl(found.exchange().mechanisms()).encode());
                 proceed();
               }
@@ -315,7 +316,7 @@ public final class ClientSession {
     if (text == null) {
       throw new ProtocolViolation("malformed SASLInitialResponse: it has no data");
     }
-    String challenge = awaiting.exchange().first(response.mechanism(), text);
+    String challenge = awaiting.found().exchange().first(response.mechanism(), text);
     state = awaiting.toAwaitingClientFinal();
     socket.write(new Authentication.SaslContinue(challenge).encode());
     return true;
@@ -326,7 +327,7 @@ public final class ClientSession {
     if (data == null) {
       return false;
     }
-    switch (awaiting.exchange().last(data.asResponse().data())) {
+    switch (awaiting.found().exchange().last(data.asResponse().data())) {
       case ScramExchange.Rejected rejected -> rejectLater(awaiting);
       case ScramExchange.Proven proven -> {
         SessionState.Authenticated authenticated = awaiting.toAuthenticated(proven.keys());
@@ -338,6 +339,10 @@ public final class ClientSession {
             new Authentication.SaslFinal(proven.serverFinal())
                 .encode()
                 .appendBuffer(new Authentication.Ok().encode()));
+        ErrorResponse refusal = awaiting.found().refusal();
+        if (refusal != null) {
+          throw new Refusal(refusal);
+        }
         connect(authenticated);
       }
     }

@@ -6,8 +6,6 @@ import dev.ebb.gateway.protocol.StartupMessage;
 import dev.ebb.gateway.relay.Relay;
 import dev.ebb.gateway.tls.TlsSession;
 import dev.ebb.shared.model.BranchAddress;
-import dev.ebb.shared.model.BranchId;
-import dev.ebb.shared.scram.ScramExchange;
 import dev.ebb.shared.scram.ScramKeys;
 import org.jspecify.annotations.Nullable;
 
@@ -64,25 +62,23 @@ sealed interface SessionState {
   /** The catalog and the branch's roles are being asked. */
   record FindingRole(StartupMessage startup, String user, BranchAddress address)
       implements SessionState {
-    AwaitingClientFirst toAwaitingClientFirst(BranchId branch, ScramExchange exchange) {
-      return new AwaitingClientFirst(this, branch, exchange);
+    AwaitingClientFirst toAwaitingClientFirst(Wish.Found found) {
+      return new AwaitingClientFirst(this, found);
     }
   }
 
   /** Waits for SCRAM's client-first-message. */
-  record AwaitingClientFirst(FindingRole asked, BranchId branch, ScramExchange exchange)
-      implements SessionState {
+  record AwaitingClientFirst(FindingRole asked, Wish.Found found) implements SessionState {
     AwaitingClientFinal toAwaitingClientFinal() {
-      return new AwaitingClientFinal(asked, branch, exchange);
+      return new AwaitingClientFinal(asked, found);
     }
   }
 
   /** Waits for SCRAM's client-final-message. */
-  record AwaitingClientFinal(FindingRole asked, BranchId branch, ScramExchange exchange)
-      implements SessionState {
+  record AwaitingClientFinal(FindingRole asked, Wish.Found found) implements SessionState {
     Authenticated toAuthenticated(ScramKeys keys) {
       return new Authenticated(
-          new Login(asked.user(), asked.address(), branch, asked.startup(), keys));
+          new Login(asked.user(), asked.address(), found.branch(), asked.startup(), keys));
     }
 
     Delayed toDelayed() {

@@ -1,9 +1,11 @@
 package dev.ebb.gateway.session;
 
 import dev.ebb.gateway.auth.LoginRules;
+import dev.ebb.gateway.protocol.ErrorResponse;
 import dev.ebb.gateway.protocol.SqlState;
 import dev.ebb.gateway.protocol.StartupMessage;
 import dev.ebb.gateway.tls.TlsSession;
+import dev.ebb.shared.bus.ComputeMessage.LoginFound;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
@@ -11,14 +13,18 @@ import dev.ebb.shared.model.RoleState;
 import dev.ebb.shared.scram.EndPointBinding;
 import dev.ebb.shared.scram.ScramExchange;
 import io.vertx.core.Future;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** Who wants to go where, before anybody has proven anything. */
 record Wish(String user, BranchAddress address, Origin origin) {
 
-  /** What a login is judged by. */
-  record Found(BranchId branch, ScramExchange exchange) {}
+  /**
+   * What a login is judged by.
+   *
+   * @param refusal what somebody who has proven to be the role is told instead of being let in; or
+   *     null
+   */
+  record Found(BranchId branch, ScramExchange exchange, @Nullable ErrorResponse refusal) {}
 
   /**
    * @throws Refusal where the packet names nobody, or a database or a route that cannot exist
@@ -42,8 +48,8 @@ record Wish(String user, BranchAddress address, Origin origin) {
   Future<Found> find(SessionServices services) {
     return findBranch(services)
         .compose(branch ->
-            role(services, branch)
-                .map(role -> found(services, branch, role))
+            login(services, branch)
+                .map(login -> found(services, branch, login))
                 .recover(error ->
                     error instanceof EbbException.NotFound
                         ? findAnew(services)
@@ -54,7 +60,7 @@ record Wish(String user, BranchAddress address, Origin origin) {
   private Future<Found> findAnew(SessionServices services) {
     services.routes().forget(address);
     return findBranch(services)
-        .compose(branch -> role(services, branch).map(role -> found(services, branch, role)));
+        .compose(branch -> login(services, branch).map(login -> found(services, branch, login)));
   }
 
   private Future<BranchId> findBranch(SessionServices services) {
@@ -64,14 +70,18 @@ record Wish(String user, BranchAddress address, Origin origin) {
         .map(branch -> branch.orElseThrow(() -> unknown(shown(address))));
   }
 
-  private Future<Optional<RoleState>> role(SessionServices services, BranchId branch) {
+  private Future<LoginFound> login(SessionServices services, BranchId branch) {
     return LoginRules.isReserved(user)
-        ? Future.succeededFuture(Optional.empty())
-        : services.computes().role(branch, user);
+        ? Future.succeededFuture(new LoginFound(null, null, false))
+        : services.computes().login(branch, user, address.database());
   }
 
-  private Found found(SessionServices services, BranchId branch, Optional<RoleState> role) {
-    return new Found(branch, services.rules().exchange(branch, user, role.orElse(null), binding()));
+  private Found found(SessionServices services, BranchId branch, LoginFound login) {
+    RoleState role = login.role();
+    return new Found(
+        branch,
+        services.rules().exchange(branch, user, role, binding()),
+        role == null ? null : LoginRules.refusal(role, login.access()).orElse(null));
   }
 
   private @Nullable EndPointBinding binding() {

@@ -142,7 +142,6 @@ class ScramExchangeTest {
     for (RoleState state :
         new @Nullable RoleState[] {
           null,
-          role(false, verifier.stored(), Long.MAX_VALUE),
           role(true, null, Long.MAX_VALUE),
           role(true, new Secret("md5d41d8cd98f00b204e9800998ecf8427e"), Long.MAX_VALUE),
           role(true, verifier.stored(), NOW)
@@ -151,6 +150,10 @@ class ScramExchangeTest {
       assertThat(login(exchange, "pencil")).isEqualTo(new Rejected());
     }
     var open = role(true, verifier.stored(), NOW + 1);
+    var mayNot = role(false, verifier.stored(), Long.MAX_VALUE);
+    assertThat(login(rules.exchange(BRANCH, "app", mayNot, null), "pencil"))
+        .as("is told so behind its proof")
+        .isInstanceOf(Proven.class);
     assertThat(login(rules.exchange(BRANCH, "app", open, null), "pencil"))
         .isInstanceOf(Proven.class);
     assertThat(login(rules.exchange(BRANCH, "ebb_admin", open, null), "pencil"))
