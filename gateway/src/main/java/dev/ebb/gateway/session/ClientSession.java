@@ -215,8 +215,7 @@ public final class ClientSession {
                     agreed,
                     TlsUpgrade.APPLICATION_PROTOCOL.equals(agreed.applicationProtocol())
                         ? null
-                        : "TLS without an SSLRequest needs the application protocol"
-                            + " \"postgresql\""),
+                        : "TLS without an SSLRequest needs the application protocol \"postgresql\""),
             this::handshakeFailed);
   }
 
