@@ -276,7 +276,7 @@ final class ManifestCodecTest {
 
   @Test
   void otherFormatsAreNamed() {
-    for (int version : new int[] {1, 3}) {
+    for (int version : new int[] {1, 4}) {
       byte[] other = ofVersion(version);
       assertThatThrownBy(() -> ManifestCodec.decode(other))
           .isInstanceOf(EbbException.Unavailable.class)
