@@ -4,6 +4,7 @@ import dev.ebb.gateway.auth.LoginRules;
 import dev.ebb.gateway.auth.LoginThrottle;
 import dev.ebb.gateway.cancel.CancelForwarder;
 import dev.ebb.gateway.cancel.CancelKeys;
+import dev.ebb.gateway.limit.Limits;
 import dev.ebb.gateway.relay.Traffic;
 import dev.ebb.gateway.route.BranchDirectory;
 import dev.ebb.gateway.route.CatalogDirectory;
@@ -109,6 +110,7 @@ public final class GatewayService extends VerticleBase {
     var bus = new Bus(vertx);
     var sessions = new LiveSessions();
     var admission = new Admission(config.maxUnauthenticated());
+    var limits = new Limits(config.access().limits(), clock, System::nanoTime, meters);
     var cache = new RouteCache(vertx, directory, clock);
     var keys = new CancelKeys(random);
     var replicas = new ReplicaRoutes(clock);
@@ -118,7 +120,10 @@ public final class GatewayService extends VerticleBase {
             Addresses.HOSTS,
             message -> {
               switch (message) {
-                case HostAnnouncement announcement -> sessions.heard(announcement);
+                case HostAnnouncement announcement -> {
+                  sessions.heard(announcement);
+                  limits.heard(announcement);
+                }
                 case ReplicaAnnouncement announcement -> replicas.heard(announcement);
                 default -> {}
               }
@@ -134,8 +139,9 @@ public final class GatewayService extends VerticleBase {
         identity.tls(),
         new LoginRules(identity.mockSecret(), random, clock),
         new LoginThrottle(clock),
+        limits,
         cache,
-        new Computes(bus, config.wakeTimeoutMs()),
+        new Computes(bus, config.wakeTimeoutMs(), limits),
         replicas,
         keys,
         new CancelForwarder(vertx, keys, meters),

@@ -24,6 +24,7 @@ import org.bouncycastle.asn1.x509.GeneralName;
 import org.bouncycastle.asn1.x509.GeneralNames;
 import org.bouncycastle.cert.jcajce.JcaX509CertificateConverter;
 import org.bouncycastle.cert.jcajce.JcaX509v3CertificateBuilder;
+import org.bouncycastle.jce.provider.BouncyCastleProvider;
 import org.bouncycastle.openssl.jcajce.JcaPEMWriter;
 import org.bouncycastle.openssl.jcajce.JcaPKCS8Generator;
 import org.bouncycastle.operator.OperatorCreationException;
@@ -90,6 +91,7 @@ public record Certificates(X509Certificate certificate, PrivateKey key) {
       var holder =
           builder.build(
               new JcaContentSignerBuilder(signature)
+                  .setProvider(new BouncyCastleProvider())
                   .build(issuer == null ? pair.getPrivate() : issuer.key));
       return new Certificates(
           new JcaX509CertificateConverter().getCertificate(holder), pair.getPrivate());

@@ -1,6 +1,7 @@
 package dev.ebb.gateway.session;
 
 import dev.ebb.gateway.cancel.CancelKeys;
+import dev.ebb.gateway.limit.LimitException;
 import dev.ebb.gateway.protocol.Authentication;
 import dev.ebb.gateway.protocol.BackendKeyData;
 import dev.ebb.gateway.protocol.CancelRequest;
@@ -36,6 +37,7 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.internal.ContextInternal;
 import io.vertx.core.internal.net.NetSocketInternal;
 import io.vertx.core.net.NetClient;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.Objects;
@@ -142,6 +144,8 @@ public final class ClientSession {
       }
     } catch (Refusal e) {
       refuse(e);
+    } catch (LimitException e) {
+      refuse(Refusal.of("", e));
     } catch (ProtocolViolation | ScramViolation e) {
       log.debug("{} broke the protocol: {}", socket.remoteAddress(), e.getMessage());
       refuse(Refusal.of("", e));
@@ -260,8 +264,10 @@ public final class ClientSession {
 
   private void findRole(AwaitingStartup awaiting, StartupMessage message) {
     askedNanos = System.nanoTime();
-    var wish = Wish.of(message, origin(awaiting));
-    FindingRole asked = awaiting.toFindingRole(message, wish.user(), wish.address());
+    Origin origin = origin(awaiting);
+    services.limiter().connects(origin.address());
+    var wish = Wish.of(message, origin);
+    FindingRole asked = awaiting.toFindingRole(message, wish);
     state = asked;
     if (message.needsNegotiation()) {
       socket.write(
@@ -342,7 +348,9 @@ public final class ClientSession {
         if (refusal != null) {
           throw new Refusal(refusal);
         }
-        connect(authenticated);
+        InetAddress client = awaiting.asked().wish().origin().address();
+        services.limiter().wakes(client, awaiting.found().branch());
+        connect(authenticated, client);
       }
     }
     return true;
@@ -353,7 +361,9 @@ public final class ClientSession {
     state = delayed;
     leaveAdmission();
     services.meters().loginFailed();
-    String user = awaiting.asked().user();
+    Wish wish = awaiting.asked().wish();
+    services.limiter().failed(wish.origin().address(), wish.address().database());
+    String user = wish.user();
     String address = Objects.requireNonNullElse(socket.remoteAddress().hostAddress(), "local");
     log.info("password authentication failed for user \"{}\" from {}", Wish.shown(user), address);
     var refusal =
@@ -376,7 +386,7 @@ public final class ClientSession {
             });
   }
 
-  private void connect(SessionState.Authenticated authenticated) {
+  private void connect(SessionState.Authenticated authenticated, InetAddress client) {
     var attempt = new BackendAttempt(services, context, backends, authenticated.login());
     SessionState.Connecting connecting = authenticated.toConnecting(attempt);
     state = connecting;
@@ -384,6 +394,9 @@ public final class ClientSession {
         .start()
         .onComplete(
             connected -> {
+              if (connected.started()) {
+                services.limiter().woken(client);
+              }
               if (state.equals(connecting)) {
                 relay(connecting, connected);
               }

@@ -4,6 +4,7 @@ import dev.ebb.gateway.auth.LoginRules;
 import dev.ebb.gateway.auth.LoginThrottle;
 import dev.ebb.gateway.cancel.CancelForwarder;
 import dev.ebb.gateway.cancel.CancelKeys;
+import dev.ebb.gateway.limit.Limits;
 import dev.ebb.gateway.relay.Traffic;
 import dev.ebb.gateway.route.Computes;
 import dev.ebb.gateway.route.ReplicaRoutes;
@@ -18,6 +19,7 @@ public record SessionServices(
     TlsUpgrade tls,
     LoginRules rules,
     LoginThrottle throttle,
+    Limits limiter,
     RouteCache routes,
     Computes computes,
     ReplicaRoutes replicas,

@@ -5,7 +5,6 @@ import dev.ebb.gateway.protocol.ProtocolViolation;
 import dev.ebb.gateway.protocol.StartupMessage;
 import dev.ebb.gateway.relay.Relay;
 import dev.ebb.gateway.tls.TlsSession;
-import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.scram.ScramKeys;
 import org.jspecify.annotations.Nullable;
 
@@ -44,8 +43,8 @@ sealed interface SessionState {
       return new Cancelling();
     }
 
-    FindingRole toFindingRole(StartupMessage startup, String user, BranchAddress address) {
-      return new FindingRole(startup, user, address);
+    FindingRole toFindingRole(StartupMessage startup, Wish wish) {
+      return new FindingRole(startup, wish);
     }
   }
 
@@ -60,8 +59,7 @@ sealed interface SessionState {
   record Cancelling() implements SessionState {}
 
   /** The catalog and the branch's roles are being asked. */
-  record FindingRole(StartupMessage startup, String user, BranchAddress address)
-      implements SessionState {
+  record FindingRole(StartupMessage startup, Wish wish) implements SessionState {
     AwaitingClientFirst toAwaitingClientFirst(Wish.Found found) {
       return new AwaitingClientFirst(this, found);
     }
@@ -78,7 +76,8 @@ sealed interface SessionState {
   record AwaitingClientFinal(FindingRole asked, Wish.Found found) implements SessionState {
     Authenticated toAuthenticated(ScramKeys keys) {
       return new Authenticated(
-          new Login(asked.user(), asked.address(), found.branch(), asked.startup(), keys));
+          new Login(
+              asked.wish().user(), asked.wish().address(), found.branch(), asked.startup(), keys));
     }
 
     Delayed toDelayed() {

@@ -4,6 +4,7 @@ import dev.ebb.gateway.auth.LoginRules;
 import dev.ebb.gateway.protocol.ErrorResponse;
 import dev.ebb.gateway.protocol.SqlState;
 import dev.ebb.gateway.protocol.StartupMessage;
+import dev.ebb.gateway.route.Located;
 import dev.ebb.gateway.tls.TlsSession;
 import dev.ebb.shared.bus.ComputeMessage.LoginFound;
 import dev.ebb.shared.error.EbbException;
@@ -47,6 +48,10 @@ record Wish(String user, BranchAddress address, Origin origin) {
   /** Asks for the branch, then for the role. */
   Future<Found> find(SessionServices services) {
     return findBranch(services)
+        .map(branch -> {
+          services.limiter().connects(origin.address(), address.database());
+          return branch;
+        })
         .compose(branch ->
             login(services, branch)
                 .map(login -> found(services, branch, login))
@@ -66,8 +71,28 @@ record Wish(String user, BranchAddress address, Origin origin) {
   private Future<BranchId> findBranch(SessionServices services) {
     return services
         .routes()
-        .find(address)
-        .map(branch -> branch.orElseThrow(() -> unknown(shown(address))));
+        .locate(address)
+        .map(found -> {
+          Located database = found.orElseThrow(() -> unknown(shown(address)));
+          requireAllowed(services, database);
+          return database.branch().orElseThrow(() -> unknown(shown(address)));
+        });
+  }
+
+  /** Before anything is told of what is in the database, and before anybody is asked. */
+  private void requireAllowed(SessionServices services, Located database) {
+    if (!database.allows(origin.address())) {
+      services.limiter().keptOut();
+      throw new Refusal(
+          ErrorResponse.fatal(
+                  SqlState.INVALID_AUTHORIZATION,
+                  "connections from "
+                      + origin.address().getHostAddress()
+                      + " to database \""
+                      + address.database()
+                      + "\" are not allowed")
+              .withHint("The database takes clients from some addresses only: ebb db allow."));
+    }
   }
 
   private Future<LoginFound> login(SessionServices services, BranchId branch) {

@@ -126,7 +126,25 @@ public final class ConfigPrinter {
         "requireTls",
         gateway.requireTls(),
         "maxConnections",
-        gateway.maxConnections());
+        gateway.maxConnections(),
+        "domain",
+        gateway.domain(),
+        "clientCaFile",
+        gateway.clientCaFile() == null ? null : gateway.clientCaFile().toString(),
+        "requireClientCertificate",
+        gateway.clientCaFile() == null ? null : gateway.requireClientCertificate(),
+        "limits",
+        limits(gateway.limits()));
+  }
+
+  private static Map<String, Object> limits(EbbConfig.Limits limits) {
+    return section(
+        "connectionsPerAddress", Quantities.format(limits.connectionsPerAddress()),
+        "connectionsPerDatabase", Quantities.format(limits.connectionsPerDatabase()),
+        "failedLoginsPerAddress", Quantities.format(limits.failedLoginsPerAddress()),
+        "failedLoginsPerDatabase", Quantities.format(limits.failedLoginsPerDatabase()),
+        "wakesPerAddress", Quantities.format(limits.wakesPerAddress()),
+        "wakesPerDatabase", Quantities.format(limits.wakesPerDatabase()));
   }
 
   private static Map<String, Object> store(EbbConfig config) {

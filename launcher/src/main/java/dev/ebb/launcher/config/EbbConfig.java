@@ -41,9 +41,37 @@ public record EbbConfig(
    * @param tls the certificate to show; null: a self-signed one, made at the first start
    * @param requireTls whether clients without TLS are refused
    * @param maxConnections of clients, in all
+   * @param domain below which TLS clients may name a branch: {@code branch--database.DOMAIN}; null:
+   *     names of servers mean nothing
+   * @param clientCaFile PEM certificates that sign clients' ones; null: clients show none
+   * @param requireClientCertificate whether clients without one are refused
    */
   public record Gateway(
-      String host, int port, @Nullable Tls tls, boolean requireTls, int maxConnections) {}
+      String host,
+      int port,
+      @Nullable Tls tls,
+      boolean requireTls,
+      int maxConnections,
+      @Nullable String domain,
+      @Nullable Path clientCaFile,
+      boolean requireClientCertificate,
+      Limits limits) {}
+
+  /**
+   * So many in a time.
+   *
+   * @param count 0: no limit
+   */
+  public record Rate(int count, Duration per) {}
+
+  /** What one address and one database get of a gateway. */
+  public record Limits(
+      Rate connectionsPerAddress,
+      Rate connectionsPerDatabase,
+      Rate failedLoginsPerAddress,
+      Rate failedLoginsPerDatabase,
+      Rate wakesPerAddress,
+      Rate wakesPerDatabase) {}
 
   /** PEM files. */
   public record Tls(Path certificate, Path privateKey) {}

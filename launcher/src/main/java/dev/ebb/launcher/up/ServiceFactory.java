@@ -2,11 +2,14 @@ package dev.ebb.launcher.up;
 
 import dev.ebb.computeservice.ComputeService;
 import dev.ebb.computeservice.ComputeServiceConfig;
+import dev.ebb.gateway.GatewayAccess;
 import dev.ebb.gateway.GatewayConfig;
 import dev.ebb.gateway.GatewayService;
 import dev.ebb.gateway.api.ApiConfig;
 import dev.ebb.gateway.api.ApiConfig.ReadinessCheck;
 import dev.ebb.gateway.api.ApiService;
+import dev.ebb.gateway.limit.LimitRates;
+import dev.ebb.gateway.limit.Rate;
 import dev.ebb.launcher.config.EbbConfig;
 import dev.ebb.pageservice.PageService;
 import dev.ebb.pageservice.PageServiceConfig;
@@ -151,8 +154,28 @@ final class ServiceFactory {
             defaults.wakeTimeoutMs(),
             defaults.maxUnauthenticated(),
             gateway.maxConnections(),
-            defaults.eventLoops()),
+            defaults.eventLoops(),
+            access(gateway)),
         foundation.meters());
+  }
+
+  private static GatewayAccess access(EbbConfig.Gateway gateway) {
+    EbbConfig.Limits limits = gateway.limits();
+    return new GatewayAccess(
+        gateway.domain(),
+        gateway.clientCaFile(),
+        gateway.requireClientCertificate(),
+        new LimitRates(
+            rate(limits.connectionsPerAddress()),
+            rate(limits.connectionsPerDatabase()),
+            rate(limits.failedLoginsPerAddress()),
+            rate(limits.failedLoginsPerDatabase()),
+            rate(limits.wakesPerAddress()),
+            rate(limits.wakesPerDatabase())));
+  }
+
+  private static Rate rate(EbbConfig.Rate rate) {
+    return new Rate(rate.count(), rate.per());
   }
 
   Deployable api() {

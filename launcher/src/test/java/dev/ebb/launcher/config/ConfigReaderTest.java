@@ -69,6 +69,16 @@ final class ConfigReaderTest {
             privateKey: %s
           requireTls: true
           maxConnections: 50
+          domain: db.example.com
+          clientCaFile: %s
+          requireClientCertificate: true
+          limits:
+            connectionsPerAddress: 10/s
+            connectionsPerDatabase: 100/s
+            failedLoginsPerAddress: 5/m
+            failedLoginsPerDatabase: 50/h
+            wakesPerAddress: off
+            wakesPerDatabase: 7/d
         api:
           host: 127.0.0.1
           httpPort: 8000
@@ -130,7 +140,7 @@ final class ConfigReaderTest {
           host: 127.0.0.1
           httpPort: 9100
         """
-            .formatted(certificate, key);
+            .formatted(certificate, key, certificate);
 
     var config = new ConfigReader(ENVIRONMENT, MEMORY_BYTES).read(file(golden), List.of());
 
@@ -148,6 +158,21 @@ final class ConfigReaderTest {
 
     assertThat(reader.read(file(ConfigPrinter.yaml(config)), List.of())).isEqualTo(config);
     assertThat(reader.read(file(ConfigPrinter.json(config)), List.of())).isEqualTo(config);
+  }
+
+  @Test
+  void gatewaysAccessIsOpenAndLimitedUnlessToldOtherwise() throws Exception {
+    EbbConfig.Gateway gateway = reader.read(null, List.of()).gateway();
+
+    assertThat(gateway.domain()).isNull();
+    assertThat(gateway.clientCaFile()).isNull();
+    assertThat(gateway.limits().failedLoginsPerAddress())
+        .isEqualTo(new EbbConfig.Rate(120, Duration.ofMinutes(1)));
+    assertThat(
+            violations(
+                "gateway: {domain: a..b, requireClientCertificate: true, clientCaFile: /no/file,"
+                    + " limits: {wakesPerAddress: 5}}"))
+        .hasSize(3);
   }
 
   @Test

@@ -19,7 +19,7 @@ public final class EndPointBinding {
   /** Its name in SCRAM. */
   public static final String TYPE = "tls-server-end-point";
 
-  private static final Pattern HASH_IN_NAME = Pattern.compile("(MD5|SHA-?\\d+(?:/\\d+)?)WITH.*");
+  private static final Pattern HASH_IN_NAME = Pattern.compile("(MD5|SHA-?\\d+(?:[-/]\\d+)?)WITH.*");
 
   private final byte[] hash;
 
