@@ -18,7 +18,10 @@ import dev.ebb.gateway.session.SessionMeters;
 import dev.ebb.gateway.session.SessionServices;
 import dev.ebb.gateway.tls.SelfSigned;
 import dev.ebb.gateway.tls.ServerCertificate;
+import dev.ebb.gateway.tls.TlsFiles;
+import dev.ebb.gateway.tls.TlsMaterial;
 import dev.ebb.gateway.tls.TlsUpgrade;
+import dev.ebb.gateway.tls.TlsWatch;
 import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.Bus;
 import dev.ebb.shared.bus.BusMessage;
@@ -33,6 +36,7 @@ import io.vertx.core.eventbus.MessageConsumer;
 import io.vertx.core.internal.ContextInternal;
 import io.vertx.core.internal.PromiseInternal;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.SecureRandom;
 import java.time.Clock;
@@ -57,6 +61,7 @@ public final class GatewayService extends VerticleBase {
   private final Clock clock = Clock.systemUTC();
   private volatile int port;
   private @Nullable RouteCache routes;
+  private @Nullable TlsWatch watch;
   private @Nullable MessageConsumer<BusMessage> announcements;
 
   /** The store is read for the catalog only. */
@@ -86,18 +91,21 @@ public final class GatewayService extends VerticleBase {
   }
 
   /** What takes files and slow cryptography to make. */
-  private record Identity(TlsUpgrade tls, byte[] mockSecret) {}
+  private record Identity(TlsFiles files, TlsUpgrade tls, byte[] mockSecret) {}
 
   private Future<Identity> identity() {
     PromiseInternal<Identity> made = ((ContextInternal) context).promise();
     Thread.ofVirtual()
         .start(() -> {
           try {
-            ServerCertificate certificate =
+            Path clientCa = config.access().clientCaFile();
+            TlsFiles files =
                 config.certificateFile() != null && config.keyFile() != null
-                    ? ServerCertificate.read(config.certificateFile(), config.keyFile())
-                    : SelfSigned.readOrCreate(config.tlsDirectory());
-            made.complete(new Identity(new TlsUpgrade(certificate), mockSecret(certificate)));
+                    ? new TlsFiles(config.certificateFile(), config.keyFile(), clientCa)
+                    : SelfSigned.findOrCreate(config.tlsDirectory(), clientCa);
+            TlsMaterial material = files.read();
+            made.complete(
+                new Identity(files, new TlsUpgrade(material), mockSecret(material.server())));
           } catch (RuntimeException e) {
             made.fail(e);
           }
@@ -106,6 +114,7 @@ public final class GatewayService extends VerticleBase {
   }
 
   private SessionServices services(Identity identity) {
+    watch = TlsWatch.start(vertx, identity.files(), identity.tls(), meters);
     var random = new SecureRandom();
     var bus = new Bus(vertx);
     var sessions = new LiveSessions();
@@ -135,7 +144,9 @@ public final class GatewayService extends VerticleBase {
             config.wakeTimeoutMs(),
             config.maxUnauthenticated(),
             config.maxConnections(),
-            config.requireTls()),
+            config.requireTls(),
+            config.access().domain(),
+            config.access().requireClientCertificate()),
         identity.tls(),
         new LoginRules(identity.mockSecret(), random, clock),
         new LoginThrottle(clock),
@@ -180,6 +191,9 @@ public final class GatewayService extends VerticleBase {
   /** By now the listeners have ended every session. */
   @Override
   public Future<?> stop() {
+    if (watch != null) {
+      watch.close();
+    }
     if (routes != null) {
       routes.close();
     }

@@ -48,6 +48,8 @@ public final class Limits {
       };
 
   /**
+   * All buckets are full.
+   *
    * @param nanoTime as {@link System#nanoTime}
    */
   public Limits(LimitRates rates, Clock clock, LongSupplier nanoTime, MeterRegistry meters) {

@@ -266,7 +266,7 @@ public final class ClientSession {
     askedNanos = System.nanoTime();
     Origin origin = origin(awaiting);
     services.limiter().connects(origin.address());
-    var wish = Wish.of(message, origin);
+    var wish = Wish.of(message, origin, services.limits());
     FindingRole asked = awaiting.toFindingRole(message, wish);
     state = asked;
     if (message.needsNegotiation()) {

@@ -5,6 +5,8 @@ import dev.ebb.gateway.protocol.ErrorResponse;
 import dev.ebb.gateway.protocol.SqlState;
 import dev.ebb.gateway.protocol.StartupMessage;
 import dev.ebb.gateway.route.Located;
+import dev.ebb.gateway.route.ServerName;
+import dev.ebb.gateway.tls.ClientName;
 import dev.ebb.gateway.tls.TlsSession;
 import dev.ebb.shared.bus.ComputeMessage.LoginFound;
 import dev.ebb.shared.error.EbbException;
@@ -14,6 +16,8 @@ import dev.ebb.shared.model.RoleState;
 import dev.ebb.shared.scram.EndPointBinding;
 import dev.ebb.shared.scram.ScramExchange;
 import io.vertx.core.Future;
+import java.security.cert.X509Certificate;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** Who wants to go where, before anybody has proven anything. */
@@ -28,9 +32,10 @@ record Wish(String user, BranchAddress address, Origin origin) {
   record Found(BranchId branch, ScramExchange exchange, @Nullable ErrorResponse refusal) {}
 
   /**
-   * @throws Refusal where the packet names nobody, or a database or a route that cannot exist
+   * @throws Refusal where the packet names nobody, or a database or a route that cannot exist, or
+   *     where the client's certificate is somebody else's
    */
-  static Wish of(StartupMessage message, Origin origin) {
+  static Wish of(StartupMessage message, Origin origin, SessionLimits limits) {
     var _ = Route.of(message);
     String user = message.user();
     String database = message.database();
@@ -38,10 +43,46 @@ record Wish(String user, BranchAddress address, Origin origin) {
       throw new Refusal(
           SqlState.INVALID_AUTHORIZATION, "no PostgreSQL user name specified in startup packet");
     }
+    judgeCertificate(user, origin, limits);
+    Optional<BranchAddress> called = called(origin, limits);
+    if (called.isPresent() && (database.equals(user) || database.equals(called.get().database()))) {
+      // libpq sends the user's name where no database is named.
+      return new Wish(user, called.get(), origin);
+    }
     try {
       return new Wish(user, BranchAddress.parse(database), origin);
     } catch (IllegalArgumentException e) {
       throw unknown(database);
+    }
+  }
+
+  /** The branch that the client calls the server by. */
+  private static Optional<BranchAddress> called(Origin origin, SessionLimits limits) {
+    TlsSession tls = origin.tls();
+    String name = tls == null ? null : tls.serverName();
+    String domain = limits.domain();
+    return name == null || domain == null ? Optional.empty() : ServerName.parse(name, domain);
+  }
+
+  /**
+   * As {@code clientcert=verify-full} in PostgreSQL's {@code pg_hba.conf}: beside the password, not
+   * in its place, which is what the compute is logged into with ({@code CheckCertAuth} in {@code
+   * auth.c}).
+   */
+  private static void judgeCertificate(String user, Origin origin, SessionLimits limits) {
+    TlsSession tls = origin.tls();
+    X509Certificate shown = tls == null ? null : tls.client();
+    if (shown == null) {
+      if (limits.requireClientCertificate()) {
+        throw new Refusal(
+            SqlState.INVALID_AUTHORIZATION, "connection requires a valid client certificate");
+      }
+      return;
+    }
+    if (!ClientName.of(shown).equals(Optional.of(user))) {
+      throw new Refusal(
+          SqlState.INVALID_AUTHORIZATION,
+          "certificate authentication failed for user \"" + shown(user) + "\"");
     }
   }
 

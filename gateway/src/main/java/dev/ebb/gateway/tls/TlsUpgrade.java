@@ -7,6 +7,7 @@ import io.netty.handler.ssl.ApplicationProtocolConfig;
 import io.netty.handler.ssl.ApplicationProtocolConfig.Protocol;
 import io.netty.handler.ssl.ApplicationProtocolConfig.SelectedListenerFailureBehavior;
 import io.netty.handler.ssl.ApplicationProtocolConfig.SelectorFailureBehavior;
+import io.netty.handler.ssl.ClientAuth;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslContextBuilder;
 import io.netty.handler.ssl.SslHandler;
@@ -16,7 +17,14 @@ import io.vertx.core.Promise;
 import io.vertx.core.internal.ContextInternal;
 import io.vertx.core.internal.net.NetSocketInternal;
 import java.security.cert.X509Certificate;
+import java.util.List;
+import java.util.Locale;
+import javax.net.ssl.ExtendedSSLSession;
+import javax.net.ssl.SNIHostName;
+import javax.net.ssl.SNIServerName;
 import javax.net.ssl.SSLException;
+import javax.net.ssl.SSLPeerUnverifiedException;
+import javax.net.ssl.SSLSession;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,23 +41,63 @@ public final class TlsUpgrade {
   /** First byte of a TLS handshake record. */
   public static final byte HANDSHAKE_RECORD = 0x16;
 
-  private final SslContext tls;
-  private final @Nullable EndPointBinding binding;
+  private volatile Shown shown;
 
+  /** What new connections are given; those that are open keep what they have. */
+  private record Shown(
+      TlsMaterial material, SslContext context, @Nullable EndPointBinding binding) {}
+
+  /**
+   * Shows this until something else is to be shown.
+   *
+   * @throws IllegalArgumentException where it cannot be used, with the reason
+   */
+  public TlsUpgrade(TlsMaterial material) {
+    this.shown = prepare(material);
+  }
+
+  /** The same for clients without certificates. */
   public TlsUpgrade(ServerCertificate certificate) {
-    this.binding = EndPointBinding.of(certificate.chain().getFirst()).orElse(null);
+    this(new TlsMaterial(certificate, List.of()));
+  }
+
+  /**
+   * Gives new connections something else. On any thread.
+   *
+   * @throws IllegalArgumentException where it cannot be used, with the reason; nothing changes then
+   */
+  void show(TlsMaterial material) {
+    shown = prepare(material);
+  }
+
+  TlsMaterial shown() {
+    return shown.material();
+  }
+
+  long notAfterEpochMs() {
+    return shown.material().server().chain().getFirst().getNotAfter().getTime();
+  }
+
+  private static Shown prepare(TlsMaterial material) {
+    List<X509Certificate> chain = material.server().chain();
+    SslContextBuilder builder =
+        SslContextBuilder.forServer(material.server().key(), chain.toArray(X509Certificate[]::new))
+            .sslProvider(SslProvider.JDK)
+            .applicationProtocolConfig(
+                new ApplicationProtocolConfig(
+                    Protocol.ALPN,
+                    SelectorFailureBehavior.NO_ADVERTISE,
+                    SelectedListenerFailureBehavior.ACCEPT,
+                    APPLICATION_PROTOCOL));
+    if (!material.clientAuthorities().isEmpty()) {
+      // Optional even where one is required: an error of PostgreSQL's says more than an alert.
+      builder
+          .trustManager(material.clientAuthorities().toArray(X509Certificate[]::new))
+          .clientAuth(ClientAuth.OPTIONAL);
+    }
     try {
-      this.tls =
-          SslContextBuilder.forServer(
-                  certificate.key(), certificate.chain().toArray(X509Certificate[]::new))
-              .sslProvider(SslProvider.JDK)
-              .applicationProtocolConfig(
-                  new ApplicationProtocolConfig(
-                      Protocol.ALPN,
-                      SelectorFailureBehavior.NO_ADVERTISE,
-                      SelectedListenerFailureBehavior.ACCEPT,
-                      APPLICATION_PROTOCOL))
-              .build();
+      return new Shown(
+          material, builder.build(), EndPointBinding.of(chain.getFirst()).orElse(null));
     } catch (SSLException e) {
       throw new IllegalArgumentException(
           "the TLS certificate cannot be used: " + e.getMessage(), e);
@@ -80,14 +128,15 @@ public final class TlsUpgrade {
 
   private Future<TlsSession> handshake(
       ContextInternal context, ChannelHandlerContext channel, @Nullable ByteBuf received) {
-    SslHandler handler = tls.newHandler(channel.alloc());
+    Shown now = shown;
+    SslHandler handler = now.context().newHandler(channel.alloc());
     Promise<TlsSession> done = context.promise();
     channel.pipeline().addFirst("ssl", handler);
     handler
         .handshakeFuture()
         .addListener(result -> {
           if (result.isSuccess()) {
-            done.tryComplete(session(handler));
+            done.tryComplete(session(handler, now.binding()));
           } else {
             done.tryFail(result.cause());
           }
@@ -99,7 +148,28 @@ public final class TlsUpgrade {
     return done.future();
   }
 
-  private TlsSession session(SslHandler handler) {
-    return new TlsSession(handler.applicationProtocol(), binding, null, null);
+  private static TlsSession session(SslHandler handler, @Nullable EndPointBinding binding) {
+    SSLSession session = handler.engine().getSession();
+    return new TlsSession(
+        handler.applicationProtocol(), binding, serverName(session), client(session));
+  }
+
+  private static @Nullable String serverName(SSLSession session) {
+    if (session instanceof ExtendedSSLSession extended) {
+      for (SNIServerName name : extended.getRequestedServerNames()) {
+        if (name instanceof SNIHostName host) {
+          return host.getAsciiName().toLowerCase(Locale.ROOT);
+        }
+      }
+    }
+    return null;
+  }
+
+  private static @Nullable X509Certificate client(SSLSession session) {
+    try {
+      return session.getPeerCertificates()[0] instanceof X509Certificate shown ? shown : null;
+    } catch (SSLPeerUnverifiedException e) {
+      return null;
+    }
   }
 }

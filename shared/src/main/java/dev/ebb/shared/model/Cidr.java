@@ -25,6 +25,8 @@ public final class Cidr {
   }
 
   /**
+   * Reads one.
+   *
    * @throws IllegalArgumentException where it is no such block, with what to write instead
    */
   public static Cidr parse(String text) {

@@ -78,6 +78,8 @@ public final class ScramExchange {
   }
 
   /**
+   * One that may be bound to its connection.
+   *
    * @param binding to the TLS connection that the exchange is on; null where there is none to bind
    *     to
    */
