@@ -86,14 +86,17 @@ class GatewayTlsIT {
       Await.until("the second certificate", () -> verifying(gateway, second).exit() == 0);
       assertThat(before.isValid(10)).as("a session of before").isTrue();
       assertThat(verifying(gateway, first).exit()).as("expects the first").isEqualTo(2);
-      assertThat(reloads(gateway, "ok")).isEqualTo(1);
+      assertThat(reloads(gateway, "ok")).isPositive();
 
+      // Between the two files of a slow machine there may have been a pair that does not fit.
+      double failed = reloads(gateway, "failed");
       first.writeKey(file("own.key"));
-      Await.until("the wrong key to be noticed", () -> reloads(gateway, "failed") == 1);
+      Await.until("the wrong key to be noticed", () -> reloads(gateway, "failed") > failed);
       assertThat(verifying(gateway, second)).isEqualTo(new Psql(0, "shop"));
 
+      double failedAgain = reloads(gateway, "failed");
       Files.writeString(file("own.crt"), "nonsense");
-      Await.until("the nonsense to be noticed", () -> reloads(gateway, "failed") == 2);
+      Await.until("the nonsense to be noticed", () -> reloads(gateway, "failed") > failedAgain);
       assertThat(verifying(gateway, second)).isEqualTo(new Psql(0, "shop"));
 
       first.writeCertificate(file("own.crt"));
