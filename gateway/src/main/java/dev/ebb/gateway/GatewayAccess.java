@@ -12,16 +12,19 @@ import org.jspecify.annotations.Nullable;
  * @param clientCaFile certificates (PEM) that sign those of clients; null: clients show none. Who
  *     shows one must be the role that it is made out to
  * @param requireClientCertificate whether clients without one are refused
+ * @param computeCaFile certificates (PEM) that sign those of computes, which are then connected to
+ *     over TLS only; null: plain connections
  * @param limits what one address and one database get
  */
 public record GatewayAccess(
     @Nullable String domain,
     @Nullable Path clientCaFile,
     boolean requireClientCertificate,
+    @Nullable Path computeCaFile,
     LimitRates limits) {
   /** What holds where nothing is configured. */
   public static final GatewayAccess DEFAULTS =
-      new GatewayAccess(null, null, false, LimitRates.DEFAULTS);
+      new GatewayAccess(null, null, false, null, LimitRates.DEFAULTS);
 
   public GatewayAccess {
     if (requireClientCertificate && clientCaFile == null) {
@@ -30,8 +33,13 @@ public record GatewayAccess(
     }
   }
 
+  /** The same with TLS to computes. */
+  public GatewayAccess withComputeCa(Path file) {
+    return new GatewayAccess(domain, clientCaFile, requireClientCertificate, file, limits);
+  }
+
   /** The same with other limits. */
   public GatewayAccess with(LimitRates other) {
-    return new GatewayAccess(domain, clientCaFile, requireClientCertificate, other);
+    return new GatewayAccess(domain, clientCaFile, requireClientCertificate, computeCaFile, other);
   }
 }

@@ -16,6 +16,7 @@ import dev.ebb.gateway.session.LiveSessions;
 import dev.ebb.gateway.session.SessionLimits;
 import dev.ebb.gateway.session.SessionMeters;
 import dev.ebb.gateway.session.SessionServices;
+import dev.ebb.gateway.tls.ComputeConnector;
 import dev.ebb.gateway.tls.SelfSigned;
 import dev.ebb.gateway.tls.ServerCertificate;
 import dev.ebb.gateway.tls.TlsFiles;
@@ -91,7 +92,8 @@ public final class GatewayService extends VerticleBase {
   }
 
   /** What takes files and slow cryptography to make. */
-  private record Identity(TlsFiles files, TlsUpgrade tls, byte[] mockSecret) {}
+  private record Identity(
+      TlsFiles files, TlsUpgrade tls, ComputeConnector connector, byte[] mockSecret) {}
 
   private Future<Identity> identity() {
     PromiseInternal<Identity> made = ((ContextInternal) context).promise();
@@ -105,7 +107,11 @@ public final class GatewayService extends VerticleBase {
                     : SelfSigned.findOrCreate(config.tlsDirectory(), clientCa);
             TlsMaterial material = files.read();
             made.complete(
-                new Identity(files, new TlsUpgrade(material), mockSecret(material.server())));
+                new Identity(
+                    files,
+                    new TlsUpgrade(material),
+                    ComputeConnector.trusting(config.access().computeCaFile()),
+                    mockSecret(material.server())));
           } catch (RuntimeException e) {
             made.fail(e);
           }
@@ -154,8 +160,9 @@ public final class GatewayService extends VerticleBase {
         cache,
         new Computes(bus, config.wakeTimeoutMs(), limits),
         replicas,
+        identity.connector(),
         keys,
-        new CancelForwarder(vertx, keys, meters),
+        new CancelForwarder(vertx, keys, identity.connector(), meters),
         new Traffic(meters),
         admission,
         sessions,

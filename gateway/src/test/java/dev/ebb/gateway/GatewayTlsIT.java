@@ -103,7 +103,7 @@ class GatewayTlsIT {
       Await.until("the first certificate", () -> verifying(gateway, first).exit() == 0);
       assertThat(gateway.meters.get("ebb.gateway.certificate.expiry").timeGauge().value())
           .isCloseTo(
-              first.certificate().getNotAfter().getTime() / 1000.0,
+              first.certificate().getNotAfter().toInstant().toEpochMilli() / 1000.0,
               org.assertj.core.data.Offset.offset(1.0));
     }
   }
@@ -153,13 +153,13 @@ class GatewayTlsIT {
   }
 
   private static GatewayConfig withDomain(GatewayConfig config) {
-    return config.with(new GatewayAccess(DOMAIN, null, false, LimitRates.DEFAULTS));
+    return config.with(new GatewayAccess(DOMAIN, null, false, null, LimitRates.DEFAULTS));
   }
 
   private GatewayFixture takingCertificates(boolean required) {
     Path authority = CLIENTS.writeCertificate(file("clients.crt"));
-    return gateway(
-        config -> config.with(new GatewayAccess(null, authority, required, LimitRates.DEFAULTS)));
+    return gateway(config ->
+        config.with(new GatewayAccess(null, authority, required, null, LimitRates.DEFAULTS)));
   }
 
   private Psql showing(GatewayFixture gateway, Certificates shown) {

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A real PostgreSQL with the database {@code shop} of the role {@code app} ({@link #PASSWORD}),
@@ -172,6 +173,26 @@ final class RealPostgres {
     } catch (SQLException e) {
       throw new IllegalStateException(e);
     }
+  }
+
+  /** Offers TLS from now on; null: offers none. */
+  void offerTls(@Nullable Certificates shown) {
+    if (shown != null) {
+      String certificate = shown.writeCertificate(home.resolve("work/tls.crt")).toString();
+      String key = shown.writeKey(home.resolve("work/tls.key")).toString();
+      if (isRoot()) {
+        run(List.of("chown", "postgres", certificate, key));
+      }
+      sql("ALTER SYSTEM SET ssl_cert_file = '" + certificate + "'");
+      sql("ALTER SYSTEM SET ssl_key_file = '" + key + "'");
+    }
+    sql("ALTER SYSTEM SET ssl = " + (shown == null ? "off" : "on"));
+    sql("SELECT pg_reload_conf()");
+    Await.until(
+        "the setting",
+        () ->
+            number("SELECT count(*) FROM pg_stat_ssl WHERE ssl AND pid = pg_backend_pid()")
+                == (shown == null ? 0 : 1));
   }
 
   /** What a database says of a role that exists. */

@@ -9,6 +9,7 @@ import dev.ebb.gateway.relay.Traffic;
 import dev.ebb.gateway.route.Computes;
 import dev.ebb.gateway.route.ReplicaRoutes;
 import dev.ebb.gateway.route.RouteCache;
+import dev.ebb.gateway.tls.ComputeConnector;
 import dev.ebb.gateway.tls.TlsUpgrade;
 import io.vertx.core.Vertx;
 
@@ -23,6 +24,7 @@ public record SessionServices(
     RouteCache routes,
     Computes computes,
     ReplicaRoutes replicas,
+    ComputeConnector connector,
     CancelKeys keys,
     CancelForwarder cancels,
     Traffic traffic,

@@ -75,7 +75,7 @@ public final class TlsUpgrade {
   }
 
   long notAfterEpochMs() {
-    return shown.material().server().chain().getFirst().getNotAfter().getTime();
+    return shown.material().server().chain().getFirst().getNotAfter().toInstant().toEpochMilli();
   }
 
   private static Shown prepare(TlsMaterial material) {

@@ -75,7 +75,8 @@ public final class ConfigPrinter {
             "localCache",
                 compute.localCacheBytes() == 0
                     ? null
-                    : Quantities.formatBytes(compute.localCacheBytes())));
+                    : Quantities.formatBytes(compute.localCacheBytes()),
+            "tls", tls(compute.tls())));
     root.put(
         "page",
         section(
@@ -111,18 +112,13 @@ public final class ConfigPrinter {
   }
 
   private static Map<String, Object> gateway(EbbConfig.Gateway gateway) {
-    EbbConfig.Tls tls = gateway.tls();
     return section(
         "host",
         gateway.host(),
         "port",
         gateway.port(),
         "tls",
-        tls == null
-            ? null
-            : section(
-                "certificate", tls.certificate().toString(),
-                "privateKey", tls.privateKey().toString()),
+        tls(gateway.tls()),
         "requireTls",
         gateway.requireTls(),
         "maxConnections",
@@ -133,8 +129,18 @@ public final class ConfigPrinter {
         gateway.clientCaFile() == null ? null : gateway.clientCaFile().toString(),
         "requireClientCertificate",
         gateway.clientCaFile() == null ? null : gateway.requireClientCertificate(),
+        "computeCaFile",
+        gateway.computeCaFile() == null ? null : gateway.computeCaFile().toString(),
         "limits",
         limits(gateway.limits()));
+  }
+
+  private static @Nullable Map<String, Object> tls(EbbConfig.@Nullable Tls tls) {
+    return tls == null
+        ? null
+        : section(
+            "certificate", tls.certificate().toString(),
+            "privateKey", tls.privateKey().toString());
   }
 
   private static Map<String, Object> limits(EbbConfig.Limits limits) {

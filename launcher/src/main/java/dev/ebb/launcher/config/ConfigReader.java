@@ -132,6 +132,10 @@ public final class ConfigReader {
     if (clientCaFile != null) {
       requireFile(section, "clientCaFile", clientCaFile);
     }
+    Path computeCaFile = section.path("computeCaFile");
+    if (computeCaFile != null) {
+      requireFile(section, "computeCaFile", computeCaFile);
+    }
     boolean requireCertificate = section.truth("requireClientCertificate", false);
     if (requireCertificate && clientCaFile == null) {
       section.violate("requireClientCertificate", "needs clientCaFile, which signs them");
@@ -149,6 +153,7 @@ public final class ConfigReader {
         domain == null ? null : domain.toLowerCase(Locale.ROOT),
         clientCaFile,
         requireCertificate,
+        computeCaFile,
         limits(section.section("limits")));
   }
 
@@ -162,7 +167,7 @@ public final class ConfigReader {
         section.rate("wakesPerDatabase", "600/m"));
   }
 
-  private static @Nullable Tls tls(Section gateway, Section section) {
+  private static @Nullable Tls tls(Section parent, Section section) {
     Path certificate = section.path("certificate");
     Path privateKey = section.path("privateKey");
     if (certificate != null && privateKey != null) {
@@ -171,7 +176,7 @@ public final class ConfigReader {
       return new Tls(certificate, privateKey);
     }
     if (certificate != null || privateKey != null) {
-      gateway.violate("tls", "certificate and privateKey go together");
+      parent.violate("tls", "certificate and privateKey go together");
     }
     return null;
   }
@@ -319,7 +324,8 @@ public final class ConfigReader {
         section.bytes("captureWal", 32 * MEGABYTE, MEGABYTE),
         interval,
         section.integer("preparedStarts", 64, 0, 100_000),
-        section.bytes("localCache", 0, 32 * MEGABYTE));
+        section.bytes("localCache", 0, 32 * MEGABYTE),
+        tls(section, section.section("tls")));
   }
 
   private static EbbConfig.Page page(Section section) {

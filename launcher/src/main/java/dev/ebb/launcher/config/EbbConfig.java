@@ -45,6 +45,7 @@ public record EbbConfig(
    *     names of servers mean nothing
    * @param clientCaFile PEM certificates that sign clients' ones; null: clients show none
    * @param requireClientCertificate whether clients without one are refused
+   * @param computeCaFile PEM certificates that sign those of computes; null: no TLS to them
    */
   public record Gateway(
       String host,
@@ -55,6 +56,7 @@ public record EbbConfig(
       @Nullable String domain,
       @Nullable Path clientCaFile,
       boolean requireClientCertificate,
+      @Nullable Path computeCaFile,
       Limits limits) {}
 
   /**
@@ -174,6 +176,7 @@ public record EbbConfig(
    * @param preparedStarts of how many suspended branches the next start is laid out in advance
    * @param localCacheBytes of pages of all computes on the local disk; 0: most of what is free
    *     there
+   * @param tls what computes show to the gateway; null: they offer none
    */
   public record Compute(
       String host,
@@ -185,7 +188,8 @@ public record EbbConfig(
       long captureWalBytes,
       Duration captureInterval,
       int preparedStarts,
-      long localCacheBytes) {}
+      long localCacheBytes,
+      @Nullable Tls tls) {}
 
   /**
    * The page service.

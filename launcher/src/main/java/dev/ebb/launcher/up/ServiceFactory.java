@@ -2,6 +2,7 @@ package dev.ebb.launcher.up;
 
 import dev.ebb.computeservice.ComputeService;
 import dev.ebb.computeservice.ComputeServiceConfig;
+import dev.ebb.computeservice.postgres.PostgresTls;
 import dev.ebb.gateway.GatewayAccess;
 import dev.ebb.gateway.GatewayConfig;
 import dev.ebb.gateway.GatewayService;
@@ -110,6 +111,7 @@ final class ServiceFactory {
 
   Deployable compute() {
     EbbConfig.Compute compute = config.compute();
+    EbbConfig.Tls tls = compute.tls();
     var cacheDir =
         compute.cacheDir() == null
             ? CacheDirectory.choose(foundation.directory())
@@ -133,7 +135,8 @@ final class ServiceFactory {
             compute.localCacheBytes(),
             defaults.startTimeoutMs(),
             defaults.stopTimeoutMs(),
-            config.page().pitrWindow().toMillis()),
+            config.page().pitrWindow().toMillis(),
+            tls == null ? null : new PostgresTls(tls.certificate(), tls.privateKey())),
         foundation.meters());
   }
 
@@ -165,6 +168,7 @@ final class ServiceFactory {
         gateway.domain(),
         gateway.clientCaFile(),
         gateway.requireClientCertificate(),
+        gateway.computeCaFile(),
         new LimitRates(
             rate(limits.connectionsPerAddress()),
             rate(limits.connectionsPerDatabase()),

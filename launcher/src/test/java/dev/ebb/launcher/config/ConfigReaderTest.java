@@ -72,6 +72,7 @@ final class ConfigReaderTest {
           domain: db.example.com
           clientCaFile: %s
           requireClientCertificate: true
+          computeCaFile: %s
           limits:
             connectionsPerAddress: 10/s
             connectionsPerDatabase: 100/s
@@ -120,6 +121,9 @@ final class ConfigReaderTest {
           captureWal: 16MB
           captureInterval: 30s
           preparedStarts: 8
+          tls:
+            certificate: %s
+            privateKey: %s
         page:
           l1: 64MB
           l2: 0
@@ -140,7 +144,7 @@ final class ConfigReaderTest {
           host: 127.0.0.1
           httpPort: 9100
         """
-            .formatted(certificate, key, certificate);
+            .formatted(certificate, key, certificate, certificate, certificate, key);
 
     var config = new ConfigReader(ENVIRONMENT, MEMORY_BYTES).read(file(golden), List.of());
 
