@@ -54,8 +54,10 @@ class GatewayChannelBindingIT {
   void certificateOfAnotherHashIsBoundTo(String signature) throws Exception {
     showing(Certificates.selfSigned(signature));
     assertThat(psql("require", "require")).isEqualTo(new Psql(0, "1"));
-    try (Connection connection = jdbc()) {
-      assertThat(connection.isValid(10)).isTrue();
+    if (!signature.contains("MGF1")) { // which the driver does not know
+      try (Connection connection = jdbc()) {
+        assertThat(connection.isValid(10)).isTrue();
+      }
     }
   }
 

@@ -5,7 +5,8 @@ package dev.ebb.gateway.limit;
  * customer of a provider has.
  *
  * @param connectionsPerAddress connections that ask for a database
- * @param failedLoginsPerAddress wrong passwords; whoever has used them up tries no more for a while
+ * @param failedLoginsPerAddress wrong passwords; whoever has used them up tries no more for a
+ *     while, but for roles that have logged in from there within the last hour
  * @param failedLoginsPerDatabase the same for all addresses together: where they are used up, only
  *     addresses that have not failed lately may try
  * @param wakesPerAddress starts of computes

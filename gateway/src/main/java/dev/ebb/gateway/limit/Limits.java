@@ -13,6 +13,7 @@ import java.net.InetAddress;
 import java.time.Clock;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 
 /**
@@ -26,6 +27,8 @@ import java.util.function.LongSupplier;
 public final class Limits {
   private static final int IPV6_PREFIX = 64;
   private static final int MAX_STARTS = 10_000;
+  private static final int MAX_SUCCESSES = 50_000;
+  private static final long REMEMBERED_NANOS = TimeUnit.HOURS.toNanos(1);
 
   private final TokenBuckets<Cidr> connectionsByAddress;
   private final TokenBuckets<String> connectionsByDatabase;
@@ -33,8 +36,21 @@ public final class Limits {
   private final TokenBuckets<String> failuresByDatabase;
   private final TokenBuckets<Cidr> wakesByAddress;
   private final TokenBuckets<String> wakesByDatabase;
+  private final LongSupplier nanoTime;
   private final FleetView fleet;
   private final MeterRegistry meters;
+
+  private record Login(Cidr address, String database, String role) {}
+
+  private final Map<Login, Long> successes =
+      new LinkedHashMap<>(64, 0.75f, true) {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<Login, Long> eldest) {
+          return size() > MAX_SUCCESSES;
+        }
+      };
 
   /** The newest start of each branch that was counted: many clients wait for the same one. */
   private final Map<BranchId, Generation> counted =
@@ -59,6 +75,7 @@ public final class Limits {
     this.failuresByDatabase = new TokenBuckets<>(rates.failedLoginsPerDatabase(), nanoTime);
     this.wakesByAddress = new TokenBuckets<>(rates.wakesPerAddress(), nanoTime);
     this.wakesByDatabase = new TokenBuckets<>(rates.wakesPerDatabase(), nanoTime);
+    this.nanoTime = nanoTime;
     this.fleet = new FleetView(clock);
     this.meters = meters;
   }
@@ -88,12 +105,15 @@ public final class Limits {
    * @throws LimitException where the database has had too many, or where the client may not try a
    *     password now
    */
-  public void connects(InetAddress address, String database) {
+  public void connects(InetAddress address, String database, String role) {
     if (!connectionsByDatabase.tryTake(database)) {
       throw refused(
           "connections",
           "database",
           "too many connections to database \"" + database + "\" in a short time");
+    }
+    if (hasSucceeded(new Login(key(address), database, role))) {
+      return;
     }
     if (!failuresByAddress.has(key(address))) {
       throw refused(
@@ -102,6 +122,23 @@ public final class Limits {
     if (!failuresByDatabase.has(database) && !failuresByAddress.isFull(key(address))) {
       throw refused(
           "failed_logins", "database", "too many failed logins to database \"" + database + "\"");
+    }
+  }
+
+  /**
+   * A password was right: this role may try from this address for an hour, however many others fail
+   * there. Who shares an address with somebody that has an old password is not to be kept out.
+   */
+  public void succeeded(InetAddress address, String database, String role) {
+    synchronized (successes) {
+      successes.put(new Login(key(address), database, role), nanoTime.getAsLong());
+    }
+  }
+
+  private boolean hasSucceeded(Login login) {
+    synchronized (successes) {
+      Long at = successes.get(login);
+      return at != null && nanoTime.getAsLong() - at < REMEMBERED_NANOS;
     }
   }
 

@@ -340,6 +340,9 @@ public final class ClientSession {
         provenNanos = System.nanoTime();
         leaveAdmission();
         services.meters().loginSucceeded();
+        Wish wish = awaiting.asked().wish();
+        InetAddress client = wish.origin().address();
+        services.limiter().succeeded(client, wish.address().database(), wish.user());
         socket.write(
             new Authentication.SaslFinal(proven.serverFinal())
                 .encode()
@@ -348,7 +351,6 @@ public final class ClientSession {
         if (refusal != null) {
           throw new Refusal(refusal);
         }
-        InetAddress client = awaiting.asked().wish().origin().address();
         services.limiter().wakes(client, awaiting.found().branch());
         connect(authenticated, client);
       }

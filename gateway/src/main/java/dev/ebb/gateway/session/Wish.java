@@ -90,7 +90,7 @@ record Wish(String user, BranchAddress address, Origin origin) {
   Future<Found> find(SessionServices services) {
     return findBranch(services)
         .map(branch -> {
-          services.limiter().connects(origin.address(), address.database());
+          services.limiter().connects(origin.address(), address.database(), user);
           return branch;
         })
         .compose(branch ->

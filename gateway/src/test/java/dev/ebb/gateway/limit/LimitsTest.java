@@ -47,10 +47,10 @@ class LimitsTest {
     assertThatThrownBy(() -> limits.connects(HERE)).hasMessageContaining("from 192.0.2.1");
     limits.connects(THERE);
     for (int i = 0; i < 3; i++) {
-      limits.connects(THERE, "shop");
+      limits.connects(THERE, "shop", "app");
     }
-    assertThatThrownBy(() -> limits.connects(HERE, "shop")).hasMessageContaining("\"shop\"");
-    limits.connects(HERE, "other");
+    assertThatThrownBy(() -> limits.connects(HERE, "shop", "app")).hasMessageContaining("\"shop\"");
+    limits.connects(HERE, "other", "app");
     assertThat(kept("connections", "address")).isEqualTo(1);
     assertThat(kept("connections", "database")).isEqualTo(1);
     nanos.addAndGet(Duration.ofSeconds(31).toNanos());
@@ -60,21 +60,38 @@ class LimitsTest {
   @Test
   void addressThatFailsTooOftenTriesNoMore() {
     limits.failed(HERE, "shop");
-    limits.connects(HERE, "shop");
+    limits.connects(HERE, "shop", "app");
     limits.failed(HERE, "other");
-    assertThatThrownBy(() -> limits.connects(HERE, "shop"))
+    assertThatThrownBy(() -> limits.connects(HERE, "shop", "app"))
         .isInstanceOf(LimitException.class)
         .hasMessageContaining("failed logins from 192.0.2.1");
-    limits.connects(THERE, "shop");
+    limits.connects(THERE, "shop", "app");
+  }
+
+  @Test
+  void roleThatLoggedInFromAnAddressIsNotKeptOutByWhoFailsThere() {
+    limits.succeeded(HERE, "shop", "app");
+    for (int i = 0; i < 10; i++) {
+      limits.failed(HERE, "shop");
+    }
+    limits.connects(HERE, "shop", "app");
+    assertThatThrownBy(() -> limits.connects(HERE, "shop", "other"))
+        .isInstanceOf(LimitException.class);
+    nanos.addAndGet(Duration.ofMinutes(61).toNanos());
+    limits.failed(HERE, "shop");
+    limits.failed(HERE, "shop");
+    assertThatThrownBy(() -> limits.connects(HERE, "shop", "app"))
+        .as("long ago")
+        .isInstanceOf(LimitException.class);
   }
 
   @Test
   void databaseThatManyFailAtIsOpenToThoseWhoDidNot() {
     limits.failed(InetAddress.ofLiteral("192.0.2.9"), "shop");
     limits.failed(HERE, "shop");
-    assertThatThrownBy(() -> limits.connects(HERE, "shop"))
+    assertThatThrownBy(() -> limits.connects(HERE, "shop", "app"))
         .hasMessageContaining("failed logins to database \"shop\"");
-    limits.connects(THERE, "shop");
+    limits.connects(THERE, "shop", "app");
   }
 
   @Test
