@@ -11,7 +11,7 @@ public final class Quantities {
   private static final Pattern DURATION = Pattern.compile("(\\d{1,9})(ms|s|m|h|d)");
   private static final Pattern SIZE = Pattern.compile("(\\d{1,9})(kB|KB|MB|GB|TB|B)");
   private static final Pattern RATE = Pattern.compile("([1-9]\\d{0,8})/([smhd])");
-  private static final String NO_LIMIT = "off";
+  private static final String NO_LIMIT = "0";
   private static final long KILO = 1024;
 
   private Quantities() {}
@@ -56,7 +56,7 @@ public final class Quantities {
     return seconds % 60 == 0 ? seconds / 60 + "m" : seconds + "s";
   }
 
-  /** A number, a slash and s, m, h or d; or {@code off}; otherwise nothing. */
+  /** A number, a slash and s, m, h or d; or a plain 0 for no limit; otherwise nothing. */
   static Optional<EbbConfig.Rate> parseRate(String text) {
     String word = text.strip();
     if (NO_LIMIT.equals(word)) {

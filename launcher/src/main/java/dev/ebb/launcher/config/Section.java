@@ -154,7 +154,7 @@ final class Section {
     return duration.orElse(otherwise);
   }
 
-  /** A number in a time, {@code 120/m}; {@code off} for no limit. */
+  /** A number in a time, {@code 120/m}; {@code 0} for no limit. */
   EbbConfig.Rate rate(String key, String otherwise) {
     EbbConfig.Rate defaults = Quantities.parseRate(otherwise).orElseThrow();
     String found = text(key);
@@ -163,7 +163,7 @@ final class Section {
     }
     Optional<EbbConfig.Rate> rate = Quantities.parseRate(found);
     if (rate.isEmpty()) {
-      violate(key, "\"" + found + "\" is not a rate such as 20/s, 120/m or 600/h (off: no limit)");
+      violate(key, "\"" + found + "\" is not a rate such as 20/s, 120/m or 600/h (0: no limit)");
     }
     return rate.orElse(defaults);
   }

@@ -78,7 +78,7 @@ final class ConfigReaderTest {
             connectionsPerDatabase: 100/s
             failedLoginsPerAddress: 5/m
             failedLoginsPerDatabase: 50/h
-            wakesPerAddress: off
+            wakesPerAddress: 0
             wakesPerDatabase: 7/d
         api:
           host: 127.0.0.1

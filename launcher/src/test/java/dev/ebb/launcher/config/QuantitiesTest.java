@@ -37,7 +37,7 @@ final class QuantitiesTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"20/s", "120/m", "600/h", "1/d", "off"})
+  @ValueSource(strings = {"20/s", "120/m", "600/h", "1/d", "0"})
   void rateIsWrittenAsItWasRead(String text) {
     assertThat(Quantities.format(Quantities.parseRate(text).orElseThrow())).isEqualTo(text);
   }
