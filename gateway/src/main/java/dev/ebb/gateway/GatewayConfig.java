@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param maxUnauthenticated connections that may be logging in at a time
  * @param maxConnections connections in all
  * @param eventLoops how many of Vert.x's event loops take connections; 0 for one a core
+ * @param access who may come, by what name and how often
  */
 public record GatewayConfig(
     String host,
@@ -29,7 +30,8 @@ public record GatewayConfig(
     long wakeTimeoutMs,
     int maxUnauthenticated,
     int maxConnections,
-    int eventLoops) {
+    int eventLoops,
+    GatewayAccess access) {
 
   public GatewayConfig {
     var wrong = new ArrayList<String>();
@@ -56,9 +58,71 @@ public record GatewayConfig(
     }
   }
 
+  /** One that takes clients as {@link GatewayAccess#DEFAULTS} says. */
+  public GatewayConfig(
+      String host,
+      int port,
+      Path tlsDirectory,
+      @Nullable Path certificateFile,
+      @Nullable Path keyFile,
+      boolean requireTls,
+      long loginTimeoutMs,
+      long wakeTimeoutMs,
+      int maxUnauthenticated,
+      int maxConnections,
+      int eventLoops) {
+    this(
+        host,
+        port,
+        tlsDirectory,
+        certificateFile,
+        keyFile,
+        requireTls,
+        loginTimeoutMs,
+        wakeTimeoutMs,
+        maxUnauthenticated,
+        maxConnections,
+        eventLoops,
+        GatewayAccess.DEFAULTS);
+  }
+
   /** The defaults: loopback, a self-signed certificate, TLS offered but not required. */
   public static GatewayConfig of(int port, Path tlsDirectory) {
     return new GatewayConfig(
         "127.0.0.1", port, tlsDirectory, null, null, false, 60_000, 60_000, 2_000, 20_000, 0);
+  }
+
+  /** The same with a certificate to show, PEM. */
+  public GatewayConfig withCertificate(Path certificate, Path key) {
+    return new GatewayConfig(
+        host,
+        port,
+        tlsDirectory,
+        certificate,
+        key,
+        requireTls,
+        loginTimeoutMs,
+        wakeTimeoutMs,
+        maxUnauthenticated,
+        maxConnections,
+        eventLoops,
+        access);
+  }
+
+  /** The same for other clients. */
+  public GatewayConfig with(GatewayAccess other) {
+    return new GatewayConfig(
+        host,
+        port,
+        tlsDirectory,
+        certificateFile,
+        keyFile,
+        requireTls,
+        loginTimeoutMs,
+        wakeTimeoutMs,
+        maxUnauthenticated,
+        maxConnections,
+        eventLoops,
+        other);
   }
 }

@@ -17,7 +17,6 @@ import dev.ebb.shared.bus.WalMessage;
 import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Lsn;
-import dev.ebb.shared.model.RoleState;
 import dev.ebb.shared.page.Manifest;
 import dev.ebb.shared.wal.WalVersion;
 import java.io.IOException;
@@ -256,7 +255,7 @@ public final class Capturer {
               blocks.table(),
               List.of(),
               List.of(),
-              List.of(),
+              new Logins(List.of(), List.of()),
               walOffset);
       PageMessage.CaptureCommitted committed = sink.commit(manifest, false);
       // First where to read from, then what is clean: a clean block may be evicted at once.
@@ -298,11 +297,11 @@ public final class Capturer {
   /**
    * A snapshot of the compute after its clean stop; closes the log.
    *
-   * @param roles as of the stop
+   * @param logins as of the stop
    * @param logEnd how far the log is durable, and in which record of the topic
    * @return where the log ends
    */
-  public Lsn captureStopped(List<RoleState> roles, WalMessage.DurableLsn logEnd) {
+  public Lsn captureStopped(Logins logins, WalMessage.DurableLsn logEnd) {
     var blocks = new BlockCapture(files, SETTLE_MS);
     try (CaptureSink sink = openCapture()) {
       PgControl control = readControl();
@@ -334,7 +333,7 @@ public final class Capturer {
               table,
               wal.pieces(),
               boot,
-              roles,
+              logins,
               logEnd.offset()),
           true);
       return wal.endLsn();
@@ -370,7 +369,7 @@ public final class Capturer {
       List<Manifest.BlockFile> table,
       List<Manifest.WalPiece> wal,
       List<Manifest.BlockRun> boot,
-      List<RoleState> roles,
+      Logins logins,
       long walOffset) {
     return new Manifest(
         sink.snapshot(),
@@ -391,11 +390,12 @@ public final class Capturer {
         wal,
         "",
         boot,
-        roles,
+        logins.roles(),
         walOffset,
         0,
         List.of(),
-        new byte[0]);
+        new byte[0],
+        logins.restricted());
   }
 
   /** The control file, read again where it was being written (its CRC tells). */

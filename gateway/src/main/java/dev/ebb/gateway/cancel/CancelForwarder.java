@@ -1,13 +1,16 @@
 package dev.ebb.gateway.cancel;
 
 import dev.ebb.gateway.protocol.CancelRequest;
+import dev.ebb.gateway.tls.ComputeConnector;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.netty.util.ReferenceCountUtil;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
+import io.vertx.core.internal.ContextInternal;
+import io.vertx.core.internal.net.NetSocketInternal;
 import io.vertx.core.net.NetClient;
-import io.vertx.core.net.NetSocket;
 import java.util.concurrent.TimeUnit;
 
 /** Passes cancel requests on to the backends that they are for. */
@@ -16,10 +19,13 @@ public final class CancelForwarder {
 
   private final Vertx vertx;
   private final CancelKeys keys;
+  private final ComputeConnector connector;
   private final Counter forwarded;
   private final Counter ignored;
 
-  public CancelForwarder(Vertx vertx, CancelKeys keys, MeterRegistry meters) {
+  public CancelForwarder(
+      Vertx vertx, CancelKeys keys, ComputeConnector connector, MeterRegistry meters) {
+    this.connector = connector;
     this.vertx = vertx;
     this.keys = keys;
     this.forwarded = counter(meters, "forwarded");
@@ -42,8 +48,12 @@ public final class CancelForwarder {
     return keys.find(request)
         .map(target -> {
           forwarded.increment();
-          return client
-              .connect(target.port(), target.host())
+          return connector
+              .connect(
+                  (ContextInternal) vertx.getOrCreateContext(),
+                  client,
+                  target.host(),
+                  target.port())
               .compose(socket -> send(socket, target))
               .timeout(TIMEOUT_MS, TimeUnit.MILLISECONDS)
               .otherwiseEmpty();
@@ -54,7 +64,7 @@ public final class CancelForwarder {
         });
   }
 
-  private Future<Void> send(NetSocket socket, CancelKeys.Target target) {
+  private Future<Void> send(NetSocketInternal socket, CancelKeys.Target target) {
     Promise<Void> closed = Promise.promise();
     long timer = vertx.setTimer(TIMEOUT_MS, fired -> socket.close());
     socket.closeHandler(gone -> {
@@ -62,9 +72,7 @@ public final class CancelForwarder {
       closed.tryComplete();
     });
     socket.exceptionHandler(error -> socket.close());
-    socket.handler(bytes -> {});
-    return socket
-        .write(new CancelRequest(target.key().processId(), target.key().secretKey()).encode())
-        .compose(sent -> closed.future());
+    socket.messageHandler(ReferenceCountUtil::release);
+    return socket.write(target.key().cancelRequest().encode()).compose(sent -> closed.future());
   }
 }

@@ -2,8 +2,7 @@ package dev.ebb.gateway.cancel;
 
 import dev.ebb.gateway.protocol.BackendKeyData;
 import dev.ebb.gateway.protocol.CancelRequest;
-import java.nio.ByteBuffer;
-import java.security.MessageDigest;
+import dev.ebb.gateway.protocol.SecretKey;
 import java.security.SecureRandom;
 import java.util.Map;
 import java.util.Optional;
@@ -14,7 +13,7 @@ public final class CancelKeys {
   private final SecureRandom random;
   private final Map<Integer, Entry> byProcessId = new ConcurrentHashMap<>();
 
-  private record Entry(int secretKey, Target target) {}
+  private record Entry(SecretKey secretKey, Target target) {}
 
   /** A backend and its own key. */
   public record Target(String host, int port, BackendKeyData key) {}
@@ -23,9 +22,13 @@ public final class CancelKeys {
     this.random = random;
   }
 
-  /** Makes a key for a session; {@link #remove} ends it. */
-  public BackendKeyData add(Target target) {
-    int secretKey = random.nextInt();
+  /**
+   * Makes a key for a session; {@link #remove} ends it.
+   *
+   * @param keyBytes how long its protocol has it
+   */
+  public BackendKeyData add(Target target, int keyBytes) {
+    var secretKey = SecretKey.random(random, keyBytes);
     while (true) {
       int processId = random.nextInt(Integer.MAX_VALUE - 1) + 1;
       if (byProcessId.putIfAbsent(processId, new Entry(secretKey, target)) == null) {
@@ -41,13 +44,8 @@ public final class CancelKeys {
   /** The backend that a request is for; empty where its key is not right. */
   public Optional<Target> find(CancelRequest request) {
     Entry entry = byProcessId.get(request.processId());
-    return entry != null
-            && MessageDigest.isEqual(bytes(entry.secretKey()), bytes(request.secretKey()))
+    return entry != null && entry.secretKey().equals(request.secretKey())
         ? Optional.of(entry.target())
         : Optional.empty();
-  }
-
-  private static byte[] bytes(int key) {
-    return ByteBuffer.allocate(Integer.BYTES).putInt(key).array();
   }
 }

@@ -1,9 +1,11 @@
 package dev.ebb.gateway.session;
 
 import dev.ebb.gateway.cancel.CancelKeys;
+import dev.ebb.gateway.limit.LimitException;
 import dev.ebb.gateway.protocol.Authentication;
 import dev.ebb.gateway.protocol.BackendKeyData;
 import dev.ebb.gateway.protocol.CancelRequest;
+import dev.ebb.gateway.protocol.ErrorResponse;
 import dev.ebb.gateway.protocol.FrontendDecoder;
 import dev.ebb.gateway.protocol.FrontendMessage;
 import dev.ebb.gateway.protocol.GssEncRequest;
@@ -22,6 +24,7 @@ import dev.ebb.gateway.session.SessionState.AwaitingClientFinal;
 import dev.ebb.gateway.session.SessionState.AwaitingClientFirst;
 import dev.ebb.gateway.session.SessionState.AwaitingStartup;
 import dev.ebb.gateway.session.SessionState.FindingRole;
+import dev.ebb.gateway.tls.TlsSession;
 import dev.ebb.gateway.tls.TlsUpgrade;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.scram.ScramExchange;
@@ -34,6 +37,8 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.internal.ContextInternal;
 import io.vertx.core.internal.net.NetSocketInternal;
 import io.vertx.core.net.NetClient;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -62,7 +67,7 @@ public final class ClientSession {
   private final NetSocketInternal socket;
   private final ByteBuf inbox = Unpooled.buffer(256);
   private final Promise<Void> closed = Promise.promise();
-  private SessionState state = new AwaitingStartup(false, false);
+  private SessionState state = new AwaitingStartup(null, false);
   private Admission.Verdict verdict = Admission.Verdict.WELCOME;
   private boolean unauthenticated;
   private long timer;
@@ -139,6 +144,8 @@ public final class ClientSession {
       }
     } catch (Refusal e) {
       refuse(e);
+    } catch (LimitException e) {
+      refuse(Refusal.of("", e));
     } catch (ProtocolViolation | ScramViolation e) {
       log.debug("{} broke the protocol: {}", socket.remoteAddress(), e.getMessage());
       refuse(Refusal.of("", e));
@@ -194,7 +201,10 @@ public final class ClientSession {
   private void shakeHands(AwaitingStartup awaiting) {
     requireNothingBehind("SSL");
     state = awaiting.toShakingHands();
-    services.tls().accept(context, socket).onComplete(done -> shaken(null), this::handshakeFailed);
+    services
+        .tls()
+        .accept(context, socket)
+        .onComplete(agreed -> shaken(agreed, null), this::handshakeFailed);
   }
 
   private void shakeHandsDirectly(AwaitingStartup awaiting) {
@@ -204,17 +214,18 @@ public final class ClientSession {
         .tls()
         .acceptDirect(context, socket, hello)
         .onComplete(
-            protocol ->
+            agreed ->
                 shaken(
-                    TlsUpgrade.APPLICATION_PROTOCOL.equals(protocol)
+                    agreed,
+                    TlsUpgrade.APPLICATION_PROTOCOL.equals(agreed.applicationProtocol())
                         ? null
                         : "TLS without an SSLRequest needs the application protocol \"postgresql\""),
             this::handshakeFailed);
   }
 
-  private void shaken(@Nullable String refusal) {
+  private void shaken(TlsSession agreed, @Nullable String refusal) {
     if (state instanceof SessionState.ShakingHands shaking) {
-      state = shaking.toAwaitingStartup();
+      state = shaking.toAwaitingStartup(agreed);
       if (refusal == null) {
         proceed();
       } else {
@@ -253,18 +264,22 @@ public final class ClientSession {
 
   private void findRole(AwaitingStartup awaiting, StartupMessage message) {
     askedNanos = System.nanoTime();
-    var wish = Wish.of(message);
-    FindingRole asked = awaiting.toFindingRole(message, wish.user(), wish.address());
+    Origin origin = origin(awaiting);
+    services.limiter().connects(origin.address());
+    var wish = Wish.of(message, origin, services.limits());
+    FindingRole asked = awaiting.toFindingRole(message, wish);
     state = asked;
     if (message.needsNegotiation()) {
-      socket.write(new NegotiateProtocolVersion(message.protocolOptions()).encode());
+      socket.write(
+          new NegotiateProtocolVersion(message.negotiatedMinorVersion(), message.protocolOptions())
+              .encode());
     }
     wish.find(services)
         .onComplete(
             found -> {
               if (state.equals(asked)) {
-                state = asked.toAwaitingClientFirst(found.branch(), found.exchange());
-                socket.write(new Authentication.Sasl(List.of(ScramExchange.MECHANISM)).encode());
+                state = asked.toAwaitingClientFirst(found);
+                socket.write(new Authentication.Sasl(found.exchange().mechanisms()).encode());
                 proceed();
               }
             },
@@ -273,6 +288,14 @@ public final class ClientSession {
                 refuse(Refusal.of("cannot log in to \"" + wish.address() + "\"", error));
               }
             });
+  }
+
+  private Origin origin(AwaitingStartup awaiting) {
+    if (socket.channelHandlerContext().channel().remoteAddress()
+        instanceof InetSocketAddress remote) {
+      return new Origin(remote.getAddress(), awaiting.tls());
+    }
+    throw new Refusal(SqlState.CONNECTION_FAILURE, "the connection is closed");
   }
 
   private @Nullable SaslData sasl() {
@@ -295,10 +318,10 @@ public final class ClientSession {
     }
     SaslData.SaslInitialResponse response = data.asInitialResponse();
     String text = response.data();
-    if (!response.mechanism().equals(ScramExchange.MECHANISM) || text == null) {
-      throw new ProtocolViolation("client selected an invalid SASL authentication mechanism");
+    if (text == null) {
+      throw new ProtocolViolation("malformed SASLInitialResponse: it has no data");
     }
-    String challenge = awaiting.exchange().first(text);
+    String challenge = awaiting.found().exchange().first(response.mechanism(), text);
     state = awaiting.toAwaitingClientFinal();
     socket.write(new Authentication.SaslContinue(challenge).encode());
     return true;
@@ -309,7 +332,7 @@ public final class ClientSession {
     if (data == null) {
       return false;
     }
-    switch (awaiting.exchange().last(data.asResponse().data())) {
+    switch (awaiting.found().exchange().last(data.asResponse().data())) {
       case ScramExchange.Rejected rejected -> rejectLater(awaiting);
       case ScramExchange.Proven proven -> {
         SessionState.Authenticated authenticated = awaiting.toAuthenticated(proven.keys());
@@ -317,11 +340,19 @@ public final class ClientSession {
         provenNanos = System.nanoTime();
         leaveAdmission();
         services.meters().loginSucceeded();
+        Wish wish = awaiting.asked().wish();
+        InetAddress client = wish.origin().address();
+        services.limiter().succeeded(client, wish.address().database(), wish.user());
         socket.write(
             new Authentication.SaslFinal(proven.serverFinal())
                 .encode()
                 .appendBuffer(new Authentication.Ok().encode()));
-        connect(authenticated);
+        ErrorResponse refusal = awaiting.found().refusal();
+        if (refusal != null) {
+          throw new Refusal(refusal);
+        }
+        services.limiter().wakes(client, awaiting.found().branch());
+        connect(authenticated, client);
       }
     }
     return true;
@@ -332,7 +363,9 @@ public final class ClientSession {
     state = delayed;
     leaveAdmission();
     services.meters().loginFailed();
-    String user = awaiting.asked().user();
+    Wish wish = awaiting.asked().wish();
+    services.limiter().failed(wish.origin().address(), wish.address().database());
+    String user = wish.user();
     String address = Objects.requireNonNullElse(socket.remoteAddress().hostAddress(), "local");
     log.info("password authentication failed for user \"{}\" from {}", Wish.shown(user), address);
     var refusal =
@@ -355,7 +388,7 @@ public final class ClientSession {
             });
   }
 
-  private void connect(SessionState.Authenticated authenticated) {
+  private void connect(SessionState.Authenticated authenticated, InetAddress client) {
     var attempt = new BackendAttempt(services, context, backends, authenticated.login());
     SessionState.Connecting connecting = authenticated.toConnecting(attempt);
     state = connecting;
@@ -363,6 +396,9 @@ public final class ClientSession {
         .start()
         .onComplete(
             connected -> {
+              if (connected.started()) {
+                services.limiter().woken(client);
+              }
               if (state.equals(connecting)) {
                 relay(connecting, connected);
               }
@@ -381,7 +417,9 @@ public final class ClientSession {
     BackendKeyData key =
         services
             .keys()
-            .add(new CancelKeys.Target(compute.address(), compute.port(), backend.key()));
+            .add(
+                new CancelKeys.Target(compute.address(), compute.port(), backend.key()),
+                connecting.attempt().login().asked().cancelKeyBytes());
     var relay =
         new Relay(
             services.vertx(),

@@ -2,11 +2,15 @@ package dev.ebb.launcher.up;
 
 import dev.ebb.computeservice.ComputeService;
 import dev.ebb.computeservice.ComputeServiceConfig;
+import dev.ebb.computeservice.postgres.PostgresTls;
+import dev.ebb.gateway.GatewayAccess;
 import dev.ebb.gateway.GatewayConfig;
 import dev.ebb.gateway.GatewayService;
 import dev.ebb.gateway.api.ApiConfig;
 import dev.ebb.gateway.api.ApiConfig.ReadinessCheck;
 import dev.ebb.gateway.api.ApiService;
+import dev.ebb.gateway.limit.LimitRates;
+import dev.ebb.gateway.limit.Rate;
 import dev.ebb.launcher.config.EbbConfig;
 import dev.ebb.pageservice.PageService;
 import dev.ebb.pageservice.PageServiceConfig;
@@ -112,6 +116,7 @@ final class ServiceFactory {
 
   Deployable compute() {
     EbbConfig.Compute compute = config.compute();
+    EbbConfig.Tls tls = compute.tls();
     var cacheDir =
         compute.cacheDir() == null
             ? CacheDirectory.choose(foundation.directory())
@@ -135,7 +140,8 @@ final class ServiceFactory {
             compute.localCacheBytes(),
             defaults.startTimeoutMs(),
             defaults.stopTimeoutMs(),
-            config.page().pitrWindow().toMillis()),
+            config.page().pitrWindow().toMillis(),
+            tls == null ? null : new PostgresTls(tls.certificate(), tls.privateKey())),
         foundation.meters());
   }
 
@@ -156,8 +162,29 @@ final class ServiceFactory {
             defaults.wakeTimeoutMs(),
             defaults.maxUnauthenticated(),
             gateway.maxConnections(),
-            defaults.eventLoops()),
+            defaults.eventLoops(),
+            access(gateway)),
         foundation.meters());
+  }
+
+  private static GatewayAccess access(EbbConfig.Gateway gateway) {
+    EbbConfig.Limits limits = gateway.limits();
+    return new GatewayAccess(
+        gateway.domain(),
+        gateway.clientCaFile(),
+        gateway.requireClientCertificate(),
+        gateway.computeCaFile(),
+        new LimitRates(
+            rate(limits.connectionsPerAddress()),
+            rate(limits.connectionsPerDatabase()),
+            rate(limits.failedLoginsPerAddress()),
+            rate(limits.failedLoginsPerDatabase()),
+            rate(limits.wakesPerAddress()),
+            rate(limits.wakesPerDatabase())));
+  }
+
+  private static Rate rate(EbbConfig.Rate rate) {
+    return new Rate(rate.count(), rate.per());
   }
 
   Deployable api() {

@@ -211,11 +211,34 @@ final class CommandsIT {
     assertThat(run("db", "list").out())
         .isEqualTo(
             """
-            DATABASE  OWNER   POSTGRESQL  STATE
-            blog@dev  writer          15  running
-            blog      writer          15  suspended
-            shop      app             18  creating
+            DATABASE  OWNER   POSTGRESQL  STATE      CLIENTS FROM
+            blog@dev  writer          15  running    everywhere
+            blog      writer          15  suspended  everywhere
+            shop      app             18  creating   everywhere
             """);
+  }
+
+  @Test
+  void allowedAddressesAreSetAndListed() {
+    String shop =
+        """
+        {"name":"shop","owner":"app","postgresVersion":18,"state":"creating",
+         "allowed":["10.0.0.0/8","192.0.2.7"],"branches":[]}\
+        """;
+    api.answer("PUT /v1/databases/shop/allowed", 200, shop);
+    api.answer("GET /v1/databases", 200, "{\"databases\":[" + shop + "]}");
+
+    assertThat(run("db", "allow", "shop", "10.0.0.0/8", "192.0.2.7").out())
+        .isEqualTo("shop takes clients from 10.0.0.0/8, 192.0.2.7\n");
+    assertThat(run("db", "allow", "shop", "--everywhere").out())
+        .isEqualTo("shop takes clients from everywhere\n");
+    assertThat(run("db", "allow", "shop").err()).contains("--everywhere");
+    assertThat(run("db", "list").out()).contains("creating  10.0.0.0/8,192.0.2.7\n");
+    assertThat(api.requests())
+        .containsExactly(
+            "PUT /v1/databases/shop/allowed {\"addresses\":[\"10.0.0.0/8\",\"192.0.2.7\"]}",
+            "PUT /v1/databases/shop/allowed {\"addresses\":[]}",
+            "GET /v1/databases");
   }
 
   @Test
@@ -409,6 +432,7 @@ final class CommandsIT {
             "db",
             "db create",
             "db list",
+            "db allow",
             "db drop",
             "suspend",
             "wake",
