@@ -26,6 +26,7 @@ import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
@@ -413,7 +414,34 @@ final class WalSenderIT {
     }
   }
 
-  /** Each of them gets an error or is cut off; none hangs, and the server goes on. */
+  /** They do not even have a place to lose: only who has the password takes one. */
+  @Test
+  void connectionsThatDoNotLogInKeepNobodyOut() throws Exception {
+    List<Socket> silent = new ArrayList<>();
+    try (Connection standby = connect()) {
+      CopyDual stream = stream(standby, begin);
+      for (int i = 0; i < 3 * WalSender.MAX_LOGINS; i++) {
+        silent.add(new Socket(InetAddress.getLoopbackAddress(), sender.port()));
+      }
+      try (Connection late = connect()) {
+        assertThat(query(late, "IDENTIFY_SYSTEM", "systemid")).isEqualTo("42");
+        assertThat(receive(stream(late, begin), begin, 100)).startsWith(bytesFrom(begin, 100));
+      }
+      assertThat(receive(stream, begin, 100)).startsWith(bytesFrom(begin, 100));
+      // The newest of them may take their time as ever.
+      Socket newest = silent.getLast();
+      newest.setSoTimeout(10_000);
+      newest.getOutputStream().write(ByteBuffer.allocate(8).putInt(8).putInt(80877103).array());
+      assertThat((char) newest.getInputStream().read()).isEqualTo('N');
+      assertThat(meters.get("ebb.wal.sender.crowded.out").counter().count())
+          .isGreaterThanOrEqualTo(2.0 * WalSender.MAX_LOGINS);
+    } finally {
+      for (Socket socket : silent) {
+        socket.close();
+      }
+    }
+  }
+
   @Test
   void portInUseIsAnErrorUnlessAnyOtherWillDo() {
     var config = WalSenderConfig.of("127.0.0.1", sender.port(), new Secret(TOKEN));
@@ -433,6 +461,7 @@ final class WalSenderIT {
     }
   }
 
+  /** Each of them gets an error or is cut off; none hangs, and the server goes on. */
   @Test
   void rubbishEndsItsConnection() throws Exception {
     var random = new Random(SEED);
