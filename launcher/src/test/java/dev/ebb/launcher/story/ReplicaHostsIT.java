@@ -31,6 +31,9 @@ final class ReplicaHostsIT {
 
   private volatile boolean enough;
 
+  /** Committed so far. */
+  private volatile int rows;
+
   @Test
   void replicasOfAHostThatIsKilledComeBackOnTheOtherAndThePrimarysClientsDoNotNotice()
       throws Exception {
@@ -39,33 +42,41 @@ final class ReplicaHostsIT {
     try (var server = new Server(directory, members).start()) {
       Database shop = server.create("shop");
       shop.execute("CREATE TABLE item (id int PRIMARY KEY)");
-      try (EbbProcess other = startHost(server, members)) {
-        CompletableFuture<Integer> writer = CompletableFuture.supplyAsync(() -> write(shop));
-        try {
-          spread(server, shop, other);
-          Set<Long> lost = replicasOf(other, server);
-          other.kill();
-          Await.until(
-              "as many as are wanted, at the host that is left",
-              BOUND,
-              () -> {
-                Set<Long> now = pids(server);
-                return now.size() == WANTED && now.stream().noneMatch(lost::contains);
-              });
-          assertThat(startedBy(server.pid())).containsAll(pids(server));
-        } finally {
-          enough = true;
-        }
-        // Of one session, which no error ended.
-        int written = writer.get(BOUND.toSeconds(), TimeUnit.SECONDS);
-        assertThat(written).isPositive();
-        for (Map<?, ?> replica : Standbys.running(server)) {
-          try (Connection admin = Standbys.connect(replica, shop)) {
-            Standbys.awaitAllOf(shop, admin, BOUND);
-            assertThat(Database.ask(admin, "SELECT count(*) FROM item")).isEqualTo("" + written);
-          }
+      // From before there is another host: a host that has just come may not have heard yet that the
+      // branch has a primary, and would start one of its own for who connects then.
+      CompletableFuture<Void> writer = CompletableFuture.runAsync(() -> write(shop));
+      try {
+        Await.until("the primary writes", BOUND, () -> rows > 0);
+        loseAHost(server, shop, members);
+      } finally {
+        enough = true;
+      }
+      // Of one session, which no error ended.
+      writer.get(BOUND.toSeconds(), TimeUnit.SECONDS);
+      for (Map<?, ?> replica : Standbys.running(server)) {
+        try (Connection admin = Standbys.connect(replica, shop)) {
+          Standbys.awaitAllOf(shop, admin, BOUND);
+          assertThat(Database.ask(admin, "SELECT count(*) FROM item")).isEqualTo("" + rows);
         }
       }
+    }
+  }
+
+  private void loseAHost(Server server, Database shop, String members) throws Exception {
+    try (EbbProcess other = startHost(server, members)) {
+      spread(server, shop, other);
+      Set<Long> lost = replicasOf(other, server);
+      other.kill();
+      int before = rows;
+      Await.until(
+          "as many as are wanted, at the host that is left",
+          BOUND,
+          () -> {
+            Set<Long> now = pids(server);
+            return now.size() == WANTED && now.stream().noneMatch(lost::contains);
+          });
+      assertThat(startedBy(server.pid())).containsAll(pids(server));
+      Await.until("the primary's client goes on", BOUND, () -> rows > before);
     }
   }
 
@@ -136,16 +147,16 @@ final class ReplicaHostsIT {
         .collect(Collectors.toSet());
   }
 
-  /** Commits row after row in one session until it is enough; returns how many. */
-  private int write(Database shop) {
+  /** Commits row after row in one session until it is enough. */
+  private void write(Database shop) {
     try (Connection connection = shop.connect();
         PreparedStatement insert = connection.prepareStatement("INSERT INTO item VALUES (?)")) {
-      int rows = 0;
+      int next = 0;
       while (!enough) {
-        insert.setInt(1, ++rows);
+        insert.setInt(1, ++next);
         insert.executeUpdate();
+        rows = next;
       }
-      return rows;
     } catch (SQLException e) {
       throw new IllegalStateException("the primary's client noticed", e);
     }

@@ -26,7 +26,7 @@ final class ReplicaTroubleIT {
   private static final int MEGABYTE = 1 << 20;
 
   /** Of WAL that a replica starts behind, and once more while it stands still. */
-  private static final int BEHIND_MB = Soak.ON ? 400 : 24;
+  private static final int BEHIND_MB = Soak.ON ? 400 : 16;
 
   /** More than the local cache may hold. */
   private static final int CHANGED_MB = 40;
@@ -174,7 +174,9 @@ final class ReplicaTroubleIT {
       shop.execute("CREATE TABLE big (id int PRIMARY KEY, pad text)");
       shop.suspend();
       catchUp(server, shop);
-      replaceOneWhosePostmasterHangs(server, shop);
+      if (Soak.ON) { // half a minute; VitalsTest has the judgement
+        replaceOneWhosePostmasterHangs(server, shop);
+      }
       removeOneThatHangs(server, shop);
     }
   }
