@@ -2,6 +2,7 @@ package dev.ebb.shared.wal.text;
 
 import java.math.BigDecimal;
 import java.math.MathContext;
+import java.math.RoundingMode;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
@@ -9,6 +10,8 @@ import java.util.Locale;
 
 /** Numbers as C and PostgreSQL print them. */
 final class Numbers {
+  private static final MathContext SIX_DIGITS = new MathContext(6, RoundingMode.HALF_EVEN);
+
   private static final DateTimeFormatter TIME =
       DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm:ss.SSSSSS 'UTC'", Locale.ROOT)
           .withZone(ZoneOffset.UTC);
@@ -53,13 +56,23 @@ final class Numbers {
     TIME.formatTo(time, text);
   }
 
-  /** {@code %g}: six digits at most. */
+  /**
+   * {@code %g}: six digits at most; exact halves go to the even digit, as in the C library. What is
+   * no number is as in PostgreSQL's own {@code fmtfloat} (src/port/snprintf.c).
+   */
   static void real(StringBuilder text, double number) {
-    if (Double.isNaN(number) || Double.isInfinite(number)) {
-      text.append(Double.isNaN(number) ? "nan" : number > 0 ? "inf" : "-inf");
+    if (Double.isNaN(number)) {
+      text.append("NaN");
       return;
     }
-    BigDecimal rounded = new BigDecimal(number).round(new MathContext(6)).stripTrailingZeros();
+    if (Double.doubleToRawLongBits(number) < 0) {
+      text.append('-'); // of zero as well
+    }
+    if (Double.isInfinite(number)) {
+      text.append("Infinity");
+      return;
+    }
+    BigDecimal rounded = new BigDecimal(Math.abs(number)).round(SIX_DIGITS).stripTrailingZeros();
     int exponent = rounded.precision() - rounded.scale() - 1;
     if (rounded.signum() == 0) {
       text.append('0');
