@@ -139,7 +139,8 @@ final class Replica {
    */
   void catchUp(BooleanSupplier unwanted) {
     long deadline = System.nanoTime() + CATCH_UP_NANOS;
-    // The sender tells how far it has read, which is some MB ahead of what it sends.
+    // What the primary announced last may be a second old. The sender tells with all that it sends
+    // how far the log reached when the stream began; the status says streaming before it has.
     Lsn known = starter.durable(head.branch());
     Lsn target = Lsn.INVALID;
     while (System.nanoTime() - deadline < 0) {
@@ -150,7 +151,7 @@ final class Replica {
         throw new EbbException.Unavailable("the replica ended by itself: " + lastLogLine());
       }
       ReplicaActivity now = await(sql().replicaActivity());
-      if (!target.isValid() && now.streaming()) {
+      if (!target.isValid() && now.streaming() && now.endLsn().isValid()) {
         target = Lsn.max(known, now.endLsn());
       }
       if (target.isValid() && !now.replayedLsn().isBefore(target)) {

@@ -42,7 +42,8 @@ final class ReplicaHostsIT {
     try (var server = new Server(directory, members).start()) {
       Database shop = server.create("shop");
       shop.execute("CREATE TABLE item (id int PRIMARY KEY)");
-      // From before there is another host: a host that has just come may not have heard yet that the
+      // From before there is another host: a host that has just come may not have heard yet that
+      // the
       // branch has a primary, and would start one of its own for who connects then.
       CompletableFuture<Void> writer = CompletableFuture.runAsync(() -> write(shop));
       try {

@@ -355,6 +355,7 @@ final class SenderSession implements Runnable {
             start.history(),
             start.at(),
             start.prefix(),
+            start.end(),
             state,
             services.metrics(),
             services.clock(),

@@ -285,6 +285,22 @@ final class WalSenderIT {
     }
   }
 
+  /** It catches up with that before it serves; the log is read in pieces, long before its end. */
+  @Test
+  void whoAskedForTheEndIsToldItWithTheFirstOfTheWal() throws Exception {
+    appendMuch(30);
+    try (Connection connection = connect()) {
+      assertThat(query(connection, "IDENTIFY_SYSTEM", "xlogpos")).isEqualTo(wal.end().toString());
+      CopyDual stream = stream(connection, begin);
+      ByteBuffer message = ByteBuffer.wrap(stream.readFromCopy(true));
+      while (message.get() != 'w') {
+        message = ByteBuffer.wrap(stream.readFromCopy(true));
+      }
+      assertThat(new Lsn(message.getLong())).isEqualTo(begin);
+      assertThat(new Lsn(message.getLong())).isEqualTo(wal.end());
+    }
+  }
+
   private static byte[] receive(CopyDual stream, Lsn from, int wanted) throws SQLException {
     var all = ByteBuffer.allocate(wanted + (128 << 10));
     while (all.position() < wanted) {
@@ -375,11 +391,11 @@ final class WalSenderIT {
     }
   }
 
-  @Test
-  void slowStandbyHoldsNothingUpAndGetsAllOfItLater() throws Exception {
+  /** More than is read ahead. */
+  private void appendMuch(int records) {
     var term = new Term(new Generation(1), 1);
     Lsn before = wal.end();
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < records; i++) {
       wal.add(800_000);
     }
     byte[] more = Arrays.copyOfRange(wal.bytes(), at(before), at(wal.end()));
@@ -387,6 +403,11 @@ final class WalSenderIT {
       byte[] piece = Arrays.copyOfRange(more, i, Math.min(i + 500_000, more.length));
       append(LogRecord.wal(term, before.plus(i), piece));
     }
+  }
+
+  @Test
+  void slowStandbyHoldsNothingUpAndGetsAllOfItLater() throws Exception {
+    appendMuch(12);
     try (Connection slow = connect();
         Connection fast = connect()) {
       CopyDual sleeping = stream(slow, begin);
