@@ -32,7 +32,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Makes snapshots of one compute. The order of what is read is what makes them right (storage rules
  * 13, 14, 35): a running compute's {@code CHECKPOINT}, then {@code pg_control}, then small files,
- * then blocks, their audit against the WAL (rule 36), then U, a forced commit, the wait until the
+ * then blocks, their audit against the WAL (rule 36), then a forced commit, U, the wait until the
  * log is durable up to U, and only then the manifest. A capture that fails anywhere leaves the last
  * snapshot and makes its blocks dirty again.
  *
@@ -232,17 +232,14 @@ public final class Capturer {
         meters.audited(result, auditNanos);
         log.debug("branch {}: audited in {} us: {}", head.branch(), auditNanos / 1_000, result);
         runs.flush();
-        end = await(sql.flushLsn(), SQL_TIMEOUT_MS);
+        if (!databases.equals(quietDatabases(sql))) {
+          // A database that is being made or dropped is not all there, and the WAL may not say so.
+          throw new EbbException.Conflict("a database was made or dropped meanwhile");
+        }
+        end = endOfAllThatWasRead(sql);
         audit.end(end);
       }
-      if (!databases.equals(quietDatabases(sql))) {
-        // A database that is being made or dropped is not all there, and the WAL may not say so.
-        throw new EbbException.Conflict("a database was made or dropped meanwhile");
-      }
-      long commitBegin = System.nanoTime();
       step("waits until its end is durable");
-      await(sql.forceCommit(Duration.ofMillis(DURABLE_TIMEOUT_MS)), DURABLE_TIMEOUT_MS);
-      meters.committed(System.nanoTime() - commitBegin);
       wal.awaitDurable(end, DURABLE_TIMEOUT_MS);
       step("is committed");
       Manifest manifest =
@@ -276,6 +273,23 @@ public final class Capturer {
           committed.bytesWritten());
       return manifest;
     }
+  }
+
+  /**
+   * U: the flush LSN behind a commit that is made when all is read. Not the one before it: who
+   * aborts flushes nothing ({@code RecordTransactionAbort} in {@code xact.c}), nor does a
+   * truncation of a table without a free space map ({@code storage.c}), and their files are gone at
+   * once. Up to such a U the WAL would change pages of files that the snapshot does not have, and
+   * the word that they went would lie behind it: at U a replica takes itself for consistent, and
+   * takes that for damage ({@code CheckRecoveryConsistency} in {@code xlogrecovery.c}, {@code
+   * XLogCheckInvalidPages} in {@code xlogutils.c}).
+   */
+  private Lsn endOfAllThatWasRead(AdminConnection sql) {
+    long begin = System.nanoTime();
+    step("forces a commit");
+    await(sql.forceCommit(Duration.ofMillis(DURABLE_TIMEOUT_MS)), DURABLE_TIMEOUT_MS);
+    meters.committed(System.nanoTime() - begin);
+    return await(sql.flushLsn(), SQL_TIMEOUT_MS);
   }
 
   private CaptureAudit.Subject subject(
