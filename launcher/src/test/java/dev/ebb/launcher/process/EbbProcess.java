@@ -50,7 +50,8 @@ public final class EbbProcess implements AutoCloseable {
   private static ProcessBuilder builder(
       String main, Path directory, Map<String, String> environment, String... words)
       throws IOException {
-    List<String> command = new ArrayList<>();
+    // What a shell starts in the background ignores SIGINT, and so does all that it starts.
+    List<String> command = new ArrayList<>(List.of("env", "--default-signal=INT"));
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(
         List.of(
