@@ -21,6 +21,7 @@ import io.vertx.core.Vertx;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -42,7 +43,7 @@ final class WalAttachmentTest {
   /** Whether it says where it is, once it was silent so often. */
   private volatile boolean finds;
 
-  private volatile int silentFor;
+  private final AtomicInteger silentFor = new AtomicInteger();
   private volatile boolean openedAtHolder;
 
   @BeforeEach
@@ -54,10 +55,8 @@ final class WalAttachmentTest {
   private Future<? extends BusMessage> answer(BusMessage message) {
     asked.add((WalMessage) message);
     return switch ((WalMessage) message) {
-      case WalMessage.FindInstance find when silentFor > 0 -> {
-        silentFor--;
-        yield Promise.<WalMessage.InstanceFound>promise().future();
-      }
+      case WalMessage.FindInstance find when silentFor.getAndUpdate(n -> Math.max(0, n - 1)) > 0 ->
+          Promise.<WalMessage.InstanceFound>promise().future();
       case WalMessage.FindInstance find when finds ->
           Future.succeededFuture(new WalMessage.InstanceFound(HOLDER));
       case WalMessage.OpenLog open -> {
@@ -171,7 +170,7 @@ final class WalAttachmentTest {
     WalAttachment wal = attached();
     assertThat(openedAtHolder).as("who does not say where it is").isFalse();
     finds = true;
-    silentFor = 7;
+    silentFor.set(7);
     holderIsGone = true;
 
     wal.poll();
