@@ -14,6 +14,7 @@ import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -36,6 +37,10 @@ final class WalAttachment implements Capturer.Log {
   private static final int ASKED_AT_ONCE = 3;
 
   private static final long FIND_TIMEOUT_MS = 500;
+
+  /** Longer than a cluster takes to expel a member that hangs. */
+  private static final long FIND_FOR_MS = 20_000;
+
   private static final int READ_BYTES = 1 << 20;
 
   private final BlockingBus bus;
@@ -135,18 +140,27 @@ final class WalAttachment implements Capturer.Log {
 
   /**
    * An instance that is there: messages to the common address take turns, and may go to one that
-   * hangs or has just died. Where none answers in time, the common address: it takes the time that
-   * it takes.
+   * hangs or has just died. While all are silent they are asked again: a member that hangs is
+   * expelled some time, and until then may keep the others' addresses from being found. Where that
+   * does not help, or nobody can be asked, the common address: it takes the time that it takes.
    */
   private String instance() {
-    List<Future<WalMessage.InstanceFound>> asked = new ArrayList<>();
-    for (int i = 0; i < ASKED_AT_ONCE; i++) {
-      asked.add(bus.bus().request(Addresses.WAL, new WalMessage.FindInstance(), FIND_TIMEOUT_MS));
-    }
-    try {
-      return BlockingBus.await(Future.any(asked).map(any -> first(asked)), 2 * FIND_TIMEOUT_MS);
-    } catch (EbbException e) {
-      return Addresses.WAL;
+    long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(FIND_FOR_MS);
+    while (true) {
+      List<Future<WalMessage.InstanceFound>> asked = new ArrayList<>();
+      for (int i = 0; i < ASKED_AT_ONCE; i++) {
+        asked.add(bus.bus().request(Addresses.WAL, new WalMessage.FindInstance(), FIND_TIMEOUT_MS));
+      }
+      long began = System.nanoTime();
+      try {
+        return BlockingBus.await(Future.any(asked).map(any -> first(asked)), 2 * FIND_TIMEOUT_MS);
+      } catch (EbbException e) {
+        long now = System.nanoTime();
+        boolean refused = now - began < TimeUnit.MILLISECONDS.toNanos(FIND_TIMEOUT_MS) / 2;
+        if (refused || now - deadline >= 0) {
+          return Addresses.WAL;
+        }
+      }
     }
   }
 

@@ -16,10 +16,12 @@ import dev.ebb.shared.model.Secret;
 import dev.ebb.shared.model.SnapshotId;
 import dev.ebb.shared.page.Manifest;
 import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -38,15 +40,25 @@ final class WalAttachmentTest {
   private final List<WalMessage> asked = new CopyOnWriteArrayList<>();
   private volatile boolean holderIsGone;
 
+  /** Whether it says where it is, once it was silent so often. */
+  private volatile boolean finds;
+
+  private final AtomicInteger silentFor = new AtomicInteger();
+  private volatile boolean openedAtHolder;
+
   @BeforeEach
   void startFakeWalService() throws Exception {
     await(bus.answer(Addresses.WAL, this::answer).completion());
-    await(bus.answer(HOLDER, this::answer).completion());
+    await(bus.answer(HOLDER, this::answerHere).completion());
   }
 
   private Future<? extends BusMessage> answer(BusMessage message) {
     asked.add((WalMessage) message);
     return switch ((WalMessage) message) {
+      case WalMessage.FindInstance find when silentFor.getAndUpdate(n -> Math.max(0, n - 1)) > 0 ->
+          Promise.<WalMessage.InstanceFound>promise().future();
+      case WalMessage.FindInstance find when finds ->
+          Future.succeededFuture(new WalMessage.InstanceFound(HOLDER));
       case WalMessage.OpenLog open -> {
         holderIsGone = false;
         yield Future.succeededFuture(new WalMessage.LogOpened(LOG_END, HOLDER));
@@ -58,6 +70,13 @@ final class WalAttachmentTest {
       case WalMessage.StartReceiver receiver -> Future.succeededFuture(new Ok());
       default -> Future.failedFuture(new IllegalStateException("not expected: " + message));
     };
+  }
+
+  private Future<? extends BusMessage> answerHere(BusMessage message) {
+    if (message instanceof WalMessage.OpenLog) {
+      openedAtHolder = true;
+    }
+    return answer(message);
   }
 
   @AfterEach
@@ -143,6 +162,21 @@ final class WalAttachmentTest {
         .isInstanceOfSatisfying(
             WalMessage.StartReceiver.class,
             receiver -> assertThat(receiver.startLsn()).isEqualTo(LOG_END));
+  }
+
+  /** One request to the common address may go to an instance that hangs, and wait for long. */
+  @Test
+  void instanceIsAskedForAgainWhileAllAreSilent() {
+    WalAttachment wal = attached();
+    assertThat(openedAtHolder).as("who does not say where it is").isFalse();
+    finds = true;
+    silentFor.set(7);
+    holderIsGone = true;
+
+    wal.poll();
+
+    assertThat(openedAtHolder).isTrue();
+    assertThat(lastOpen().closed()).isFalse();
   }
 
   @Test
