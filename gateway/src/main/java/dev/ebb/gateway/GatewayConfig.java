@@ -1,5 +1,6 @@
 package dev.ebb.gateway;
 
+import dev.ebb.gateway.pool.PoolConfig;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import org.jspecify.annotations.Nullable;
@@ -17,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param maxUnauthenticated connections that may be logging in at a time
  * @param maxConnections connections in all
  * @param eventLoops how many of Vert.x's event loops take connections; 0 for one a core
+ * @param poolPort where clients share connections to computes; 0 for any free one, -1 for none
  */
 public record GatewayConfig(
     String host,
@@ -29,7 +31,38 @@ public record GatewayConfig(
     long wakeTimeoutMs,
     int maxUnauthenticated,
     int maxConnections,
-    int eventLoops) {
+    int eventLoops,
+    int poolPort,
+    PoolConfig pool) {
+
+  /** Without a pool. */
+  public GatewayConfig(
+      String host,
+      int port,
+      Path tlsDirectory,
+      @Nullable Path certificateFile,
+      @Nullable Path keyFile,
+      boolean requireTls,
+      long loginTimeoutMs,
+      long wakeTimeoutMs,
+      int maxUnauthenticated,
+      int maxConnections,
+      int eventLoops) {
+    this(
+        host,
+        port,
+        tlsDirectory,
+        certificateFile,
+        keyFile,
+        requireTls,
+        loginTimeoutMs,
+        wakeTimeoutMs,
+        maxUnauthenticated,
+        maxConnections,
+        eventLoops,
+        -1,
+        PoolConfig.DEFAULT);
+  }
 
   public GatewayConfig {
     var wrong = new ArrayList<String>();
@@ -48,6 +81,12 @@ public record GatewayConfig(
     if (maxUnauthenticated < 1 || maxConnections < 1) {
       wrong.add("the gateway must allow at least one connection");
     }
+    if (poolPort < -1 || poolPort > 65535) {
+      wrong.add("the pool's port must be 0 to 65535, or -1 for none, not " + poolPort);
+    }
+    if (poolPort > 0 && poolPort == port) {
+      wrong.add("the gateway's two ports must differ");
+    }
     if (eventLoops < 0) {
       wrong.add("the number of event loops cannot be negative");
     }
@@ -59,6 +98,36 @@ public record GatewayConfig(
   /** The defaults: loopback, a self-signed certificate, TLS offered but not required. */
   public static GatewayConfig of(int port, Path tlsDirectory) {
     return new GatewayConfig(
-        "127.0.0.1", port, tlsDirectory, null, null, false, 60_000, 60_000, 2_000, 20_000, 0);
+        "127.0.0.1",
+        port,
+        tlsDirectory,
+        null,
+        null,
+        false,
+        60_000,
+        60_000,
+        2_000,
+        20_000,
+        0,
+        -1,
+        PoolConfig.DEFAULT);
+  }
+
+  /** The same with a port on which clients share connections. */
+  public GatewayConfig withPool(int atPort, PoolConfig shared) {
+    return new GatewayConfig(
+        host,
+        port,
+        tlsDirectory,
+        certificateFile,
+        keyFile,
+        requireTls,
+        loginTimeoutMs,
+        wakeTimeoutMs,
+        maxUnauthenticated,
+        maxConnections,
+        eventLoops,
+        atPort,
+        shared);
   }
 }

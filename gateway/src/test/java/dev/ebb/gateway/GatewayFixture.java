@@ -29,6 +29,7 @@ final class GatewayFixture implements AutoCloseable {
 
   final GatewayService service;
   final int port;
+  final int poolPort;
   private final String deployment;
 
   GatewayFixture(Path directory) {
@@ -40,6 +41,7 @@ final class GatewayFixture implements AutoCloseable {
     service = new GatewayService(catalog, configure.apply(GatewayConfig.of(0, directory)), meters);
     deployment = Await.get(vertx.deployVerticle(service));
     port = service.port();
+    poolPort = service.poolPort();
   }
 
   static GatewayConfig withTimeouts(GatewayConfig config, long loginMs, long wakeMs) {
@@ -86,6 +88,19 @@ final class GatewayFixture implements AutoCloseable {
   }
 
   Connection jdbc(Properties extra) throws SQLException {
+    return jdbc(port, extra);
+  }
+
+  /** A session that shares connections. */
+  Connection pooled(Properties extra) throws SQLException {
+    return jdbc(poolPort, extra);
+  }
+
+  Connection pooled() throws SQLException {
+    return pooled(new Properties());
+  }
+
+  private static Connection jdbc(int port, Properties extra) throws SQLException {
     var properties = new Properties();
     properties.setProperty("user", "app");
     properties.setProperty("password", RealPostgres.PASSWORD);

@@ -8,6 +8,7 @@ import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.net.NetClient;
 import io.vertx.core.net.NetSocket;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /** Passes cancel requests on to the backends that they are for. */
@@ -40,18 +41,27 @@ public final class CancelForwarder {
    */
   public Future<Void> forward(NetClient client, CancelRequest request) {
     return keys.find(request)
-        .map(target -> {
+        .map(session -> {
           forwarded.increment();
-          return client
-              .connect(target.port(), target.host())
-              .compose(socket -> send(socket, target))
-              .timeout(TIMEOUT_MS, TimeUnit.MILLISECONDS)
-              .otherwiseEmpty();
+          return session.hold().compose(target -> forward(client, session, target));
         })
         .orElseGet(() -> {
           ignored.increment();
           return Future.succeededFuture();
         });
+  }
+
+  private Future<Void> forward(
+      NetClient client, CancelKeys.Session session, Optional<CancelKeys.Target> target) {
+    return target
+        .map(backend ->
+            client
+                .connect(backend.port(), backend.host())
+                .compose(socket -> send(socket, backend))
+                .timeout(TIMEOUT_MS, TimeUnit.MILLISECONDS)
+                .onComplete(done -> session.letGo())
+                .otherwiseEmpty())
+        .orElseGet(Future::succeededFuture);
   }
 
   private Future<Void> send(NetSocket socket, CancelKeys.Target target) {
