@@ -32,6 +32,15 @@ public final class Pool {
   /** How long another loop's client waits before a connection is given up for it. */
   private static final long PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
+  /** By what factor its wait must be the longer one. */
+  private static final int UNFAIR = 4;
+
+  /** A connection that is given up is opened again elsewhere: a login is dear. */
+  private static final long GIVING_INTERVAL_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+
+  /** How long the other loop may take to open one in its place. */
+  private static final long HANDING_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+
   private final PoolKey key;
   private final Pools pools;
   private final ErrorDetails details;
@@ -43,6 +52,10 @@ public final class Pool {
   private @Nullable Buffer greeting;
   private int opening;
   private int clients;
+  private long gaveNanos;
+
+  /** Since when the first waits; {@code Long.MAX_VALUE} where none does. Read by other loops. */
+  private volatile long waitsSinceNanos = Long.MAX_VALUE;
 
   /** A client that waits since when, and whether it was told so. */
   private static final class Waiter {
@@ -130,6 +143,7 @@ public final class Pool {
       }
     }
     waiting.add(new Waiter(client));
+    noteFirst();
     grow();
     return null;
   }
@@ -148,14 +162,24 @@ public final class Pool {
   /** A client does not wait any more. */
   void forget(PooledClient client) {
     waiting.removeIf(each -> each.client == client);
+    noteFirst();
+  }
+
+  /** The first of those who wait may be another one. */
+  private void noteFirst() {
+    Waiter first = waiting.peek();
+    waitsSinceNanos = first == null ? Long.MAX_VALUE : first.sinceNanos;
   }
 
   private void grow() {
+    if (gaveNanos != 0 && System.nanoTime() - gaveNanos < HANDING_NANOS) {
+      return; // what was given up is not taken back
+    }
     while (opening < waiting.size() && pools.limits().take(key.owner())) {
       open();
     }
-    if (opening < waiting.size()) {
-      pools.others(this);
+    if (!waiting.isEmpty() && all.isEmpty() && opening == 0) {
+      pools.askOthers(this);
     }
   }
 
@@ -201,6 +225,7 @@ public final class Pool {
       int failed = all.isEmpty() && opening == 0 ? waiting.size() : 1;
       for (int i = 0; i < failed; i++) {
         Waiter first = waiting.poll();
+        noteFirst();
         if (first != null) {
           first.client.refused(error);
         }
@@ -237,11 +262,12 @@ public final class Pool {
     }
     boolean isOld =
         now - server.openedNanos() > TimeUnit.MILLISECONDS.toNanos(config().lifetimeMs());
-    if (isOld || !server.isUsable() || (waiting.isEmpty() && pools.isWantedElsewhere(this, now))) {
+    if (isOld || !server.isUsable() || givesUpFor(now)) {
       server.close();
       return;
     }
     Waiter first = waiting.poll();
+    noteFirst();
     server.end();
     if (first == null) {
       idle.addLast(server);
@@ -250,13 +276,32 @@ public final class Pool {
     }
   }
 
+  /** Whether another loop's client has waited too long beside those who wait here. */
+  private boolean givesUpFor(long now) {
+    if (gaveNanos != 0 && now - gaveNanos < GIVING_INTERVAL_NANOS) {
+      return false;
+    }
+    long here = waitsSinceNanos == Long.MAX_VALUE ? 0 : now - waitsSinceNanos;
+    boolean gives =
+        pools
+            .siblings(this)
+            .anyMatch(other -> {
+              long since = other.waitsSinceNanos;
+              long there = since == Long.MAX_VALUE ? 0 : now - since;
+              return there > PATIENCE_NANOS && there > UNFAIR * here;
+            });
+    if (gives) {
+      gaveNanos = now;
+    }
+    return gives;
+  }
+
   /** A connection is no more. */
   void gone(PooledServer server) {
     if (all.remove(server)) {
       idle.remove(server);
       pools.limits().give(key.owner());
       pools.freed(this);
-      grow();
       pools.forgetIfUnused(this);
     }
   }
@@ -264,12 +309,6 @@ public final class Pool {
   /** Something may be opened again. */
   void mayGrow() {
     grow();
-  }
-
-  /** Since when the first waits; {@code Long.MAX_VALUE} where none does. */
-  long waitsSinceNanos() {
-    Waiter first = waiting.peek();
-    return first == null ? Long.MAX_VALUE : first.sinceNanos;
   }
 
   /** Gives up a connection that nobody uses, for others to be opened. */
@@ -291,7 +330,9 @@ public final class Pool {
     long now = System.nanoTime();
     long timeoutNanos = TimeUnit.MILLISECONDS.toNanos(config().waitTimeoutMs());
     while (!waiting.isEmpty() && now - waiting.getFirst().sinceNanos > timeoutNanos) {
-      waiting.removeFirst().client.waitedTooLong(config().waitTimeoutMs());
+      PooledClient first = waiting.removeFirst().client;
+      noteFirst();
+      first.waitedTooLong(config().waitTimeoutMs());
     }
     for (Waiter each : waiting) {
       if (!each.told && now - each.sinceNanos > TELL_AFTER_NANOS) {
@@ -313,6 +354,7 @@ public final class Pool {
     }
     if (!waiting.isEmpty()) {
       grow();
+      pools.askOthers(this);
     }
   }
 
@@ -330,10 +372,5 @@ public final class Pool {
         }
       }
     }
-  }
-
-  /** Whether it is worth a connection of this loop's that another loop's client has waited. */
-  static boolean isPatienceOver(long sinceNanos, long nowNanos) {
-    return sinceNanos != Long.MAX_VALUE && nowNanos - sinceNanos > PATIENCE_NANOS;
   }
 }

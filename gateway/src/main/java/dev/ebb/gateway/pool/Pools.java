@@ -7,11 +7,13 @@ import io.vertx.core.Future;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** The pools of one event loop. Confined to it, but for what says otherwise. */
@@ -30,8 +32,8 @@ public final class Pools {
     private final PoolTraffic traffic;
     private final List<Pools> loops = new CopyOnWriteArrayList<>();
 
-    /** Since when the first client of a loop waits, by whose connections it waits for. */
-    private final Map<PoolLimits.Owner, Map<Pools, Long>> waiting = new ConcurrentHashMap<>();
+    /** The pools of all loops. */
+    private final Map<PoolLimits.Owner, Set<Pool>> byOwner = new ConcurrentHashMap<>();
 
     public Shared(PoolConfig config, PoolTraffic traffic) {
       this.config = config;
@@ -77,7 +79,20 @@ public final class Pools {
    * @param opener opens a connection with what the client has proven
    */
   Pool enter(PoolKey key, ErrorDetails details, Supplier<Future<Pool.Opened>> opener) {
-    Pool pool = byKey.computeIfAbsent(key, made -> new Pool(made, this, details, opener));
+    Pool pool =
+        byKey.computeIfAbsent(
+            key,
+            wanted -> {
+              var made = new Pool(wanted, this, details, opener);
+              shared.byOwner.compute(
+                  wanted.owner(),
+                  (owner, pools) -> {
+                    Set<Pool> all = pools == null ? ConcurrentHashMap.newKeySet() : pools;
+                    all.add(made);
+                    return all;
+                  });
+              return made;
+            });
     pool.enter(opener);
     return pool;
   }
@@ -85,6 +100,12 @@ public final class Pools {
   void forgetIfUnused(Pool pool) {
     if (pool.isUnused()) {
       byKey.remove(pool.key(), pool);
+      shared.byOwner.computeIfPresent(
+          pool.key().owner(),
+          (owner, pools) -> {
+            pools.remove(pool);
+            return pools.isEmpty() ? null : pools;
+          });
     }
   }
 
@@ -95,12 +116,8 @@ public final class Pools {
   }
 
   /** A pool cannot open another connection: one that nobody uses gives way, on any loop. */
-  void others(Pool pool) {
+  void askOthers(Pool pool) {
     PoolLimits.Owner owner = pool.key().owner();
-    shared
-        .waiting
-        .computeIfAbsent(owner, key -> new ConcurrentHashMap<>())
-        .put(this, pool.waitsSinceNanos());
     if (closeOneIdle(owner, pool)) {
       return;
     }
@@ -109,6 +126,12 @@ public final class Pools {
         each.loop.execute(() -> each.closeOneIdle(owner, null));
       }
     }
+  }
+
+  /** The pools of the same role, on all loops. */
+  Stream<Pool> siblings(Pool pool) {
+    return shared.byOwner.getOrDefault(pool.key().owner(), Set.of()).stream()
+        .filter(each -> each != pool);
   }
 
   private boolean closeOneIdle(PoolLimits.Owner owner, @Nullable Pool but) {
@@ -120,21 +143,6 @@ public final class Pools {
     for (Pool pool : byKey.values()) {
       boolean sameBranch = pool.key().branch().equals(owner.branch());
       if (pool != but && sameBranch && pool.closeOneIdle()) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  /** Whether a client elsewhere has waited long for a connection of the same role's. */
-  boolean isWantedElsewhere(Pool pool, long nowNanos) {
-    Map<Pools, Long> since = shared.waiting.get(pool.key().owner());
-    if (since == null) {
-      return false;
-    }
-    for (var each : since.entrySet()) {
-      if (each.getKey() != this && Pool.isPatienceOver(each.getValue(), nowNanos)) {
-        since.remove(each.getKey(), each.getValue());
         return true;
       }
     }
@@ -162,14 +170,6 @@ public final class Pools {
   }
 
   private void tick() {
-    for (Pool pool : List.copyOf(byKey.values())) {
-      pool.tick();
-      if (pool.waitingCount() == 0) {
-        Map<Pools, Long> since = shared.waiting.get(pool.key().owner());
-        if (since != null) {
-          since.remove(this);
-        }
-      }
-    }
+    List.copyOf(byKey.values()).forEach(Pool::tick);
   }
 }
