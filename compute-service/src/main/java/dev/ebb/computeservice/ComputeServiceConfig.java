@@ -1,10 +1,12 @@
 package dev.ebb.computeservice;
 
+import dev.ebb.computeservice.postgres.PostgresTls;
 import dev.ebb.shared.model.Secret;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How a host runs its computes.
@@ -27,6 +29,7 @@ import java.util.concurrent.TimeUnit;
  * @param startTimeoutMs the longest that a start may take, recovery included
  * @param stopTimeoutMs the longest that a clean stop may take before it is treated as a crash
  * @param pitrWindowMs how far back a point-in-time branch reaches; as the page service has it
+ * @param tls what computes show to gateways that ask for TLS; null where they offer none
  */
 public record ComputeServiceConfig(
     Path cacheDir,
@@ -42,7 +45,8 @@ public record ComputeServiceConfig(
     long localCacheBytes,
     long startTimeoutMs,
     long stopTimeoutMs,
-    long pitrWindowMs) {
+    long pitrWindowMs,
+    @Nullable PostgresTls tls) {
   private static final long MIN_LOCAL_CACHE_BYTES = 32L << 20;
 
   public ComputeServiceConfig {
@@ -109,7 +113,8 @@ public record ComputeServiceConfig(
         0,
         60_000,
         30_000,
-        TimeUnit.DAYS.toMillis(7));
+        TimeUnit.DAYS.toMillis(7),
+        null);
   }
 
   /** The directories that the service makes, and clears where an earlier run left something. */

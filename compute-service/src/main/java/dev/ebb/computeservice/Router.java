@@ -71,6 +71,7 @@ final class Router {
       case ComputeMessage.SuspendBranch suspend ->
           toOwner(placement.owner(suspend.branch()), suspend);
       case ComputeMessage.LookupRole lookup -> toOwner(placement.owner(lookup.branch()), lookup);
+      case ComputeMessage.LookupLogin lookup -> toOwner(placement.owner(lookup.branch()), lookup);
       case ComputeMessage.DescribeDamage describe ->
           toOwner(placement.owner(describe.branch()), describe);
       case ComputeMessage.AddReplicas add -> toOwner(keeper.leader(), add);
@@ -115,6 +116,8 @@ final class Router {
           task(() -> host.suspend(suspend.branch(), suspend.onlyIfIdleMs()));
       case ComputeMessage.LookupRole lookup ->
           task(() -> host.role(lookup.branch(), lookup.role()));
+      case ComputeMessage.LookupLogin lookup ->
+          task(() -> host.login(lookup.branch(), lookup.role(), lookup.database()));
       case ComputeMessage.DescribeDamage describe ->
           task(() -> new ComputeMessage.Damages(host.damages(describe.branch())));
       case ComputeMessage.DiscardBranch discard -> done(() -> host.discard(discard.branch()));

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param maxUnauthenticated connections that may be logging in at a time
  * @param maxConnections connections in all
  * @param eventLoops how many of Vert.x's event loops take connections; 0 for one a core
+ * @param access who may come, by what name and how often
  * @param poolPort where clients share connections to computes; 0 for any free one, -1 for none
  */
 public record GatewayConfig(
@@ -32,6 +33,7 @@ public record GatewayConfig(
     int maxUnauthenticated,
     int maxConnections,
     int eventLoops,
+    GatewayAccess access,
     int poolPort,
     PoolConfig pool) {
 
@@ -47,7 +49,8 @@ public record GatewayConfig(
       long wakeTimeoutMs,
       int maxUnauthenticated,
       int maxConnections,
-      int eventLoops) {
+      int eventLoops,
+      GatewayAccess access) {
     this(
         host,
         port,
@@ -60,6 +63,7 @@ public record GatewayConfig(
         maxUnauthenticated,
         maxConnections,
         eventLoops,
+        access,
         -1,
         PoolConfig.DEFAULT);
   }
@@ -95,22 +99,38 @@ public record GatewayConfig(
     }
   }
 
+  /** One that takes clients as {@link GatewayAccess#DEFAULTS} says. */
+  public GatewayConfig(
+      String host,
+      int port,
+      Path tlsDirectory,
+      @Nullable Path certificateFile,
+      @Nullable Path keyFile,
+      boolean requireTls,
+      long loginTimeoutMs,
+      long wakeTimeoutMs,
+      int maxUnauthenticated,
+      int maxConnections,
+      int eventLoops) {
+    this(
+        host,
+        port,
+        tlsDirectory,
+        certificateFile,
+        keyFile,
+        requireTls,
+        loginTimeoutMs,
+        wakeTimeoutMs,
+        maxUnauthenticated,
+        maxConnections,
+        eventLoops,
+        GatewayAccess.DEFAULTS);
+  }
+
   /** The defaults: loopback, a self-signed certificate, TLS offered but not required. */
   public static GatewayConfig of(int port, Path tlsDirectory) {
     return new GatewayConfig(
-        "127.0.0.1",
-        port,
-        tlsDirectory,
-        null,
-        null,
-        false,
-        60_000,
-        60_000,
-        2_000,
-        20_000,
-        0,
-        -1,
-        PoolConfig.DEFAULT);
+        "127.0.0.1", port, tlsDirectory, null, null, false, 60_000, 60_000, 2_000, 20_000, 0);
   }
 
   /** The same with a port on which clients share connections. */
@@ -127,7 +147,46 @@ public record GatewayConfig(
         maxUnauthenticated,
         maxConnections,
         eventLoops,
+        access,
         atPort,
         shared);
+  }
+
+  /** The same with a certificate to show, PEM. */
+  public GatewayConfig withCertificate(Path certificate, Path key) {
+    return new GatewayConfig(
+        host,
+        port,
+        tlsDirectory,
+        certificate,
+        key,
+        requireTls,
+        loginTimeoutMs,
+        wakeTimeoutMs,
+        maxUnauthenticated,
+        maxConnections,
+        eventLoops,
+        access,
+        poolPort,
+        pool);
+  }
+
+  /** The same for other clients. */
+  public GatewayConfig with(GatewayAccess other) {
+    return new GatewayConfig(
+        host,
+        port,
+        tlsDirectory,
+        certificateFile,
+        keyFile,
+        requireTls,
+        loginTimeoutMs,
+        wakeTimeoutMs,
+        maxUnauthenticated,
+        maxConnections,
+        eventLoops,
+        other,
+        poolPort,
+        pool);
   }
 }

@@ -4,6 +4,7 @@ import dev.ebb.gateway.auth.LoginRules;
 import dev.ebb.gateway.auth.LoginThrottle;
 import dev.ebb.gateway.cancel.CancelForwarder;
 import dev.ebb.gateway.cancel.CancelKeys;
+import dev.ebb.gateway.limit.Limits;
 import dev.ebb.gateway.pool.PoolTraffic;
 import dev.ebb.gateway.pool.Pools;
 import dev.ebb.gateway.relay.Traffic;
@@ -17,9 +18,13 @@ import dev.ebb.gateway.session.LiveSessions;
 import dev.ebb.gateway.session.SessionLimits;
 import dev.ebb.gateway.session.SessionMeters;
 import dev.ebb.gateway.session.SessionServices;
+import dev.ebb.gateway.tls.ComputeConnector;
 import dev.ebb.gateway.tls.SelfSigned;
 import dev.ebb.gateway.tls.ServerCertificate;
+import dev.ebb.gateway.tls.TlsFiles;
+import dev.ebb.gateway.tls.TlsMaterial;
 import dev.ebb.gateway.tls.TlsUpgrade;
+import dev.ebb.gateway.tls.TlsWatch;
 import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.Bus;
 import dev.ebb.shared.bus.BusMessage;
@@ -34,6 +39,7 @@ import io.vertx.core.eventbus.MessageConsumer;
 import io.vertx.core.internal.ContextInternal;
 import io.vertx.core.internal.PromiseInternal;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.SecureRandom;
 import java.time.Clock;
@@ -60,6 +66,7 @@ public final class GatewayService extends VerticleBase {
   private volatile int poolPort = -1;
   private volatile Pools.@Nullable Shared pools;
   private @Nullable RouteCache routes;
+  private @Nullable TlsWatch watch;
   private @Nullable MessageConsumer<BusMessage> announcements;
 
   /** The store is read for the catalog only. */
@@ -106,18 +113,26 @@ public final class GatewayService extends VerticleBase {
   }
 
   /** What takes files and slow cryptography to make. */
-  private record Identity(TlsUpgrade tls, byte[] mockSecret) {}
+  private record Identity(
+      TlsFiles files, TlsUpgrade tls, ComputeConnector connector, byte[] mockSecret) {}
 
   private Future<Identity> identity() {
     PromiseInternal<Identity> made = ((ContextInternal) context).promise();
     Thread.ofVirtual()
         .start(() -> {
           try {
-            ServerCertificate certificate =
+            Path clientCa = config.access().clientCaFile();
+            TlsFiles files =
                 config.certificateFile() != null && config.keyFile() != null
-                    ? ServerCertificate.read(config.certificateFile(), config.keyFile())
-                    : SelfSigned.readOrCreate(config.tlsDirectory());
-            made.complete(new Identity(new TlsUpgrade(certificate), mockSecret(certificate)));
+                    ? new TlsFiles(config.certificateFile(), config.keyFile(), clientCa)
+                    : SelfSigned.findOrCreate(config.tlsDirectory(), clientCa);
+            TlsMaterial material = files.read();
+            made.complete(
+                new Identity(
+                    files,
+                    new TlsUpgrade(material),
+                    ComputeConnector.trusting(config.access().computeCaFile()),
+                    mockSecret(material.server())));
           } catch (RuntimeException e) {
             made.fail(e);
           }
@@ -126,10 +141,12 @@ public final class GatewayService extends VerticleBase {
   }
 
   private SessionServices services(Identity identity) {
+    watch = TlsWatch.start(vertx, identity.files(), identity.tls(), meters);
     var random = new SecureRandom();
     var bus = new Bus(vertx);
     var sessions = new LiveSessions();
     var admission = new Admission(config.maxUnauthenticated());
+    var limits = new Limits(config.access().limits(), clock, System::nanoTime, meters);
     var cache = new RouteCache(vertx, directory, clock);
     var keys = new CancelKeys(random);
     var replicas = new ReplicaRoutes(clock);
@@ -141,6 +158,7 @@ public final class GatewayService extends VerticleBase {
               switch (message) {
                 case HostAnnouncement announcement -> {
                   sessions.heard(announcement);
+                  limits.heard(announcement);
                   Pools.Shared shared = pools;
                   if (shared != null) {
                     shared.heard(announcement);
@@ -157,15 +175,19 @@ public final class GatewayService extends VerticleBase {
             config.wakeTimeoutMs(),
             config.maxUnauthenticated(),
             config.maxConnections(),
-            config.requireTls()),
+            config.requireTls(),
+            config.access().domain(),
+            config.access().requireClientCertificate()),
         identity.tls(),
         new LoginRules(identity.mockSecret(), random, clock),
         new LoginThrottle(clock),
+        limits,
         cache,
-        new Computes(bus, config.wakeTimeoutMs()),
+        new Computes(bus, config.wakeTimeoutMs(), limits),
         replicas,
+        identity.connector(),
         keys,
-        new CancelForwarder(vertx, keys, meters),
+        new CancelForwarder(vertx, keys, identity.connector(), meters),
         new Traffic(meters),
         admission,
         sessions,
@@ -208,6 +230,9 @@ public final class GatewayService extends VerticleBase {
   /** By now the listeners have ended every session. */
   @Override
   public Future<?> stop() {
+    if (watch != null) {
+      watch.close();
+    }
     if (routes != null) {
       routes.close();
     }

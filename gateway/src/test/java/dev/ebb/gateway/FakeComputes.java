@@ -7,8 +7,8 @@ import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
 import dev.ebb.shared.bus.ComputeMessage.ConnectBranch;
 import dev.ebb.shared.bus.ComputeMessage.Damages;
 import dev.ebb.shared.bus.ComputeMessage.DescribeDamage;
-import dev.ebb.shared.bus.ComputeMessage.LookupRole;
-import dev.ebb.shared.bus.ComputeMessage.RoleFound;
+import dev.ebb.shared.bus.ComputeMessage.LoginFound;
+import dev.ebb.shared.bus.ComputeMessage.LookupLogin;
 import dev.ebb.shared.bus.ComputeMessage.WakeBranch;
 import dev.ebb.shared.bus.ComputeMessage.WakeParts;
 import dev.ebb.shared.error.EbbException;
@@ -62,23 +62,27 @@ final class FakeComputes {
         yield onWake.apply(wakes.incrementAndGet());
       }
       case WakeBranch wake -> onWake.apply(wakes.incrementAndGet());
-      case LookupRole lookup -> {
+      case LookupLogin lookup -> {
         lookups.incrementAndGet();
         yield rolesNeedWake && wakes.get() == 0
-            ? Future.succeededFuture(new RoleFound(null, true))
-            : role(lookup.role());
+            ? Future.succeededFuture(new LoginFound(null, null, true))
+            : login(lookup);
       }
       case DescribeDamage damage -> onDamage.get();
       default -> throw new EbbException.Invalid("not faked: " + message);
     };
   }
 
-  private Future<RoleFound> role(String name) {
-    Promise<RoleFound> found = Promise.promise();
+  private Future<LoginFound> login(LookupLogin lookup) {
+    Promise<LoginFound> found = Promise.promise();
     Thread.ofVirtual()
         .start(() -> {
           try {
-            found.complete(new RoleFound(postgres.role(name).orElse(null), false));
+            found.complete(
+                new LoginFound(
+                    postgres.role(lookup.role()).orElse(null),
+                    postgres.access(lookup.role(), lookup.database()).orElse(null),
+                    false));
           } catch (RuntimeException e) {
             found.fail(e);
           }

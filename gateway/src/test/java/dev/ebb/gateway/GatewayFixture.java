@@ -1,7 +1,10 @@
 package dev.ebb.gateway;
 
 import dev.ebb.gateway.route.BranchDirectory;
+import dev.ebb.gateway.route.Located;
+import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.Cidr;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.vertx.core.Vertx;
 import java.nio.file.Files;
@@ -9,6 +12,7 @@ import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
@@ -27,6 +31,9 @@ final class GatewayFixture implements AutoCloseable {
       new ConcurrentHashMap<>(
           Map.of("shop@main", FakeComputes.SHOP, "shop@dev", FakeComputes.SHOP));
 
+  /** Where clients of a database may come from. */
+  final Map<String, List<Cidr>> allowed = new ConcurrentHashMap<>();
+
   final GatewayService service;
   final int port;
   final int poolPort;
@@ -37,11 +44,26 @@ final class GatewayFixture implements AutoCloseable {
   }
 
   GatewayFixture(Path directory, UnaryOperator<GatewayConfig> configure) {
-    BranchDirectory catalog = address -> Optional.ofNullable(branches.get(address.toString()));
-    service = new GatewayService(catalog, configure.apply(GatewayConfig.of(0, directory)), meters);
+    service =
+        new GatewayService(
+            new TestDirectory(), configure.apply(GatewayConfig.of(0, directory)), meters);
     deployment = Await.get(vertx.deployVerticle(service));
     port = service.port();
     poolPort = service.poolPort();
+  }
+
+  /** The maps above. */
+  private final class TestDirectory implements BranchDirectory {
+    @Override
+    public Optional<BranchId> find(BranchAddress address) {
+      return Optional.ofNullable(branches.get(address.toString()));
+    }
+
+    @Override
+    public Optional<Located> locate(BranchAddress address) {
+      return Optional.of(
+          new Located(allowed.getOrDefault(address.database(), List.of()), () -> find(address)));
+    }
   }
 
   static GatewayConfig withTimeouts(GatewayConfig config, long loginMs, long wakeMs) {

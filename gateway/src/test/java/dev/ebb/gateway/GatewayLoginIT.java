@@ -104,7 +104,8 @@ class GatewayLoginIT {
     for (var role : List.of("app", "nosuch", "nologin_role", "ebb_admin", "pg_monitor")) {
       var properties = new Properties();
       properties.setProperty("user", role);
-      properties.setProperty("password", role.equals("app") ? "wrong" : RealPostgres.PASSWORD);
+      boolean exists = role.equals("app") || role.equals("nologin_role");
+      properties.setProperty("password", exists ? "wrong" : RealPostgres.PASSWORD);
       assertThatThrownBy(() -> gateway.jdbc(properties))
           .isInstanceOf(SQLException.class)
           .hasMessageContaining("password authentication failed for user \"" + role + "\"")

@@ -54,7 +54,8 @@ class GatewayRelayIT {
     gateway.close();
     // PostgreSQL does not notice that the client of a sleeping statement is gone.
     gateway.postgres.number(
-        "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE usename = 'app'");
+        "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE usename ="
+            + " 'app'");
   }
 
   @ParameterizedTest
@@ -205,7 +206,9 @@ class GatewayRelayIT {
     try (var client = RawClient.login(gateway.port, "app", RealPostgres.PASSWORD, "shop")) {
       client.query("SELECT pg_sleep(1), 'finished'");
       try (var other = RawClient.connect(gateway.port)) {
-        other.cancel(client.processId, client.secretKey + 1);
+        byte[] wrong = client.secretKey.clone();
+        wrong[0]++;
+        other.cancel(client.processId, wrong);
         assertThat(other.readToEnd()).isEmpty();
       }
       assertThat(client.readUntilReady()).contains("finished");

@@ -177,10 +177,16 @@ class GatewayWakeIT {
 
   @Test
   void backendsOwnRefusalReachesTheClient() {
-    gateway.postgres.sql("ALTER ROLE app CONNECTION LIMIT 0");
+    gateway.computes.onWake =
+        n -> {
+          gateway.postgres.sql("ALTER ROLE app CONNECTION LIMIT 0");
+          return Future.succeededFuture(FakeComputes.ready(gateway.postgres.port()));
+        };
     try {
       assertThat(refusal().getSQLState()).isEqualTo("53300");
+      assertThat(gateway.computes.wakes).as("only the compute knew").hasValue(1);
       assertThat(refusal().getMessage()).contains("too many connections for role \"app\"");
+      assertThat(gateway.computes.wakes).as("known without it by now").hasValue(1);
     } finally {
       gateway.postgres.sql("ALTER ROLE app CONNECTION LIMIT -1");
     }

@@ -20,7 +20,7 @@ final class RawClient implements AutoCloseable {
   private final Socket socket;
   private final DataInputStream in;
   int processId;
-  int secretKey;
+  byte[] secretKey = {};
 
   private RawClient(Socket socket) throws IOException {
     this.socket = socket;
@@ -42,10 +42,18 @@ final class RawClient implements AutoCloseable {
   }
 
   void startup(String user, String database) throws IOException {
+    startup(0, user, database);
+  }
+
+  void startup(int minorVersion, String user, String database, String... protocolOptions)
+      throws IOException {
     var parameters = new LinkedHashMap<String, String>();
     parameters.put("user", user);
     parameters.put("database", database);
-    send(new StartupMessage(0, parameters, List.of()).encode().getBytes());
+    for (String option : protocolOptions) {
+      parameters.put(option, "1");
+    }
+    send(new StartupMessage(minorVersion, parameters, List.of()).encode().getBytes());
   }
 
   /** The SCRAM exchange; leaves AuthenticationOk unread. */
@@ -88,13 +96,13 @@ final class RawClient implements AutoCloseable {
             .getBytes());
   }
 
-  void cancel(int processId, int secretKey) throws IOException {
+  void cancel(int processId, byte[] secretKey) throws IOException {
     send(
         Buffer.buffer()
-            .appendInt(16)
+            .appendInt(12 + secretKey.length)
             .appendInt(80877102)
             .appendInt(processId)
-            .appendInt(secretKey)
+            .appendBytes(secretKey)
             .getBytes());
   }
 
@@ -113,7 +121,7 @@ final class RawClient implements AutoCloseable {
       if (type == 'K') {
         Buffer key = Buffer.buffer(body);
         processId = key.getInt(0);
-        secretKey = key.getInt(4);
+        secretKey = key.getBytes(4, key.length());
       }
       if (type == 'Z') {
         return all.toString();

@@ -1,5 +1,6 @@
 package dev.ebb.gateway;
 
+import dev.ebb.shared.model.DatabaseAccess;
 import dev.ebb.shared.model.RoleState;
 import dev.ebb.shared.model.Secret;
 import java.io.IOException;
@@ -16,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A real PostgreSQL with the database {@code shop} of the role {@code app} ({@link #PASSWORD}),
@@ -168,6 +170,50 @@ final class RealPostgres {
               row.getBoolean(4),
               row.getInt(5),
               validUntil == 0 ? Long.MAX_VALUE : (long) validUntil));
+    } catch (SQLException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** Offers TLS from now on; null: offers none. */
+  void offerTls(@Nullable Certificates shown) {
+    if (shown != null) {
+      String certificate = shown.writeCertificate(home.resolve("work/tls.crt")).toString();
+      String key = shown.writeKey(home.resolve("work/tls.key")).toString();
+      if (isRoot()) {
+        run(List.of("chown", "postgres", certificate, key));
+      }
+      sql("ALTER SYSTEM SET ssl_cert_file = '" + certificate + "'");
+      sql("ALTER SYSTEM SET ssl_key_file = '" + key + "'");
+    }
+    sql("ALTER SYSTEM SET ssl = " + (shown == null ? "off" : "on"));
+    sql("SELECT pg_reload_conf()");
+    Await.until(
+        "the setting",
+        () ->
+            number("SELECT count(*) FROM pg_stat_ssl WHERE ssl AND pid = pg_backend_pid()")
+                == (shown == null ? 0 : 1));
+  }
+
+  /** What a database says of a role that exists. */
+  Optional<DatabaseAccess> access(String role, String database) {
+    try (Connection connection = admin("postgres");
+        var query =
+            connection.prepareStatement(
+                "SELECT datallowconn, datconnlimit, has_database_privilege(a.oid, d.oid, 'CONNECT')"
+                    + " FROM pg_authid a, pg_database d WHERE rolname = ? AND datname = ?")) {
+      query.setString(1, role);
+      query.setString(2, database);
+      var row = query.executeQuery();
+      return row.next()
+          ? Optional.of(
+                  new DatabaseAccess(
+                      database,
+                      row.getBoolean(1),
+                      row.getInt(2),
+                      row.getBoolean(3) ? List.of() : List.of(role)))
+              .filter(access -> !access.isOpen())
+          : Optional.empty();
     } catch (SQLException e) {
       throw new IllegalStateException(e);
     }

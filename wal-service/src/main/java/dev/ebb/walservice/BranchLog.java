@@ -46,8 +46,9 @@ final class BranchLog implements Receiver.Log {
    *
    * @param request null where it was taken over while its primary ran
    * @param start the position that was answered
+   * @param topic the identity of the topic that it was opened on
    */
-  record Beginning(WalMessage.@Nullable OpenLog request, Lsn start) {
+  record Beginning(WalMessage.@Nullable OpenLog request, Lsn start, String topic) {
 
     /** What tells how to read the log may differ: a repetition does not read it. */
     boolean agreesWith(WalMessage.OpenLog again) {
@@ -177,6 +178,11 @@ final class BranchLog implements Receiver.Log {
       running.stop();
     }
     return durable();
+  }
+
+  /** See {@link Beginning}. */
+  String topic() {
+    return beginning.topic();
   }
 
   DurableLsn durable() {

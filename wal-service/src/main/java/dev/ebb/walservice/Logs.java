@@ -25,7 +25,6 @@ import dev.ebb.walservice.session.WalMetrics;
 import dev.ebb.walservice.topic.LogTopics;
 import java.security.SecureRandom;
 import java.time.Duration;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -76,7 +75,11 @@ final class Logs implements DurableEnds {
   private final Executor executor;
   private final SecureRandom random = new SecureRandom();
   private final ConcurrentHashMap<BranchId, BranchLog> logs = new ConcurrentHashMap<>();
-  private final Set<BranchId> verified = ConcurrentHashMap.newKeySet();
+
+  /** Topics whose settings are right, each with its identity. */
+  private final ConcurrentHashMap<BranchId, String> verified = new ConcurrentHashMap<>();
+
+  private final MissingTopics missing;
   private final ConcurrentHashMap<BranchId, Forking> forking = new ConcurrentHashMap<>();
   private final ReentrantLock[] locks = new ReentrantLock[LOCKS];
 
@@ -98,6 +101,7 @@ final class Logs implements DurableEnds {
     this.hearsay = hearsay;
     this.metrics = metrics;
     this.archiver = archiver;
+    this.missing = new MissingTopics(topics);
     this.executor = executor;
     for (int i = 0; i < LOCKS; i++) {
       locks[i] = new ReentrantLock();
@@ -197,7 +201,7 @@ final class Logs implements DurableEnds {
     }
   }
 
-  private @Nullable LogSession written(BranchId branch) {
+  @Nullable LogSession written(BranchId branch) {
     BranchLog present = logs.get(branch);
     return present == null ? null : present.written();
   }
@@ -243,7 +247,7 @@ final class Logs implements DurableEnds {
         histories.keep(request.branch(), history);
       }
       StreamStart start = opened.streamStart(end);
-      var beginning = new BranchLog.Beginning(request, end);
+      var beginning = new BranchLog.Beginning(request, end, topic(request.branch()));
       logs.put(
           request.branch(),
           log(request.branch(), request.generation(), beginning, opened.session, start));
@@ -357,7 +361,7 @@ final class Logs implements DurableEnds {
     long hint = known.newest(branch).map(KnownRecords.Known::offset).orElse(-1L);
     LogSession session = takeOverSession(branch, generation, start, Opening.takeover(start, hint));
     Lsn end = await(branch, session);
-    var beginning = new BranchLog.Beginning(null, start);
+    var beginning = new BranchLog.Beginning(null, start, topic(branch));
     BranchLog taken = log(branch, generation, beginning, session, StreamStart.at(end));
     logs.put(branch, taken);
     return taken;
@@ -420,9 +424,23 @@ final class Logs implements DurableEnds {
             Thread.currentThread().interrupt();
             throw new EbbException.Unavailable("interrupted", e);
           }
+          requireSame(branch, beginning.topic(), next);
           return next;
         },
         hearsay);
+  }
+
+  private String topic(BranchId branch) {
+    return verified.getOrDefault(branch, "");
+  }
+
+  /** Not one that was made again meanwhile: what was acknowledged before is not in it. */
+  private void requireSame(BranchId branch, String before, LogSession opened) {
+    if (!topic(branch).equals(before)) {
+      opened.abandon("its topic is another one");
+      throw new EbbException.Corrupt(
+          "the log of " + branch + " is lost: its topic was deleted and made again");
+    }
   }
 
   private LogSession session(
@@ -437,15 +455,15 @@ final class Logs implements DurableEnds {
 
   /** Opens a session; the topic's settings are checked meanwhile, once for each topic. */
   private Lsn await(BranchId branch, LogSession session) throws InterruptedException {
-    boolean wasThere = verified.contains(branch);
-    CompletableFuture<Void> check =
-        wasThere
-            ? CompletableFuture.completedFuture(null)
-            : CompletableFuture.runAsync(() -> topics.verify(branch, TOPIC_TIMEOUT), executor);
+    String before = verified.get(branch);
+    CompletableFuture<String> check =
+        before != null
+            ? CompletableFuture.completedFuture(before)
+            : CompletableFuture.supplyAsync(() -> topics.verify(branch, TOPIC_TIMEOUT), executor);
     CompletableFuture<Lsn> opened = session.open();
     // A topic that is gone is never told from a Kafka that is slow by waiting for it.
-    CompletableFuture<Void> later =
-        wasThere
+    CompletableFuture<?> later =
+        before != null
             ? CompletableFuture.runAsync(
                 () -> verifyUnless(opened, branch),
                 CompletableFuture.delayedExecutor(
@@ -463,7 +481,7 @@ final class Logs implements DurableEnds {
           opened
               .thenCombine(check, (lsn, ok) -> lsn)
               .get(config.openTimeout().toMillis(), TimeUnit.MILLISECONDS);
-      verified.add(branch);
+      verified.put(branch, check.join());
       done = true;
       return end;
     } catch (TimeoutException e) {
@@ -486,7 +504,7 @@ final class Logs implements DurableEnds {
 
   private void verifyUnless(CompletableFuture<Lsn> opened, BranchId branch) {
     if (!opened.isDone()) {
-      topics.verify(branch, TOPIC_TIMEOUT);
+      var _ = topics.verify(branch, TOPIC_TIMEOUT);
     }
   }
 
@@ -600,6 +618,11 @@ final class Logs implements DurableEnds {
     } finally {
       archiving.unlock();
     }
+  }
+
+  /** Sees whether topics that commits wait for are still there. */
+  void lookForTopics() {
+    missing.look(logs);
   }
 
   /** Ends every receiver; what is in flight is left to itself. */

@@ -62,6 +62,9 @@ public final class WalService extends VerticleBase {
   /** How often logs are looked at, or as often as their age asks for. */
   private static final long ARCHIVE_MS = 5_000;
 
+  /** How often topics are looked for that commits wait for. */
+  private static final long LOOK_MS = 2_000;
+
   /** How often it is seen whether standbys need something else than was said. */
   private static final long FEEDBACK_MS = 1_000;
 
@@ -84,6 +87,7 @@ public final class WalService extends VerticleBase {
   private volatile @Nullable WalSender sender;
   private long sweeps = -1;
   private long archiving = -1;
+  private long looking = -1;
   private long reporting = -1;
 
   /**
@@ -145,6 +149,8 @@ public final class WalService extends VerticleBase {
           sweeps = vertx.setPeriodic(SWEEP_MS, id -> executor.execute(() -> logs().sweep()));
           long look = Math.clamp(config.archive().age().toMillis(), 100, ARCHIVE_MS);
           archiving = vertx.setPeriodic(look, id -> executor.execute(() -> logs().archive()));
+          looking =
+              vertx.setPeriodic(LOOK_MS, id -> executor.execute(() -> logs().lookForTopics()));
           WalSenderConfig listening = config.sender();
           var reports =
               listening == null ? null : new FeedbackReports(address, listening.timeout());
@@ -220,6 +226,7 @@ public final class WalService extends VerticleBase {
   public Future<?> stop() {
     vertx.cancelTimer(sweeps);
     vertx.cancelTimer(archiving);
+    vertx.cancelTimer(looking);
     vertx.cancelTimer(reporting);
     return Future.join(consumers.stream().map(MessageConsumer::unregister).toList())
         .eventually(() ->

@@ -67,7 +67,7 @@ final class BranchLogTest {
     return new BranchLog(
         branch,
         new Generation(3),
-        new BranchLog.Beginning(null, START),
+        new BranchLog.Beginning(null, START, "topic"),
         session,
         StreamStart.at(START),
         (primary, start) -> {

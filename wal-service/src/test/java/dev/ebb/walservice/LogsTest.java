@@ -18,6 +18,7 @@ import dev.ebb.walservice.log.LogRecord;
 import dev.ebb.walservice.log.Term;
 import dev.ebb.walservice.receive.Sighting;
 import dev.ebb.walservice.record.WalPages;
+import dev.ebb.walservice.session.LogSession;
 import dev.ebb.walservice.session.WalMetrics;
 import dev.ebb.walservice.topic.KafkaConfig;
 import dev.ebb.walservice.topic.MemoryTopics;
@@ -27,6 +28,8 @@ import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -271,6 +274,31 @@ final class LogsTest {
     assertThatThrownBy(() -> new Instance().logs.open(openLog(5, REDO, false)))
         .isInstanceOf(EbbException.Corrupt.class)
         .hasMessageContaining("is lost");
+  }
+
+  /** Records that were on their way reach the new topic, and look like this generation's log. */
+  @Test
+  void logWhoseTopicWasMadeAgainUnderItsPrimaryIsNotGoneOnWith() throws Exception {
+    one.logs.open(openLog(3, REDO, true));
+    one.startReceiver(3);
+    LogSession session = Objects.requireNonNull(one.logs.written(branch));
+    topics.delete(branch, TIMEOUT);
+    topics.create(branch, TIMEOUT);
+    var term = new Term(new Generation(3), 1);
+    for (LogRecord record :
+        List.of(
+            LogRecord.fence(term),
+            LogRecord.start(term, END, 0),
+            LogRecord.wal(term, END, new byte[8]))) {
+      topics.append(branch, record, (offset, error) -> assertThat(error).isNull());
+    }
+
+    session.abandon("an offset that does not rise");
+
+    Await.until("the end of the receiver", () -> one.receivers() == 0);
+    assertThatThrownBy(() -> one.durable(3))
+        .isInstanceOf(EbbException.Corrupt.class)
+        .hasMessageContaining("was deleted and made again");
   }
 
   /** Nobody tells who appends that the topic is gone: a drop would leave him waiting. */

@@ -47,22 +47,35 @@ public final class BlockEviction {
     return HolePunch.worksIn(directory);
   }
 
-  /** How many bytes of blocks are on the local disk, or on their way to it. */
-  public long presentBytes() {
+  /**
+   * What is on the local disk.
+   *
+   * @param bytes of blocks that are there, or on their way
+   * @param changedBytes of those of them that no committed snapshot has as they are
+   */
+  public record Present(long bytes, long changedBytes) {}
+
+  /** Looks at every word. */
+  public Present present() {
     long present = 0;
+    long changed = 0;
     for (int entry : map.entries()) {
       if (map.phase(entry) == Phase.VIRTUAL) {
         continue;
       }
       int end = Math.min(map.sizeBlocks(entry), map.backedBlocks(entry));
       for (int block = 0; block < end; block++) {
-        int state = map.word(entry, block) & BlockMap.STATE_MASK;
+        int word = map.word(entry, block);
+        int state = word & BlockMap.STATE_MASK;
         if (state == BlockMap.PRESENT || state == BlockMap.FILLING) {
           present++;
         }
+        if (state == BlockMap.PRESENT && !BlockMap.isClean(word)) {
+          changed++;
+        }
       }
     }
-    return present * FileKey.BLOCK_BYTES;
+    return new Present(present * FileKey.BLOCK_BYTES, changed * FileKey.BLOCK_BYTES);
   }
 
   /**

@@ -17,7 +17,6 @@ import dev.ebb.shared.bus.WalMessage;
 import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.Lsn;
-import dev.ebb.shared.model.RoleState;
 import dev.ebb.shared.page.Manifest;
 import dev.ebb.shared.wal.WalVersion;
 import java.io.IOException;
@@ -33,7 +32,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Makes snapshots of one compute. The order of what is read is what makes them right (storage rules
  * 13, 14, 35): a running compute's {@code CHECKPOINT}, then {@code pg_control}, then small files,
- * then blocks, their audit against the WAL (rule 36), then U, a forced commit, the wait until the
+ * then blocks, their audit against the WAL (rule 36), then a forced commit, U, the wait until the
  * log is durable up to U, and only then the manifest. A capture that fails anywhere leaves the last
  * snapshot and makes its blocks dirty again.
  *
@@ -233,17 +232,14 @@ public final class Capturer {
         meters.audited(result, auditNanos);
         log.debug("branch {}: audited in {} us: {}", head.branch(), auditNanos / 1_000, result);
         runs.flush();
-        end = await(sql.flushLsn(), SQL_TIMEOUT_MS);
+        if (!databases.equals(quietDatabases(sql))) {
+          // A database that is being made or dropped is not all there, and the WAL may not say so.
+          throw new EbbException.Conflict("a database was made or dropped meanwhile");
+        }
+        end = endOfAllThatWasRead(sql);
         audit.end(end);
       }
-      if (!databases.equals(quietDatabases(sql))) {
-        // A database that is being made or dropped is not all there, and the WAL may not say so.
-        throw new EbbException.Conflict("a database was made or dropped meanwhile");
-      }
-      long commitBegin = System.nanoTime();
       step("waits until its end is durable");
-      await(sql.forceCommit(Duration.ofMillis(DURABLE_TIMEOUT_MS)), DURABLE_TIMEOUT_MS);
-      meters.committed(System.nanoTime() - commitBegin);
       wal.awaitDurable(end, DURABLE_TIMEOUT_MS);
       step("is committed");
       Manifest manifest =
@@ -256,7 +252,7 @@ public final class Capturer {
               blocks.table(),
               List.of(),
               List.of(),
-              List.of(),
+              new Logins(List.of(), List.of()),
               walOffset);
       PageMessage.CaptureCommitted committed = sink.commit(manifest, false);
       // First where to read from, then what is clean: a clean block may be evicted at once.
@@ -279,6 +275,23 @@ public final class Capturer {
     }
   }
 
+  /**
+   * U: the flush LSN behind a commit that is made when all is read. Not the one before it: who
+   * aborts flushes nothing ({@code RecordTransactionAbort} in {@code xact.c}), nor does a
+   * truncation of a table without a free space map ({@code storage.c}), and their files are gone at
+   * once. Up to such a U the WAL would change pages of files that the snapshot does not have, and
+   * the word that they went would lie behind it: at U a replica takes itself for consistent, and
+   * takes that for damage ({@code CheckRecoveryConsistency} in {@code xlogrecovery.c}, {@code
+   * XLogCheckInvalidPages} in {@code xlogutils.c}).
+   */
+  private Lsn endOfAllThatWasRead(AdminConnection sql) {
+    long begin = System.nanoTime();
+    step("forces a commit");
+    await(sql.forceCommit(Duration.ofMillis(DURABLE_TIMEOUT_MS)), DURABLE_TIMEOUT_MS);
+    meters.committed(System.nanoTime() - begin);
+    return await(sql.flushLsn(), SQL_TIMEOUT_MS);
+  }
+
   private CaptureAudit.Subject subject(
       Lsn redo, WalVersion walVersion, BlockCapture blocks, Log wal) {
     return new CaptureAudit.Subject(
@@ -298,11 +311,11 @@ public final class Capturer {
   /**
    * A snapshot of the compute after its clean stop; closes the log.
    *
-   * @param roles as of the stop
+   * @param logins as of the stop
    * @param logEnd how far the log is durable, and in which record of the topic
    * @return where the log ends
    */
-  public Lsn captureStopped(List<RoleState> roles, WalMessage.DurableLsn logEnd) {
+  public Lsn captureStopped(Logins logins, WalMessage.DurableLsn logEnd) {
     var blocks = new BlockCapture(files, SETTLE_MS);
     try (CaptureSink sink = openCapture()) {
       PgControl control = readControl();
@@ -334,7 +347,7 @@ public final class Capturer {
               table,
               wal.pieces(),
               boot,
-              roles,
+              logins,
               logEnd.offset()),
           true);
       return wal.endLsn();
@@ -370,7 +383,7 @@ public final class Capturer {
       List<Manifest.BlockFile> table,
       List<Manifest.WalPiece> wal,
       List<Manifest.BlockRun> boot,
-      List<RoleState> roles,
+      Logins logins,
       long walOffset) {
     return new Manifest(
         sink.snapshot(),
@@ -391,11 +404,12 @@ public final class Capturer {
         wal,
         "",
         boot,
-        roles,
+        logins.roles(),
         walOffset,
         0,
         List.of(),
-        new byte[0]);
+        new byte[0],
+        logins.restricted());
   }
 
   /** The control file, read again where it was being written (its CRC tells). */

@@ -3,6 +3,7 @@ package dev.ebb.computeservice.lifecycle;
 import dev.ebb.computeservice.pages.PageClient;
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
 import dev.ebb.shared.bus.ComputeMessage.Damage;
+import dev.ebb.shared.bus.ComputeMessage.LoginFound;
 import dev.ebb.shared.bus.ComputeMessage.RoleFound;
 import dev.ebb.shared.bus.ComputeMessage.Suspended;
 import dev.ebb.shared.catalog.BranchHead;
@@ -14,6 +15,7 @@ import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.ComputeStatus;
 import dev.ebb.shared.model.HostId;
 import dev.ebb.shared.model.Lsn;
+import dev.ebb.shared.page.Manifest;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -346,6 +348,12 @@ public final class Host {
 
   /** A role of the branch, from the compute where one runs here, else from the snapshot. */
   public RoleFound role(BranchId branch, String role) {
+    LoginFound found = login(branch, role, "");
+    return new RoleFound(found.role(), found.wakeNeeded());
+  }
+
+  /** The same, with what a database inside the branch's cluster says of it. */
+  public LoginFound login(BranchId branch, String role, String database) {
     Slot slot = slots.get(branch);
     if (slot != null) {
       Primary primary = slot.running();
@@ -359,7 +367,7 @@ public final class Host {
         }
       }
       if (primary != null) {
-        return new RoleFound(primary.role(role), false);
+        return primary.login(role, database);
       }
     }
     BranchHead head =
@@ -368,11 +376,16 @@ public final class Host {
             .orElseThrow(() -> new EbbException.NotFound("there is no branch " + branch))
             .head();
     if (!head.closed()) {
-      return new RoleFound(null, true);
+      return new LoginFound(null, null, true);
     }
-    return new RoleFound(
-        pages.manifest(head.manifestKey()).roles().stream()
+    Manifest manifest = pages.manifest(head.manifestKey());
+    return new LoginFound(
+        manifest.roles().stream()
             .filter(candidate -> candidate.name().equals(role))
+            .findFirst()
+            .orElse(null),
+        manifest.restricted().stream()
+            .filter(candidate -> candidate.database().equals(database))
             .findFirst()
             .orElse(null),
         false);

@@ -377,6 +377,15 @@ public final class PostgresInstance implements AutoCloseable {
     }
   }
 
+  /** The same; where that takes longer than it is worth, with SIGKILL. */
+  void kill(Duration patience) {
+    PostgresProcess running = process;
+    if (running != null) {
+      running.stopImmediate(patience);
+      running.close();
+    }
+  }
+
   /** Deletes everything local. Nothing may run any more. */
   void delete() {
     resources.close();

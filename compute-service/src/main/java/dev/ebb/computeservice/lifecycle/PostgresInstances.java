@@ -337,7 +337,8 @@ public final class PostgresInstances {
         run,
         hba,
         ident,
-        kind);
+        kind,
+        config.tls());
   }
 
   private PostgresProcess.Spec processSpec(

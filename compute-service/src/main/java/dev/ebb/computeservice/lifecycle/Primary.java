@@ -1,11 +1,13 @@
 package dev.ebb.computeservice.lifecycle;
 
 import dev.ebb.computeservice.capture.Capturer;
+import dev.ebb.computeservice.capture.Logins;
 import dev.ebb.computeservice.sql.Activity;
 import dev.ebb.computeservice.sql.AdminConnection;
 import dev.ebb.shared.bus.BlockingBus;
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
 import dev.ebb.shared.bus.ComputeMessage.Damage;
+import dev.ebb.shared.bus.ComputeMessage.LoginFound;
 import dev.ebb.shared.bus.ComputeMessage.WakeParts;
 import dev.ebb.shared.catalog.BranchHead;
 import dev.ebb.shared.catalog.BranchHeads;
@@ -15,7 +17,6 @@ import dev.ebb.shared.model.ComputeStatus;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.HostId;
 import dev.ebb.shared.model.Lsn;
-import dev.ebb.shared.model.RoleState;
 import dev.ebb.shared.model.Secret;
 import dev.ebb.shared.scram.ScramVerifier;
 import java.time.Duration;
@@ -440,9 +441,9 @@ public final class Primary {
     return gate.idleMs();
   }
 
-  /** A role, as it is now. */
-  @Nullable RoleState role(String name) {
-    return await(sql().role(name)).orElse(null);
+  /** What a login needs to know, as it is now. */
+  LoginFound login(String role, String database) {
+    return await(sql().login(role, database));
   }
 
   private AdminConnection sql() {
@@ -498,7 +499,7 @@ public final class Primary {
     caretaker.end();
     Caretaker.join(capture);
     awaitReceiver();
-    List<RoleState> roles = quiesce();
+    Logins logins = quiesce();
     if (!instance.stopFast(context.config().stopTimeoutMs())) {
       throw new EbbException.Unavailable(
           "branch "
@@ -507,7 +508,7 @@ public final class Primary {
               + context.config().stopTimeoutMs()
               + " ms (is the WAL service away?); it will recover at its next start");
     }
-    return capturer.captureStopped(roles, wal.detach(context.config().stopTimeoutMs()));
+    return capturer.captureStopped(logins, wal.detach(context.config().stopTimeoutMs()));
   }
 
   /**
@@ -515,10 +516,10 @@ public final class Primary {
    * Where sessions do not end, nobody knows what the roles are going to be: the suspend fails, and
    * the branch recovers at its next start.
    */
-  private List<RoleState> quiesce() {
+  private Logins quiesce() {
     AdminConnection sql = sql();
     instance.endSessions(sql, Duration.ofMillis(context.config().stopTimeoutMs()));
-    return await(sql.roles());
+    return new Logins(await(sql.roles()), await(sql.restricted()));
   }
 
   /**

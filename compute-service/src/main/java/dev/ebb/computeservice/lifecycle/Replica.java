@@ -11,6 +11,7 @@ import dev.ebb.shared.model.ComputeStatus;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.ReplicaId;
 import dev.ebb.shared.model.ReplicaStatus;
+import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -43,11 +44,14 @@ final class Replica {
    */
   private static final long HALTED_NANOS = TimeUnit.SECONDS.toNanos(90);
 
-  /** One that answers nobody for so long hangs: sessions that are sent to it wait for nothing. */
-  private static final long MUTE_NANOS = TimeUnit.SECONDS.toNanos(45);
+  /**
+   * What it wrote can only be given back by a new start, and that from a newer snapshot: not more
+   * often than once for so many.
+   */
+  private static final int RENEW_CAPTURES = 5;
 
-  /** What it wrote can only be given back by a new start: not more often than this. */
-  private static final long RENEW_NANOS = TimeUnit.MINUTES.toNanos(5);
+  /** Nothing of it is kept: who does not hear in time is killed. */
+  private static final Duration KILL_PATIENCE = Duration.ofSeconds(1);
 
   private static final long CATCH_UP_NANOS = TimeUnit.SECONDS.toNanos(10);
   private static final long CATCH_UP_POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
@@ -69,7 +73,7 @@ final class Replica {
   private long streamedAtNanos = System.nanoTime();
   private long movedAtNanos = System.nanoTime();
   private long headReadAtNanos = System.nanoTime();
-  private long answeredAtNanos = System.nanoTime();
+  private final Vitals vitals = new Vitals(System.nanoTime());
   private volatile @Nullable ReplicaActivity activity;
   private volatile long residentBytes;
   private volatile ComputeStatus.State state = ComputeStatus.State.RUNNING;
@@ -135,7 +139,8 @@ final class Replica {
    */
   void catchUp(BooleanSupplier unwanted) {
     long deadline = System.nanoTime() + CATCH_UP_NANOS;
-    // The sender tells how far it has read, which is some MB ahead of what it sends.
+    // What the primary announced last may be a second old. The sender tells with all that it sends
+    // how far the log reached when the stream began; the status says streaming before it has.
     Lsn known = starter.durable(head.branch());
     Lsn target = Lsn.INVALID;
     while (System.nanoTime() - deadline < 0) {
@@ -146,7 +151,7 @@ final class Replica {
         throw new EbbException.Unavailable("the replica ended by itself: " + lastLogLine());
       }
       ReplicaActivity now = await(sql().replicaActivity());
-      if (!target.isValid() && now.streaming()) {
+      if (!target.isValid() && now.streaming() && now.endLsn().isValid()) {
         target = Lsn.max(known, now.endLsn());
       }
       if (target.isValid() && !now.replayedLsn().isBefore(target)) {
@@ -165,10 +170,11 @@ final class Replica {
     do {
       try {
         look();
+        vitals.well();
       } catch (RuntimeException e) {
         if (instance.isAlive()) {
           log.warn("replica {} of branch {}: {}", id, head.branch(), e.getMessage());
-          endIfMute();
+          endIfItHangs();
         }
       }
     } while (caretaker.pause(LOOK_EVERY_MS));
@@ -180,7 +186,7 @@ final class Replica {
     Lsn known = starter.durable(head.branch());
     ReplicaActivity now = await(sql().replicaActivity());
     long nanos = System.nanoTime();
-    answeredAtNanos = nanos;
+    vitals.answered(nanos);
     activity = now;
     if (now.replayedLsn().isAfter(lag.replayed())) {
       movedAtNanos = nanos;
@@ -199,6 +205,15 @@ final class Replica {
     if (nanos - streamedAtNanos >= SILENT_NANOS) {
       redirect();
     }
+    if (vitals.isToBeMet(nanos)) {
+      meet();
+    }
+  }
+
+  /** Sessions live on where the postmaster hangs: only a new one needs it. */
+  private void meet() {
+    await(instance.connect(context.vertx())).close();
+    vitals.met(System.nanoTime());
   }
 
   private void lookAtHead(Lsn replayed, long nanos) {
@@ -216,15 +231,20 @@ final class Replica {
     } else if (behind && nanos - movedAtNanos >= HALTED_NANOS) {
       stopBecause("its replay has halted, and the newest snapshot is ahead of it");
     } else if (instance.share().takeCaptureAsked()
-        && nanos - readyAtNanos >= RENEW_NANOS
+        && instance.share().isFullOfChanges()
+        && nanos - readyAtNanos >= renewNanos()
         && snapshot.newestEnd().isAfter(startedFrom)) {
       stopBecause("what it changed takes too much of the local cache");
     }
   }
 
-  /** Where something else failed, it has answered all the same. */
-  private void endIfMute() {
-    if (System.nanoTime() - answeredAtNanos >= MUTE_NANOS) {
+  private long renewNanos() {
+    return TimeUnit.MILLISECONDS.toNanos(RENEW_CAPTURES * context.config().captureIntervalMs());
+  }
+
+  /** Sessions that are sent to it would wait for nothing. */
+  private void endIfItHangs() {
+    if (vitals.failed(System.nanoTime())) {
       stopBecause("it does not answer");
     }
   }
@@ -232,7 +252,7 @@ final class Replica {
   /** Another one is started instead, where it is wanted still. */
   private void stopBecause(String reason) {
     log.warn("replica {} of branch {}: {}; stopping", id, head.branch(), reason);
-    instance.kill();
+    instance.kill(KILL_PATIENCE);
   }
 
   /** The WAL service may be another one by now, or be elsewhere. */
@@ -286,7 +306,7 @@ final class Replica {
   /** Ends whatever still runs and deletes the directory. */
   void destroy() {
     state = ComputeStatus.State.FAILED;
-    instance.kill();
+    instance.kill(KILL_PATIENCE);
     caretaker.end();
     AdminConnection open = admin;
     if (open != null) {

@@ -28,8 +28,8 @@ import org.slf4j.LoggerFactory;
 public final class Replicas {
   private static final Logger log = LoggerFactory.getLogger(Replicas.class);
 
-  /** Somebody waits for a branch to be gone, or replaced: not long for what hangs. */
-  private static final long DISCARD_TIMEOUT_MS = 2_000;
+  /** A replica has nothing to save, and somebody waits for its end: not long for what hangs. */
+  private static final long END_TIMEOUT_MS = 2_000;
 
   private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
 
@@ -152,30 +152,26 @@ public final class Replicas {
 
   /** Ends one; returns when it is gone. Nothing where there is none. */
   public void stop(ReplicaId id) {
-    stop(id, stopTimeoutMs);
-  }
-
-  private void stop(ReplicaId id, long timeoutMs) {
     Place place = places.get(id);
     Replica replica = place == null ? null : take(place);
     if (place != null && replica != null) {
       changed.run();
-      end(id, place, replica, running -> running.end(timeoutMs));
+      end(id, place, replica, running -> running.end(Math.min(END_TIMEOUT_MS, stopTimeoutMs)));
     }
   }
 
   /** Ends those of a branch that is gone, or that nobody is to read any more. */
   public void discard(BranchId branch) {
-    each(place -> place.head.branch().equals(branch), Math.min(DISCARD_TIMEOUT_MS, stopTimeoutMs));
+    each(place -> place.head.branch().equals(branch));
   }
 
-  private void each(java.util.function.Predicate<Place> which, long timeoutMs) {
+  private void each(java.util.function.Predicate<Place> which) {
     try (var tasks = Executors.newVirtualThreadPerTaskExecutor()) {
       places.forEach((id, place) -> {
         if (which.test(place)) {
           tasks.execute(() -> {
             try {
-              stop(id, timeoutMs);
+              stop(id);
             } catch (RuntimeException e) {
               log.warn("replica {} did not end cleanly: {}", id, e.getMessage());
             }
@@ -244,7 +240,7 @@ public final class Replicas {
 
   /** Ends all, side by side. The host takes no more by then; those that start end themselves. */
   public void close() {
-    each(place -> true, stopTimeoutMs);
+    each(place -> true);
     long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(stopTimeoutMs);
     while (!places.isEmpty()
         && System.nanoTime() - deadline < 0

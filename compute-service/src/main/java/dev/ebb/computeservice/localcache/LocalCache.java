@@ -117,6 +117,11 @@ public final class LocalCache implements AutoCloseable {
     return limitBytes;
   }
 
+  /** What each compute may keep. */
+  long floorBytes() {
+    return floorBytes;
+  }
+
   /** Bytes of blocks on the disk, of all computes. */
   public long usedBytes() {
     return shares.stream().mapToLong(Share::usedBytes).sum();

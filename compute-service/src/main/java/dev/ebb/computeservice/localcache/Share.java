@@ -23,8 +23,8 @@ public final class Share implements AutoCloseable {
   /** Changes under the lock; once set, the block map is not touched any more. */
   private volatile boolean closed;
 
-  /** Bytes that were there when all words were looked at, and the blocks added up to then. */
-  private volatile Counted counted = new Counted(0, 0);
+  /** What was there when all words were looked at, and the blocks added up to then. */
+  private volatile Counted counted = new Counted(new BlockEviction.Present(0, 0), 0);
 
   /** A file system that refuses, for want of memory, say, is asked again after so long. */
   private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(10);
@@ -35,7 +35,16 @@ public final class Share implements AutoCloseable {
   /** Under the lock. */
   private boolean failed;
 
-  private record Counted(long bytes, long added) {}
+  private record Counted(BlockEviction.Present present, long added) {
+    long bytes() {
+      return present.bytes();
+    }
+
+    Counted without(long freedBytes) {
+      return new Counted(
+          new BlockEviction.Present(bytes() - freedBytes, present.changedBytes()), added);
+    }
+  }
 
   Share(LocalCache cache, LocalFiles files) {
     this.cache = cache;
@@ -74,6 +83,14 @@ public final class Share implements AutoCloseable {
     return captureAsked.getAndSet(false);
   }
 
+  /**
+   * Whether it has more than it may keep in blocks that no snapshot has as they are: by the last
+   * count, which is of when the limit was in need.
+   */
+  public boolean isFullOfChanges() {
+    return counted.present().changedBytes() > cache.floorBytes();
+  }
+
   void askForCapture() {
     captureAsked.set(true);
   }
@@ -83,7 +100,7 @@ public final class Share implements AutoCloseable {
     try {
       if (!closed) {
         long added = files.blocksAdded();
-        counted = new Counted(eviction.presentBytes(), added);
+        counted = new Counted(eviction.present(), added);
       }
     } finally {
       lock.unlock();
@@ -98,8 +115,7 @@ public final class Share implements AutoCloseable {
       }
       long freed = eviction.evict(bytes, catalog);
       failed = false;
-      Counted last = counted;
-      counted = new Counted(last.bytes() - freed, last.added());
+      counted = counted.without(freed);
       return freed;
     } catch (IOException e) {
       failed = true;

@@ -317,8 +317,16 @@ public final class PostgresProcess implements AutoCloseable {
 
   /** SIGQUIT: no checkpoint, as in a crash, but every child ends; waits for it. */
   public void stopImmediate() {
+    stopImmediate(IMMEDIATE_TIMEOUT);
+  }
+
+  /**
+   * The same, and SIGKILL for those that still run after {@code patience}: none of them, such as
+   * one that SIGSTOP holds, is there when this returns.
+   */
+  public void stopImmediate(Duration patience) {
     signalChild(Signals.SIGQUIT);
-    if (!awaitExit(IMMEDIATE_TIMEOUT)) {
+    if (!awaitExit(patience)) {
       LOG.warn("[{}] PostgreSQL ignores SIGQUIT: killing it", spec.label());
       kill9();
       awaitExit(IMMEDIATE_TIMEOUT);

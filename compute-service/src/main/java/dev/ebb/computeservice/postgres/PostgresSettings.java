@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The settings of one compute, passed as {@code -c} arguments because those outrank everything that
@@ -18,6 +19,7 @@ import java.util.regex.Pattern;
  * @param hbaFile written by {@link HbaFile}
  * @param identFile an empty file
  * @param kind whether it is a branch's primary or a replica of it
+ * @param tls null where nobody is offered TLS
  */
 public record PostgresSettings(
     PostgresMajor postgres,
@@ -27,7 +29,21 @@ public record PostgresSettings(
     Path socketDirectory,
     Path hbaFile,
     Path identFile,
-    Kind kind) {
+    Kind kind,
+    @Nullable PostgresTls tls) {
+
+  /** One that is spoken to in the clear. */
+  public PostgresSettings(
+      PostgresMajor postgres,
+      ComputeSize size,
+      String host,
+      int port,
+      Path socketDirectory,
+      Path hbaFile,
+      Path identFile,
+      Kind kind) {
+    this(postgres, size, host, port, socketDirectory, hbaFile, identFile, kind, null);
+  }
 
   /** What a compute is to its branch. */
   public sealed interface Kind {
@@ -194,8 +210,13 @@ public record PostgresSettings(
     a.set("superuser_reserved_connections", RESERVED_CONNECTIONS);
     // Verifiers of this kind are what the gateway can check while the compute sleeps.
     a.set("password_encryption", "scram-sha-256");
-    // The gateway ends TLS.
-    a.set("ssl", "off");
+    // The gateway ends the clients' TLS. What is between it and computes may have its own.
+    PostgresTls shown = tls;
+    a.set("ssl", shown == null ? "off" : "on");
+    if (shown != null) {
+      a.set("ssl_cert_file", shown.certificate());
+      a.set("ssl_key_file", shown.key());
+    }
     // A client that vanished in the middle of a long statement would keep the compute awake.
     a.set("client_connection_check_interval", "10s");
   }

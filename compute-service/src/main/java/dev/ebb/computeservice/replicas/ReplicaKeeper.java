@@ -59,11 +59,6 @@ public final class ReplicaKeeper {
    */
   private static final long LOOK_ON_NANOS = TimeUnit.SECONDS.toNanos(2);
 
-  /** Behind a start that failed; doubled with each that follows. */
-  private static final long FIRST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
-
-  private static final int MAX_DOUBLINGS = 6;
-
   private final HostId self;
   private final FleetView fleet;
   private final BlockingBus bus;
@@ -85,10 +80,7 @@ public final class ReplicaKeeper {
     final ReentrantLock lock = new ReentrantLock();
 
     /** Under the lock. */
-    int failures;
-
-    /** Under the lock. */
-    long notBeforeNanos;
+    final StartPace pace = new StartPace();
   }
 
   /**
@@ -153,7 +145,6 @@ public final class ReplicaKeeper {
         undo(database, request.branch(), branch.id(), request.count(), e);
         throw e;
       }
-      kept.failures = 0;
       return new ReplicasChanged(
           branch.id(), now, started.stream().map(ReplicaReady::replica).toList());
     } finally {
@@ -277,7 +268,7 @@ public final class ReplicaKeeper {
       return; // somebody is at it
     }
     try {
-      if (nanoTime.getAsLong() - kept.notBeforeNanos < 0) {
+      if (!kept.pace.mayStart(nanoTime.getAsLong())) {
         return;
       }
       List<PlacedReplica> present = present(branch);
@@ -285,13 +276,12 @@ public final class ReplicaKeeper {
       int missing = wanted.now(branch) - present.size();
       if (missing > 0) {
         start(branch, missing, present);
+        kept.pace.started(nanoTime.getAsLong());
       } else if (missing < 0) {
         end(ReplicaPlan.surplus(present, -missing));
       }
-      kept.failures = 0;
     } catch (RuntimeException e) {
-      int doublings = Math.min(kept.failures++, MAX_DOUBLINGS);
-      kept.notBeforeNanos = nanoTime.getAsLong() + (FIRST_PAUSE_NANOS << doublings);
+      kept.pace.failed(nanoTime.getAsLong());
       log.warn("the replicas of branch {}: {}", branch, e.getMessage());
     } finally {
       kept.lock.unlock();
@@ -299,13 +289,7 @@ public final class ReplicaKeeper {
   }
 
   private Keeping keeping(BranchId branch) {
-    return keeping.computeIfAbsent(
-        branch,
-        id -> {
-          var made = new Keeping();
-          made.notBeforeNanos = nanoTime.getAsLong();
-          return made;
-        });
+    return keeping.computeIfAbsent(branch, id -> new Keeping());
   }
 
   /** Those that there are, or are about to be, at hosts that stay. */

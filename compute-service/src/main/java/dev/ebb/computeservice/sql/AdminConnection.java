@@ -1,6 +1,8 @@
 package dev.ebb.computeservice.sql;
 
+import dev.ebb.shared.bus.ComputeMessage.LoginFound;
 import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.DatabaseAccess;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.RoleState;
 import dev.ebb.shared.model.Secret;
@@ -59,6 +61,34 @@ public final class AdminConnection {
                   ELSE floor(extract(epoch FROM rolvaliduntil) * 1000)::int8 END,
              rolvaliduntil = '-infinity'
       FROM pg_catalog.pg_authid
+      """;
+
+  /** What {@link #login} asks of a role and a database in one go. */
+  private static final String LOGIN =
+      ROLE_COLUMNS.replace(
+              "FROM pg_catalog.pg_authid",
+              """
+              , datname IS NOT NULL, datallowconn, datconnlimit,
+                has_database_privilege(a.oid, d.oid, 'CONNECT')
+              FROM pg_catalog.pg_authid a LEFT JOIN pg_catalog.pg_database d ON datname = $2
+              """)
+          + "WHERE rolname = $1";
+
+  /**
+   * Superusers have every privilege, and PostgreSQL's own roles cannot log in. Nobody is asked of
+   * templates.
+   */
+  private static final String RESTRICTED =
+      """
+      SELECT datname, datallowconn, datconnlimit, refused
+      FROM (SELECT datname, datallowconn, datconnlimit,
+                   ARRAY(SELECT rolname::text FROM pg_catalog.pg_roles r
+                         WHERE rolcanlogin AND NOT has_database_privilege(r.oid, d.oid, 'CONNECT')
+                         ORDER BY 1) AS refused
+            FROM pg_catalog.pg_database d
+            WHERE NOT datistemplate AND datname <> 'postgres') AS databases
+      WHERE NOT datallowconn OR datconnlimit >= 0 OR refused <> '{}'
+      ORDER BY datname
       """;
 
   /** 10 is the bootstrap superuser: Ebb itself. Who is still logging in is nobody yet: a use. */
@@ -202,6 +232,46 @@ public final class AdminConnection {
     return prepared(ROLE_COLUMNS + "WHERE rolname = $1", Tuple.of(name), SHORT)
         .map(rows ->
             rows.size() == 0 ? Optional.empty() : Optional.of(role(rows.iterator().next())));
+  }
+
+  /** One role, and what one database says of it. */
+  public Future<LoginFound> login(String role, String database) {
+    return prepared(LOGIN, Tuple.of(role, database), SHORT)
+        .map(rows ->
+            rows.size() == 0
+                ? new LoginFound(null, null, false)
+                : loginFound(rows.iterator().next(), database));
+  }
+
+  private static LoginFound loginFound(Row row, String database) {
+    RoleState role = role(row);
+    if (!Boolean.TRUE.equals(row.getBoolean(8))) {
+      return new LoginFound(role, null, false);
+    }
+    boolean mayConnect = Boolean.TRUE.equals(row.getBoolean(11));
+    var access =
+        new DatabaseAccess(
+            database,
+            Boolean.TRUE.equals(row.getBoolean(9)),
+            row.getInteger(10),
+            mayConnect ? List.of() : List.of(role.name()));
+    return new LoginFound(role, access.isOpen() ? null : access, false);
+  }
+
+  /** The databases of users that are not open to everybody. */
+  public Future<List<DatabaseAccess>> restricted() {
+    return prepared(RESTRICTED, Tuple.tuple(), SHORT)
+        .map(rows -> {
+          var restricted = new ArrayList<DatabaseAccess>();
+          rows.forEach(row ->
+              restricted.add(
+                  new DatabaseAccess(
+                      row.getString(0),
+                      Boolean.TRUE.equals(row.getBoolean(1)),
+                      row.getInteger(2),
+                      List.of(row.getArrayOfStrings(3)))));
+          return List.copyOf(restricted);
+        });
   }
 
   /** What goes on now. */

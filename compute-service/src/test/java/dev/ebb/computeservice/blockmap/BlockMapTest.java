@@ -297,7 +297,7 @@ final class BlockMapTest {
     int used = map.word(0, 7);
     assertThat(map.casWord(0, 7, used, used | BlockMap.ACCESSED)).isTrue();
     BlockEviction eviction = new BlockEviction(files);
-    assertThat(eviction.presentBytes()).isEqualTo((BLOCKS + 3) * 8192L);
+    assertThat(eviction.present()).isEqualTo(new BlockEviction.Present((BLOCKS + 3) * 8192L, 8192));
     // the first eighteen: all of the table but the dirty block and the used one
     assertThat(eviction.evict(18 * 8192L, false)).isEqualTo(18 * 8192L);
     assertThat(map.blockState(0, 3).presence()).isEqualTo(Presence.PRESENT);
@@ -311,7 +311,7 @@ final class BlockMapTest {
     assertThat(local).hasSize(BLOCKS * 8192);
     assertThat(java.util.Arrays.copyOfRange(local, 6 * 8192, 7 * 8192)).containsOnly(0);
     assertThat(java.util.Arrays.copyOfRange(local, 3 * 8192, 4 * 8192)).isEqualTo(page(3, 9));
-    assertThat(eviction.presentBytes()).isEqualTo(3 * 8192L);
+    assertThat(eviction.present()).isEqualTo(new BlockEviction.Present(3 * 8192L, 8192));
   }
 
   @Test

@@ -13,10 +13,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 final class PostgresProcessIT {
+  private static final int SIGSTOP = 19;
+
   private final PostgresFixture postgres = PostgresFixture.get();
 
   PostgresProcessIT() throws IOException {}
@@ -114,6 +117,25 @@ final class PostgresProcessIT {
       server.process.kill9();
       assertThat(server.process.exit().orTimeout(60, TimeUnit.SECONDS).join()).isEqualTo(128 + 9);
       assertThat(children).noneMatch(ProcessHandle::isAlive);
+    }
+  }
+
+  /** They hear no signal but SIGKILL. */
+  @Test
+  void processesThatAStopHoldsAreKilledAfterTheGivenTime() throws IOException {
+    try (var server = postgres.start(lay())) {
+      List<ProcessHandle> held =
+          Stream.concat(
+                  ProcessHandle.of(server.process.pid()).orElseThrow().children(),
+                  ProcessHandle.of(server.process.pid()).stream())
+              .toList();
+      for (ProcessHandle process : held) {
+        assertThat(Signals.send(process.pid(), SIGSTOP)).isTrue();
+      }
+      assertThat(server.process.stopFast(Duration.ofMillis(100))).isFalse();
+      server.process.stopImmediate(Duration.ofMillis(100));
+      assertThat(server.process.exit()).isCompletedWithValue(128 + 9);
+      assertThat(held).hasSizeGreaterThan(1).noneMatch(ProcessHandle::isAlive);
     }
   }
 

@@ -57,6 +57,25 @@ final class SettingsTest {
             "max_slot_wal_keep_size=-1");
   }
 
+  @Test
+  void tlsIsOfferedWhereThereIsACertificate() {
+    PostgresSettings plain = settings(new ComputeSize(512, 100), "ebb_abc", Path.of("/s"));
+    var tls =
+        new PostgresSettings(
+            plain.postgres(),
+            plain.size(),
+            plain.host(),
+            plain.port(),
+            plain.socketDirectory(),
+            plain.hbaFile(),
+            plain.identFile(),
+            plain.kind(),
+            new PostgresTls(Path.of("/x/c.pem"), Path.of("/x/k.pem")));
+    assertThat(plain.arguments()).contains("ssl=off").noneMatch(a -> a.startsWith("ssl_"));
+    assertThat(tls.arguments())
+        .contains("ssl=on", "ssl_cert_file=/x/c.pem", "ssl_key_file=/x/k.pem");
+  }
+
   /** A standby with less of any of them than its primary does not start (storage rule 31). */
   @Test
   void replicaHasWhatItIsComparedBy() {

@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.ebb.computeservice.template.PostgresFixture;
+import dev.ebb.shared.bus.ComputeMessage.LoginFound;
 import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.DatabaseAccess;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.RoleState;
 import dev.ebb.shared.model.Secret;
@@ -262,5 +264,32 @@ final class AdminConnectionIT {
 
   private static <T> T await(Future<T> future) {
     return PostgresFixture.await(future);
+  }
+
+  @Test
+  void databasesThatAreNotOpenToEverybodyAreToldWithTheirLogins() {
+    server.sql("postgres", "CREATE ROLE kept_out LOGIN PASSWORD 'x'");
+    server.sql("postgres", "CREATE ROLE let_in LOGIN PASSWORD 'x'");
+    server.sql("postgres", "CREATE DATABASE guarded");
+    assertThat(await(admin.restricted())).isEmpty();
+    assertThat(await(admin.login("let_in", "guarded")).access()).isNull();
+    server.sql("postgres", "REVOKE CONNECT ON DATABASE guarded FROM public");
+    server.sql("postgres", "GRANT CONNECT ON DATABASE guarded TO let_in");
+    server.sql("postgres", "ALTER DATABASE guarded CONNECTION LIMIT 7");
+
+    LoginFound in = await(admin.login("let_in", "guarded"));
+    LoginFound out = await(admin.login("kept_out", "guarded"));
+    assertThat(in.access()).isEqualTo(new DatabaseAccess("guarded", true, 7, List.of()));
+    assertThat(out.access()).isEqualTo(new DatabaseAccess("guarded", true, 7, List.of("kept_out")));
+    assertThat(await(admin.login("kept_out", "postgres")).access()).isNull();
+    assertThat(await(admin.login("kept_out", "nosuch")).role()).isNotNull();
+    assertThat(await(admin.login("nosuch", "guarded")).role()).isNull();
+    assertThat(await(admin.restricted()))
+        .singleElement()
+        .satisfies(guarded -> {
+          assertThat(guarded.database()).isEqualTo("guarded");
+          assertThat(guarded.connectionLimit()).isEqualTo(7);
+          assertThat(guarded.refused()).contains("kept_out").doesNotContain("let_in");
+        });
   }
 }

@@ -82,6 +82,7 @@ final class ApiRouter {
     bind(contract, "getDatabase", request -> database(path(request, "name")));
     bind(contract, "createDatabase", this::createDatabase);
     bind(contract, "dropDatabase", this::dropDatabase);
+    bind(contract, "allowAddresses", this::allow);
     bind(
         contract,
         "suspendBranch",
@@ -292,6 +293,14 @@ final class ApiRouter {
           request.response().setStatusCode(201).putHeader("Location", "/v1/databases/" + name);
           return Json.database(database, fleet);
         });
+  }
+
+  private Future<JsonObject> allow(RoutingContext request) {
+    JsonObject body = Objects.requireNonNull(request.body().asJsonObject(), "body");
+    List<String> addresses = body.getJsonArray("addresses").stream().map(String::valueOf).toList();
+    return databases
+        .allow(path(request, "name"), addresses)
+        .map(database -> Json.database(database, fleet));
   }
 
   private Future<JsonObject> openCheck(RoutingContext request) {

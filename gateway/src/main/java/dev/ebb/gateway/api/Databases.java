@@ -15,6 +15,7 @@ import dev.ebb.shared.catalog.Catalog;
 import dev.ebb.shared.catalog.DatabaseRecord;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.Cidr;
 import dev.ebb.shared.model.PostgresMajor;
 import dev.ebb.shared.model.Secret;
 import dev.ebb.shared.scram.ScramVerifier;
@@ -77,6 +78,21 @@ final class Databases {
         ? bus.request(Addresses.COMPUTE, new DropProtectedDatabase(name), DROP_TIMEOUT_MS)
             .mapEmpty()
         : bus.request(Addresses.COMPUTE, new DropDatabase(name), DROP_TIMEOUT_MS).mapEmpty();
+  }
+
+  /**
+   * Says where its clients may come from.
+   *
+   * @param addresses none: from everywhere
+   */
+  Future<DatabaseRecord> allow(String name, List<String> addresses) {
+    return offLoop.call(() -> {
+      try {
+        return catalog.allow(name, addresses.stream().map(Cidr::parse).distinct().toList());
+      } catch (IllegalArgumentException e) {
+        throw new EbbException.Invalid(String.valueOf(e.getMessage()));
+      }
+    });
   }
 
   Future<Suspended> suspend(String name, String branch) {

@@ -14,6 +14,7 @@ import dev.ebb.shared.fleet.FleetView.PlacedCompute;
 import dev.ebb.shared.fleet.FleetView.PlacedReplica;
 import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.Cidr;
 import dev.ebb.shared.model.ComputeStatus;
 import dev.ebb.shared.model.ReplicaStatus;
 import io.vertx.core.json.JsonArray;
@@ -33,14 +34,17 @@ final class Json {
     var branches = new JsonArray();
     new TreeMap<>(database.branches())
         .forEach((name, branch) -> branches.add(branch(database.tree(), name, branch, fleet)));
-    return new JsonObject()
-        .put("id", database.id().value())
+    var json = new JsonObject();
+    json.put("id", database.id().value())
         .put("name", database.name())
         .put("owner", database.owner())
         .put("postgresVersion", database.postgres().number())
         .put("state", lower(database.state()))
-        .put("created", Instant.ofEpochMilli(database.createdEpochMs()).toString())
-        .put("branches", branches);
+        .put("created", Instant.ofEpochMilli(database.createdEpochMs()).toString());
+    if (!database.allowed().isEmpty()) {
+      json.put("allowed", new JsonArray(database.allowed().stream().map(Cidr::toString).toList()));
+    }
+    return json.put("branches", branches);
   }
 
   static JsonObject branch(BranchTree tree, String name, BranchRecord branch, FleetView fleet) {

@@ -2,10 +2,14 @@ package dev.ebb.gateway.auth;
 
 import com.ongres.scram.common.ScramFunctions;
 import com.ongres.scram.common.ScramMechanism;
+import dev.ebb.gateway.protocol.ErrorResponse;
+import dev.ebb.gateway.protocol.SqlState;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.DatabaseAccess;
 import dev.ebb.shared.model.RoleState;
 import dev.ebb.shared.model.Secret;
+import dev.ebb.shared.scram.EndPointBinding;
 import dev.ebb.shared.scram.ScramExchange;
 import dev.ebb.shared.scram.ScramVerifier;
 import java.nio.charset.StandardCharsets;
@@ -43,18 +47,60 @@ public final class LoginRules {
    * The exchange for a login.
    *
    * @param found the role, or null where there is none
+   * @param binding to the TLS connection, null where there is none
    */
-  public ScramExchange exchange(BranchId branch, String role, @Nullable RoleState found) {
+  public ScramExchange exchange(
+      BranchId branch, String role, @Nullable RoleState found, @Nullable EndPointBinding binding) {
     Optional<ScramVerifier> verifier =
         found == null || found.verifier() == null ? Optional.empty() : parse(found.verifier());
     boolean allowed =
-        found != null
-            && found.canLogin()
-            && found.validUntilEpochMs() > clock.millis()
-            && !isReserved(role);
+        found != null && found.validUntilEpochMs() > clock.millis() && !isReserved(role);
     return allowed && verifier.isPresent()
-        ? new ScramExchange(verifier.get(), false, this::nonce)
-        : new ScramExchange(mock(branch, role), true, this::nonce);
+        ? new ScramExchange(verifier.get(), false, this::nonce, binding)
+        : new ScramExchange(mock(branch, role), true, this::nonce, binding);
+  }
+
+  /**
+   * What keeps a role out that has proven its password, as far as that is known without asking a
+   * compute: in PostgreSQL's words and its order, {@code InitializeSessionUserId} in {@code
+   * miscinit.c} and then {@code CheckMyDatabase} in {@code postinit.c}. The compute judges again.
+   *
+   * @param access null where the database is open to everybody
+   */
+  public static Optional<ErrorResponse> refusal(RoleState role, @Nullable DatabaseAccess access) {
+    if (!role.canLogin()) {
+      return fatal(
+          SqlState.INVALID_AUTHORIZATION,
+          "role \"" + role.name() + "\" is not permitted to log in");
+    }
+    if (role.connectionLimit() == 0 && !role.superuser()) {
+      return fatal(
+          SqlState.TOO_MANY_CONNECTIONS, "too many connections for role \"" + role.name() + "\"");
+    }
+    return access == null ? Optional.empty() : refusalOfDatabase(role, access);
+  }
+
+  private static Optional<ErrorResponse> refusalOfDatabase(RoleState role, DatabaseAccess access) {
+    String database = "database \"" + access.database() + "\"";
+    if (!access.allowsConnections()) {
+      return fatal(
+          SqlState.OBJECT_NOT_IN_PREREQUISITE_STATE,
+          database + " is not currently accepting connections");
+    }
+    if (role.superuser()) {
+      return Optional.empty();
+    }
+    if (access.refused().contains(role.name())) {
+      return fatal(SqlState.INSUFFICIENT_PRIVILEGE, "permission denied for " + database)
+          .map(error -> error.withDetail("User does not have CONNECT privilege."));
+    }
+    return access.connectionLimit() == 0
+        ? fatal(SqlState.TOO_MANY_CONNECTIONS, "too many connections for " + database)
+        : Optional.empty();
+  }
+
+  private static Optional<ErrorResponse> fatal(String sqlState, String message) {
+    return Optional.of(ErrorResponse.fatal(sqlState, message));
   }
 
   /** Empty where the role's password is kept in another form, such as MD5. */

@@ -1,13 +1,16 @@
 package dev.ebb.gateway.cancel;
 
 import dev.ebb.gateway.protocol.CancelRequest;
+import dev.ebb.gateway.tls.ComputeConnector;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.netty.util.ReferenceCountUtil;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
+import io.vertx.core.internal.ContextInternal;
+import io.vertx.core.internal.net.NetSocketInternal;
 import io.vertx.core.net.NetClient;
-import io.vertx.core.net.NetSocket;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
@@ -17,10 +20,13 @@ public final class CancelForwarder {
 
   private final Vertx vertx;
   private final CancelKeys keys;
+  private final ComputeConnector connector;
   private final Counter forwarded;
   private final Counter ignored;
 
-  public CancelForwarder(Vertx vertx, CancelKeys keys, MeterRegistry meters) {
+  public CancelForwarder(
+      Vertx vertx, CancelKeys keys, ComputeConnector connector, MeterRegistry meters) {
+    this.connector = connector;
     this.vertx = vertx;
     this.keys = keys;
     this.forwarded = counter(meters, "forwarded");
@@ -55,8 +61,12 @@ public final class CancelForwarder {
       NetClient client, CancelKeys.Session session, Optional<CancelKeys.Target> target) {
     return target
         .map(backend ->
-            client
-                .connect(backend.port(), backend.host())
+            connector
+                .connect(
+                    (ContextInternal) vertx.getOrCreateContext(),
+                    client,
+                    backend.host(),
+                    backend.port())
                 .compose(socket -> send(socket, backend))
                 .timeout(TIMEOUT_MS, TimeUnit.MILLISECONDS)
                 .onComplete(done -> session.letGo())
@@ -64,7 +74,7 @@ public final class CancelForwarder {
         .orElseGet(Future::succeededFuture);
   }
 
-  private Future<Void> send(NetSocket socket, CancelKeys.Target target) {
+  private Future<Void> send(NetSocketInternal socket, CancelKeys.Target target) {
     Promise<Void> closed = Promise.promise();
     long timer = vertx.setTimer(TIMEOUT_MS, fired -> socket.close());
     socket.closeHandler(gone -> {
@@ -72,9 +82,7 @@ public final class CancelForwarder {
       closed.tryComplete();
     });
     socket.exceptionHandler(error -> socket.close());
-    socket.handler(bytes -> {});
-    return socket
-        .write(new CancelRequest(target.key().processId(), target.key().secretKey()).encode())
-        .compose(sent -> closed.future());
+    socket.messageHandler(ReferenceCountUtil::release);
+    return socket.write(target.key().cancelRequest().encode()).compose(sent -> closed.future());
   }
 }

@@ -2,9 +2,8 @@ package dev.ebb.gateway.cancel;
 
 import dev.ebb.gateway.protocol.BackendKeyData;
 import dev.ebb.gateway.protocol.CancelRequest;
+import dev.ebb.gateway.protocol.SecretKey;
 import io.vertx.core.Future;
-import java.nio.ByteBuffer;
-import java.security.MessageDigest;
 import java.security.SecureRandom;
 import java.util.Map;
 import java.util.Optional;
@@ -15,7 +14,7 @@ public final class CancelKeys {
   private final SecureRandom random;
   private final Map<Integer, Entry> byProcessId = new ConcurrentHashMap<>();
 
-  private record Entry(int secretKey, Session session) {}
+  private record Entry(SecretKey secretKey, Session session) {}
 
   /** A backend and its own key. */
   public record Target(String host, int port, BackendKeyData key) {}
@@ -49,9 +48,13 @@ public final class CancelKeys {
     }
   }
 
-  /** Makes a key for a session; {@link #remove} ends it. */
-  public BackendKeyData add(Session session) {
-    int secretKey = random.nextInt();
+  /**
+   * Makes a key for a session; {@link #remove} ends it.
+   *
+   * @param keyBytes how long its protocol has it
+   */
+  public BackendKeyData add(Session session, int keyBytes) {
+    var secretKey = SecretKey.random(random, keyBytes);
     while (true) {
       int processId = random.nextInt(Integer.MAX_VALUE - 1) + 1;
       if (byProcessId.putIfAbsent(processId, new Entry(secretKey, session)) == null) {
@@ -67,13 +70,8 @@ public final class CancelKeys {
   /** The session that a request is for; empty where its key is not right. */
   public Optional<Session> find(CancelRequest request) {
     Entry entry = byProcessId.get(request.processId());
-    return entry != null
-            && MessageDigest.isEqual(bytes(entry.secretKey()), bytes(request.secretKey()))
+    return entry != null && entry.secretKey().equals(request.secretKey())
         ? Optional.of(entry.session())
         : Optional.empty();
-  }
-
-  private static byte[] bytes(int key) {
-    return ByteBuffer.allocate(Integer.BYTES).putInt(key).array();
   }
 }

@@ -37,10 +37,8 @@ public final class BackendDecoder {
     return switch (type) {
       case Authentication.TYPE -> authentication(body);
       case ReadyForQuery.TYPE -> new ReadyForQuery(require(body, 1).readByte());
-      case BackendKeyData.TYPE -> {
-        require(body, 8);
-        yield new BackendKeyData(body.readInt(), body.readInt());
-      }
+      case BackendKeyData.TYPE -> backendKeyData(body);
+      case NegotiateProtocolVersion.TYPE -> NegotiateProtocolVersion.decode(body);
       case ErrorResponse.TYPE -> ErrorResponse.decode(body);
       default -> {
         var bytes = new byte[length + 1];
@@ -48,6 +46,14 @@ public final class BackendDecoder {
         yield new VerbatimMessage(type, bytes);
       }
     };
+  }
+
+  private static BackendKeyData backendKeyData(ByteBuf body) {
+    String wrong = "the compute sent a cancel key of impossible length";
+    if (body.readableBytes() < Integer.BYTES) {
+      throw new ProtocolViolation(wrong);
+    }
+    return new BackendKeyData(body.readInt(), SecretKey.read(body, SecretKey.SHORT_BYTES, wrong));
   }
 
   private static Authentication authentication(ByteBuf body) {

@@ -7,21 +7,15 @@ import io.vertx.core.buffer.Buffer;
  *
  * @param processId and {@code secretKey}: what that connection was told in BackendKeyData
  */
-public record CancelRequest(int processId, int secretKey) implements StartupPacket {
+public record CancelRequest(int processId, SecretKey secretKey) implements StartupPacket {
   static final int CODE = 80877102;
-  static final int BYTES = 16;
+  private static final int HEADER_BYTES = 12;
 
   /** The whole packet. */
   public Buffer encode() {
-    return Buffer.buffer(BYTES)
-        .appendInt(BYTES)
-        .appendInt(CODE)
-        .appendInt(processId)
-        .appendInt(secretKey);
-  }
-
-  @Override
-  public String toString() {
-    return "CancelRequest[processId=" + processId + ", secretKey=***]";
+    int length = HEADER_BYTES + secretKey.length();
+    Buffer out = Buffer.buffer(length).appendInt(length).appendInt(CODE).appendInt(processId);
+    secretKey.appendTo(out);
+    return out;
   }
 }

@@ -10,7 +10,9 @@ public final class SqlState {
   public static final String INVALID_PASSWORD = "28P01";
   public static final String UNDEFINED_STATEMENT = "26000";
   public static final String UNKNOWN_DATABASE = "3D000";
+  public static final String INSUFFICIENT_PRIVILEGE = "42501";
   public static final String TOO_MANY_CONNECTIONS = "53300";
+  public static final String OBJECT_NOT_IN_PREREQUISITE_STATE = "55000";
   public static final String ADMIN_SHUTDOWN = "57P01";
   public static final String CRASH_SHUTDOWN = "57P02";
   public static final String CANNOT_CONNECT_NOW = "57P03";

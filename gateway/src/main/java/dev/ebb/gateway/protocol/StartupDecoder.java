@@ -47,10 +47,11 @@ public final class StartupDecoder {
   }
 
   private static StartupPacket cancelRequest(ByteBuf packet) {
-    if (packet.readableBytes() != CancelRequest.BYTES - 8) {
-      throw new ProtocolViolation("invalid length of cancel request");
+    String wrong = "invalid length of cancel request";
+    if (packet.readableBytes() < Integer.BYTES) {
+      throw new ProtocolViolation(wrong);
     }
-    return new CancelRequest(packet.readInt(), packet.readInt());
+    return new CancelRequest(packet.readInt(), SecretKey.read(packet, 1, wrong));
   }
 
   private static StartupPacket startupMessage(int version, ByteBuf packet) {
@@ -58,7 +59,12 @@ public final class StartupDecoder {
     int minor = version & 0xFFFF;
     if (major != StartupMessage.MAJOR_VERSION) {
       throw new ProtocolViolation(
-          "unsupported frontend protocol " + major + "." + minor + ": Ebb's gateway speaks 3.0");
+          "unsupported frontend protocol "
+              + major
+              + "."
+              + minor
+              + ": server supports 3.0 to 3."
+              + StartupMessage.NEWEST_MINOR_VERSION);
     }
     Map<String, String> parameters = new LinkedHashMap<>();
     List<String> protocolOptions = new ArrayList<>();

@@ -17,6 +17,12 @@ public record StartupMessage(
     int minorVersion, Map<String, String> parameters, List<String> protocolOptions)
     implements StartupPacket {
   static final int MAJOR_VERSION = 3;
+
+  /** PostgreSQL 18's; what is new in it are longer keys for cancel requests. */
+  public static final int NEWEST_MINOR_VERSION = 2;
+
+  private static final int LONG_KEYS_SINCE_MINOR_VERSION = 2;
+
   static final String PROTOCOL_OPTION_PREFIX = "_pq_.";
 
   public @Nullable String user() {
@@ -29,14 +35,26 @@ public record StartupMessage(
     return database == null || database.isEmpty() ? user() : database;
   }
 
-  /** Whether the client must be told that it gets plain protocol 3.0. */
-  public boolean needsNegotiation() {
-    return minorVersion > 0 || !protocolOptions.isEmpty();
+  /** What is spoken: as asked, up to the newest that there is. */
+  public int negotiatedMinorVersion() {
+    return Math.min(minorVersion, NEWEST_MINOR_VERSION);
   }
 
-  /** The whole packet, as protocol 3.0. */
+  /** Whether the client must be told that it gets less than it asked for. */
+  public boolean needsNegotiation() {
+    return minorVersion > NEWEST_MINOR_VERSION || !protocolOptions.isEmpty();
+  }
+
+  /** How long the key for cancel requests is that the client is given. */
+  public int cancelKeyBytes() {
+    return minorVersion >= LONG_KEYS_SINCE_MINOR_VERSION
+        ? SecretKey.LONG_BYTES
+        : SecretKey.SHORT_BYTES;
+  }
+
+  /** The whole packet, without protocol options. */
   public Buffer encode() {
-    Buffer out = Buffer.buffer(256).appendInt(0).appendInt(MAJOR_VERSION << 16);
+    Buffer out = Buffer.buffer(256).appendInt(0).appendInt(MAJOR_VERSION << 16 | minorVersion);
     parameters.forEach((name, value) ->
         out.appendBytes(name.getBytes(StandardCharsets.UTF_8))
             .appendByte((byte) 0)

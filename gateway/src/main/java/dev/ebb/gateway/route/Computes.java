@@ -1,22 +1,24 @@
 package dev.ebb.gateway.route;
 
+import dev.ebb.gateway.limit.LimitException;
+import dev.ebb.gateway.limit.Limits;
 import dev.ebb.shared.bus.Addresses;
 import dev.ebb.shared.bus.Bus;
+import dev.ebb.shared.bus.ComputeMessage;
 import dev.ebb.shared.bus.ComputeMessage.ComputeReady;
 import dev.ebb.shared.bus.ComputeMessage.ConnectBranch;
 import dev.ebb.shared.bus.ComputeMessage.Damage;
 import dev.ebb.shared.bus.ComputeMessage.Damages;
 import dev.ebb.shared.bus.ComputeMessage.DescribeDamage;
-import dev.ebb.shared.bus.ComputeMessage.LookupRole;
-import dev.ebb.shared.bus.ComputeMessage.RoleFound;
+import dev.ebb.shared.bus.ComputeMessage.LoginFound;
+import dev.ebb.shared.bus.ComputeMessage.LookupLogin;
 import dev.ebb.shared.bus.ComputeMessage.WakeBranch;
+import dev.ebb.shared.bus.Request;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
-import dev.ebb.shared.model.RoleState;
 import io.vertx.core.Future;
 import java.util.List;
-import java.util.Optional;
 
 /** What the gateway asks the computes' hosts. */
 public final class Computes {
@@ -27,15 +29,12 @@ public final class Computes {
 
   private final Bus bus;
   private final long wakeTimeoutMs;
+  private final Limits limits;
 
-  public Computes(Bus bus, long wakeTimeoutMs) {
+  public Computes(Bus bus, long wakeTimeoutMs, Limits limits) {
+    this.limits = limits;
     this.bus = bus;
     this.wakeTimeoutMs = wakeTimeoutMs;
-  }
-
-  /** Wakes the branch; answers when its primary accepts connections. */
-  public Future<ComputeReady> wake(BranchId branch, long timeoutMs) {
-    return bus.request(Addresses.COMPUTE, new WakeBranch(branch), Math.max(1, timeoutMs));
   }
 
   /** The damaged pages that the branch's compute met lately. */
@@ -45,31 +44,42 @@ public final class Computes {
   }
 
   /**
-   * The same for a client that came by a name; {@code NotFound} where that means another branch by
-   * now.
+   * Wakes the branch for a client that came by a name; answers when its primary accepts
+   * connections. {@code NotFound} where the name means another branch by now, {@link
+   * LimitException} where the database was started too often.
    */
   public Future<ComputeReady> connect(BranchId branch, BranchAddress calledAs, long timeoutMs) {
-    return bus.request(
-        Addresses.COMPUTE, new ConnectBranch(branch, calledAs), Math.max(1, timeoutMs));
+    return wake(new ConnectBranch(branch, calledAs), branch, calledAs.database(), timeoutMs);
   }
 
-  /** The role as it is now; empty where there is none. Wakes the branch where only that tells. */
-  public Future<Optional<RoleState>> role(BranchId branch, String role) {
-    return lookup(branch, role)
+  private <Q extends ComputeMessage & Request<ComputeReady>> Future<ComputeReady> wake(
+      Q request, BranchId branch, String database, long timeoutMs) {
+    try {
+      limits.wakes(database, branch);
+    } catch (LimitException e) {
+      return Future.failedFuture(e);
+    }
+    return bus.request(Addresses.COMPUTE, request, Math.max(1, timeoutMs))
+        .onSuccess(ready -> limits.woken(database, ready));
+  }
+
+  /** The role as it is now, and what the database says. Wakes the branch where only that tells. */
+  public Future<LoginFound> login(BranchId branch, String role, String database) {
+    return lookup(branch, role, database)
         .compose(answer ->
             answer.wakeNeeded()
-                ? wake(branch, wakeTimeoutMs)
-                    .compose(ready -> lookup(branch, role))
+                ? wake(new WakeBranch(branch), branch, database, wakeTimeoutMs)
+                    .compose(ready -> lookup(branch, role, database))
                     .map(Computes::requireKnown)
-                : Future.succeededFuture(answer))
-        .map(answer -> Optional.ofNullable(answer.role()));
+                : Future.succeededFuture(answer));
   }
 
-  private Future<RoleFound> lookup(BranchId branch, String role) {
-    return bus.request(Addresses.COMPUTE, new LookupRole(branch, role), LOOKUP_TIMEOUT_MS);
+  private Future<LoginFound> lookup(BranchId branch, String role, String database) {
+    return bus.request(
+        Addresses.COMPUTE, new LookupLogin(branch, role, database), LOOKUP_TIMEOUT_MS);
   }
 
-  private static RoleFound requireKnown(RoleFound answer) {
+  private static LoginFound requireKnown(LoginFound answer) {
     if (answer.wakeNeeded()) {
       throw new EbbException.Unavailable(
           "the compute stopped again before its roles could be read: try again");

@@ -38,7 +38,7 @@ public final class RouteCache implements AutoCloseable {
   private final Semaphore reading = new Semaphore(MAX_CONCURRENT_READS);
   private final Map<BranchAddress, Found> found = new ConcurrentHashMap<>();
 
-  private record Found(BranchId branch, long atMs) {}
+  private record Found(Located located, long atMs) {}
 
   public RouteCache(Vertx vertx, BranchDirectory directory, Clock clock) {
     this.vertx = vertx;
@@ -46,17 +46,25 @@ public final class RouteCache implements AutoCloseable {
     this.clock = clock;
   }
 
-  /** The branch, or empty where there is none; on the caller's context. */
+  /**
+   * The branch, or empty where there is none; on the caller's context. For a client that {@link
+   * #locate} has told to be welcome there.
+   */
   public Future<Optional<BranchId>> find(BranchAddress address) {
+    return locate(address).map(located -> located.flatMap(Located::branch));
+  }
+
+  /** The database and its branch, or empty where there is none; on the caller's context. */
+  public Future<Optional<Located>> locate(BranchAddress address) {
     Found known = found.get(address);
     if (known != null && clock.millis() - known.atMs() < FRESH_MS) {
-      return Future.succeededFuture(Optional.of(known.branch()));
+      return Future.succeededFuture(Optional.of(known.located()));
     }
     if (!queued.tryAcquire()) {
       return Future.failedFuture(
           new EbbException.Exhausted("too many connections ask for databases at once"));
     }
-    PromiseInternal<Optional<BranchId>> answer =
+    PromiseInternal<Optional<Located>> answer =
         ((ContextInternal) vertx.getOrCreateContext()).promise();
     threads.execute(() -> ask(address, answer));
     return answer.future();
@@ -67,13 +75,17 @@ public final class RouteCache implements AutoCloseable {
     found.remove(address);
   }
 
-  private void ask(BranchAddress address, PromiseInternal<Optional<BranchId>> answer) {
+  private void ask(BranchAddress address, PromiseInternal<Optional<Located>> answer) {
     try {
       reading.acquireUninterruptibly();
       try {
-        Optional<BranchId> branch = directory.find(address);
-        branch.ifPresentOrElse(id -> remember(address, id), () -> forget(address));
-        answer.complete(branch);
+        Optional<Located> located = directory.locate(address);
+        if (located.isPresent() && hasBranch(located.get())) {
+          remember(address, located.get());
+        } else {
+          forget(address);
+        }
+        answer.complete(located);
       } finally {
         reading.release();
       }
@@ -84,11 +96,20 @@ public final class RouteCache implements AutoCloseable {
     }
   }
 
-  private void remember(BranchAddress address, BranchId branch) {
+  /** What is not there, or not yet, may be there in a moment. */
+  private static boolean hasBranch(Located located) {
+    try {
+      return located.branch().isPresent();
+    } catch (UnfinishedException e) {
+      return false;
+    }
+  }
+
+  private void remember(BranchAddress address, Located located) {
     if (found.size() >= MAX_CACHED) {
       found.clear();
     }
-    found.put(address, new Found(branch, clock.millis()));
+    found.put(address, new Found(located, clock.millis()));
   }
 
   @Override

@@ -126,12 +126,13 @@ final class BackendAttempt {
     if (abandoned) {
       return Future.failedFuture(new EbbException.Unavailable("the client is gone"));
     }
-    return client
-        .connect(compute.port(), compute.address())
+    return services
+        .connector()
+        .connect(context, client, compute.address(), compute.port())
         .recover(
             error -> Future.failedFuture(new ConnectFailed(String.valueOf(error.getMessage()))))
         .compose(opened -> {
-          socket = (NetSocketInternal) opened;
+          socket = opened;
           if (abandoned) {
             closeSocket();
           }

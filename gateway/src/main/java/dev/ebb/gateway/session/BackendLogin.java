@@ -98,7 +98,12 @@ final class BackendLogin {
       case ErrorResponse error -> done.tryFail(judge(error));
       case ReadyForQuery ready -> ready(ready);
       case VerbatimMessage verbatim -> greet(verbatim);
-      case NegotiateProtocolVersion version -> throw unexpected();
+      case NegotiateProtocolVersion version -> {
+        // A PostgreSQL before 18 that speaks 3.0: nothing is spoken that it does not know.
+        if (authenticated || !version.unknownOptions().isEmpty()) {
+          throw unexpected();
+        }
+      }
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.ebb.gateway.session;
 
 import dev.ebb.gateway.cancel.CancelKeys;
+import dev.ebb.gateway.limit.LimitException;
 import dev.ebb.gateway.pool.PooledClient;
 import dev.ebb.gateway.pool.Pools;
 import dev.ebb.gateway.protocol.Authentication;
@@ -25,6 +26,7 @@ import dev.ebb.gateway.session.SessionState.AwaitingClientFinal;
 import dev.ebb.gateway.session.SessionState.AwaitingClientFirst;
 import dev.ebb.gateway.session.SessionState.AwaitingStartup;
 import dev.ebb.gateway.session.SessionState.FindingRole;
+import dev.ebb.gateway.tls.TlsSession;
 import dev.ebb.gateway.tls.TlsUpgrade;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.scram.ScramExchange;
@@ -37,6 +39,8 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.internal.ContextInternal;
 import io.vertx.core.internal.net.NetSocketInternal;
 import io.vertx.core.net.NetClient;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -66,7 +70,7 @@ public final class ClientSession {
   private final @Nullable Pools pools;
   private final ByteBuf inbox = Unpooled.buffer(256);
   private final Promise<Void> closed = Promise.promise();
-  private SessionState state = new AwaitingStartup(false, false);
+  private SessionState state = new AwaitingStartup(null, false);
   private Admission.Verdict verdict = Admission.Verdict.WELCOME;
   private boolean unauthenticated;
   private long timer;
@@ -150,6 +154,8 @@ public final class ClientSession {
       }
     } catch (Refusal e) {
       refuse(e);
+    } catch (LimitException e) {
+      refuse(Refusal.of("", e));
     } catch (ProtocolViolation | ScramViolation e) {
       log.debug("{} broke the protocol: {}", socket.remoteAddress(), e.getMessage());
       refuse(Refusal.of("", e));
@@ -205,7 +211,10 @@ public final class ClientSession {
   private void shakeHands(AwaitingStartup awaiting) {
     requireNothingBehind("SSL");
     state = awaiting.toShakingHands();
-    services.tls().accept(context, socket).onComplete(done -> shaken(null), this::handshakeFailed);
+    services
+        .tls()
+        .accept(context, socket)
+        .onComplete(agreed -> shaken(agreed, null), this::handshakeFailed);
   }
 
   private void shakeHandsDirectly(AwaitingStartup awaiting) {
@@ -215,17 +224,18 @@ public final class ClientSession {
         .tls()
         .acceptDirect(context, socket, hello)
         .onComplete(
-            protocol ->
+            agreed ->
                 shaken(
-                    TlsUpgrade.APPLICATION_PROTOCOL.equals(protocol)
+                    agreed,
+                    TlsUpgrade.APPLICATION_PROTOCOL.equals(agreed.applicationProtocol())
                         ? null
                         : "TLS without an SSLRequest needs the application protocol \"postgresql\""),
             this::handshakeFailed);
   }
 
-  private void shaken(@Nullable String refusal) {
+  private void shaken(TlsSession agreed, @Nullable String refusal) {
     if (state instanceof SessionState.ShakingHands shaking) {
-      state = shaking.toAwaitingStartup();
+      state = shaking.toAwaitingStartup(agreed);
       if (refusal == null) {
         proceed();
       } else {
@@ -264,18 +274,22 @@ public final class ClientSession {
 
   private void findRole(AwaitingStartup awaiting, StartupMessage message) {
     askedNanos = System.nanoTime();
-    var wish = Wish.of(message);
-    FindingRole asked = awaiting.toFindingRole(message, wish.user(), wish.address());
+    Origin origin = origin(awaiting);
+    services.limiter().connects(origin.address());
+    var wish = Wish.of(message, origin, services.limits());
+    FindingRole asked = awaiting.toFindingRole(message, wish);
     state = asked;
     if (message.needsNegotiation()) {
-      socket.write(new NegotiateProtocolVersion(message.protocolOptions()).encode());
+      socket.write(
+          new NegotiateProtocolVersion(message.negotiatedMinorVersion(), message.protocolOptions())
+              .encode());
     }
     wish.find(services)
         .onComplete(
             found -> {
               if (state.equals(asked)) {
-                state = asked.toAwaitingClientFirst(found.branch(), found.exchange());
-                socket.write(new Authentication.Sasl(List.of(ScramExchange.MECHANISM)).encode());
+                state = asked.toAwaitingClientFirst(found);
+                socket.write(new Authentication.Sasl(found.exchange().mechanisms()).encode());
                 proceed();
               }
             },
@@ -284,6 +298,14 @@ public final class ClientSession {
                 refuse(Refusal.of("cannot log in to \"" + wish.address() + "\"", error));
               }
             });
+  }
+
+  private Origin origin(AwaitingStartup awaiting) {
+    if (socket.channelHandlerContext().channel().remoteAddress()
+        instanceof InetSocketAddress remote) {
+      return new Origin(remote.getAddress(), awaiting.tls());
+    }
+    throw new Refusal(SqlState.CONNECTION_FAILURE, "the connection is closed");
   }
 
   private @Nullable SaslData sasl() {
@@ -306,10 +328,10 @@ public final class ClientSession {
     }
     SaslData.SaslInitialResponse response = data.asInitialResponse();
     String text = response.data();
-    if (!response.mechanism().equals(ScramExchange.MECHANISM) || text == null) {
-      throw new ProtocolViolation("client selected an invalid SASL authentication mechanism");
+    if (text == null) {
+      throw new ProtocolViolation("malformed SASLInitialResponse: it has no data");
     }
-    String challenge = awaiting.exchange().first(text);
+    String challenge = awaiting.found().exchange().first(response.mechanism(), text);
     state = awaiting.toAwaitingClientFinal();
     socket.write(new Authentication.SaslContinue(challenge).encode());
     return true;
@@ -320,7 +342,7 @@ public final class ClientSession {
     if (data == null) {
       return false;
     }
-    switch (awaiting.exchange().last(data.asResponse().data())) {
+    switch (awaiting.found().exchange().last(data.asResponse().data())) {
       case ScramExchange.Rejected rejected -> rejectLater(awaiting);
       case ScramExchange.Proven proven -> {
         SessionState.Authenticated authenticated = awaiting.toAuthenticated(proven.keys());
@@ -328,12 +350,20 @@ public final class ClientSession {
         provenNanos = System.nanoTime();
         leaveAdmission();
         services.meters().loginSucceeded();
+        Wish wish = awaiting.asked().wish();
+        InetAddress client = wish.origin().address();
+        services.limiter().succeeded(client, wish.address().database(), wish.user());
         socket.write(
             new Authentication.SaslFinal(proven.serverFinal())
                 .encode()
                 .appendBuffer(new Authentication.Ok().encode()));
+        ErrorResponse refusal = awaiting.found().refusal();
+        if (refusal != null) {
+          throw new Refusal(refusal);
+        }
+        services.limiter().wakes(client, awaiting.found().branch());
         if (pools == null) {
-          connect(authenticated);
+          connect(authenticated, client);
         } else {
           pool(authenticated, pools);
         }
@@ -347,7 +377,9 @@ public final class ClientSession {
     state = delayed;
     leaveAdmission();
     services.meters().loginFailed();
-    String user = awaiting.asked().user();
+    Wish wish = awaiting.asked().wish();
+    services.limiter().failed(wish.origin().address(), wish.address().database());
+    String user = wish.user();
     String address = Objects.requireNonNullElse(socket.remoteAddress().hostAddress(), "local");
     log.info("password authentication failed for user \"{}\" from {}", Wish.shown(user), address);
     var refusal =
@@ -395,12 +427,16 @@ public final class ClientSession {
             });
     inbox.clear();
     client.tellBy(PoolMembership::told);
-    BackendKeyData key = services.keys().add(PoolMembership.cancellable(client));
+    BackendKeyData key =
+        services
+            .keys()
+            .add(
+                PoolMembership.cancellable(client), authenticated.login().asked().cancelKeyBytes());
     state = authenticated.toPooled(client, key);
     client.begin(key);
   }
 
-  private void connect(SessionState.Authenticated authenticated) {
+  private void connect(SessionState.Authenticated authenticated, InetAddress client) {
     var attempt = new BackendAttempt(services, context, backends, authenticated.login());
     SessionState.Connecting connecting = authenticated.toConnecting(attempt);
     state = connecting;
@@ -408,6 +444,9 @@ public final class ClientSession {
         .start()
         .onComplete(
             connected -> {
+              if (connected.started()) {
+                services.limiter().woken(client);
+              }
               if (state.equals(connecting)) {
                 relay(connecting, connected);
               }
@@ -428,7 +467,8 @@ public final class ClientSession {
             .keys()
             .add(
                 CancelKeys.Session.of(
-                    new CancelKeys.Target(compute.address(), compute.port(), backend.key())));
+                    new CancelKeys.Target(compute.address(), compute.port(), backend.key())),
+                connecting.attempt().login().asked().cancelKeyBytes());
     var relay =
         new Relay(
             services.vertx(),

@@ -22,12 +22,16 @@ record Login(
         keys);
   }
 
-  /** The startup packet for the compute: as the client's, with PostgreSQL's own database name. */
+  /**
+   * The startup packet for the compute: as the client's, with PostgreSQL's own database name. In
+   * the newest protocol, whatever the client's is: what differs is the compute's own key for cancel
+   * requests, which no client sees. PostgreSQL before 18 negotiates it down.
+   */
   StartupMessage forBackend() {
     var parameters = new LinkedHashMap<>(asked.parameters());
     parameters.remove("replication");
     parameters.put("user", user);
     parameters.put("database", address.database());
-    return new StartupMessage(0, parameters, java.util.List.of());
+    return new StartupMessage(StartupMessage.NEWEST_MINOR_VERSION, parameters, java.util.List.of());
   }
 }

@@ -1,5 +1,6 @@
 package dev.ebb.gateway.session;
 
+import dev.ebb.gateway.limit.LimitException;
 import dev.ebb.gateway.protocol.ErrorResponse;
 import dev.ebb.gateway.protocol.ProtocolViolation;
 import dev.ebb.gateway.protocol.SqlState;
@@ -41,7 +42,11 @@ final class Refusal extends RuntimeException {
       case ProtocolViolation violation ->
           new Refusal(SqlState.PROTOCOL_VIOLATION, String.valueOf(violation.getMessage()));
       case ScramViolation violation ->
-          new Refusal(SqlState.PROTOCOL_VIOLATION, String.valueOf(violation.getMessage()));
+          new Refusal(
+              violation.isRefusal() ? SqlState.INVALID_AUTHORIZATION : SqlState.PROTOCOL_VIOLATION,
+              String.valueOf(violation.getMessage()));
+      case LimitException limit ->
+          new Refusal(SqlState.TOO_MANY_CONNECTIONS, String.valueOf(limit.getMessage()));
       case UnfinishedException unfinished ->
           new Refusal(SqlState.CANNOT_CONNECT_NOW, String.valueOf(unfinished.getMessage()));
       default -> {

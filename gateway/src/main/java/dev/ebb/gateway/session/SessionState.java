@@ -5,10 +5,9 @@ import dev.ebb.gateway.protocol.BackendKeyData;
 import dev.ebb.gateway.protocol.ProtocolViolation;
 import dev.ebb.gateway.protocol.StartupMessage;
 import dev.ebb.gateway.relay.Relay;
-import dev.ebb.shared.model.BranchAddress;
-import dev.ebb.shared.model.BranchId;
-import dev.ebb.shared.scram.ScramExchange;
+import dev.ebb.gateway.tls.TlsSession;
 import dev.ebb.shared.scram.ScramKeys;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Where a session stands. Each state's methods are the only ways onward; from every state a session
@@ -22,34 +21,38 @@ sealed interface SessionState {
   }
 
   /** Waits for a startup packet. */
-  record AwaitingStartup(boolean encrypted, boolean askedForGss) implements SessionState {
+  record AwaitingStartup(@Nullable TlsSession tls, boolean askedForGss) implements SessionState {
+    boolean encrypted() {
+      return tls != null;
+    }
+
     ShakingHands toShakingHands() {
-      if (encrypted) {
+      if (encrypted()) {
         throw new ProtocolViolation("a second request for encryption");
       }
       return new ShakingHands();
     }
 
     AwaitingStartup afterGss() {
-      if (encrypted || askedForGss) {
+      if (encrypted() || askedForGss) {
         throw new ProtocolViolation("a second request for encryption");
       }
-      return new AwaitingStartup(false, true);
+      return new AwaitingStartup(null, true);
     }
 
     Cancelling toCancelling() {
       return new Cancelling();
     }
 
-    FindingRole toFindingRole(StartupMessage startup, String user, BranchAddress address) {
-      return new FindingRole(startup, user, address);
+    FindingRole toFindingRole(StartupMessage startup, Wish wish) {
+      return new FindingRole(startup, wish);
     }
   }
 
   /** TLS is being negotiated. */
   record ShakingHands() implements SessionState {
-    AwaitingStartup toAwaitingStartup() {
-      return new AwaitingStartup(true, false);
+    AwaitingStartup toAwaitingStartup(TlsSession tls) {
+      return new AwaitingStartup(tls, false);
     }
   }
 
@@ -57,27 +60,25 @@ sealed interface SessionState {
   record Cancelling() implements SessionState {}
 
   /** The catalog and the branch's roles are being asked. */
-  record FindingRole(StartupMessage startup, String user, BranchAddress address)
-      implements SessionState {
-    AwaitingClientFirst toAwaitingClientFirst(BranchId branch, ScramExchange exchange) {
-      return new AwaitingClientFirst(this, branch, exchange);
+  record FindingRole(StartupMessage startup, Wish wish) implements SessionState {
+    AwaitingClientFirst toAwaitingClientFirst(Wish.Found found) {
+      return new AwaitingClientFirst(this, found);
     }
   }
 
   /** Waits for SCRAM's client-first-message. */
-  record AwaitingClientFirst(FindingRole asked, BranchId branch, ScramExchange exchange)
-      implements SessionState {
+  record AwaitingClientFirst(FindingRole asked, Wish.Found found) implements SessionState {
     AwaitingClientFinal toAwaitingClientFinal() {
-      return new AwaitingClientFinal(asked, branch, exchange);
+      return new AwaitingClientFinal(asked, found);
     }
   }
 
   /** Waits for SCRAM's client-final-message. */
-  record AwaitingClientFinal(FindingRole asked, BranchId branch, ScramExchange exchange)
-      implements SessionState {
+  record AwaitingClientFinal(FindingRole asked, Wish.Found found) implements SessionState {
     Authenticated toAuthenticated(ScramKeys keys) {
       return new Authenticated(
-          new Login(asked.user(), asked.address(), branch, asked.startup(), keys));
+          new Login(
+              asked.wish().user(), asked.wish().address(), found.branch(), asked.startup(), keys));
     }
 
     Delayed toDelayed() {

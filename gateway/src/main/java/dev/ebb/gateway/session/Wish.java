@@ -1,26 +1,41 @@
 package dev.ebb.gateway.session;
 
 import dev.ebb.gateway.auth.LoginRules;
+import dev.ebb.gateway.protocol.ErrorResponse;
 import dev.ebb.gateway.protocol.SqlState;
 import dev.ebb.gateway.protocol.StartupMessage;
+import dev.ebb.gateway.route.Located;
+import dev.ebb.gateway.route.ServerName;
+import dev.ebb.gateway.tls.ClientName;
+import dev.ebb.gateway.tls.TlsSession;
+import dev.ebb.shared.bus.ComputeMessage.LoginFound;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.RoleState;
+import dev.ebb.shared.scram.EndPointBinding;
 import dev.ebb.shared.scram.ScramExchange;
 import io.vertx.core.Future;
+import java.security.cert.X509Certificate;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** Who wants to go where, before anybody has proven anything. */
-record Wish(String user, BranchAddress address) {
-
-  /** What a login is judged by. */
-  record Found(BranchId branch, ScramExchange exchange) {}
+record Wish(String user, BranchAddress address, Origin origin) {
 
   /**
-   * @throws Refusal where the packet names nobody, or a database or a route that cannot exist
+   * What a login is judged by.
+   *
+   * @param refusal what somebody who has proven to be the role is told instead of being let in; or
+   *     null
    */
-  static Wish of(StartupMessage message) {
+  record Found(BranchId branch, ScramExchange exchange, @Nullable ErrorResponse refusal) {}
+
+  /**
+   * @throws Refusal where the packet names nobody, or a database or a route that cannot exist, or
+   *     where the client's certificate is somebody else's
+   */
+  static Wish of(StartupMessage message, Origin origin, SessionLimits limits) {
     var _ = Route.of(message);
     String user = message.user();
     String database = message.database();
@@ -28,19 +43,59 @@ record Wish(String user, BranchAddress address) {
       throw new Refusal(
           SqlState.INVALID_AUTHORIZATION, "no PostgreSQL user name specified in startup packet");
     }
+    judgeCertificate(user, origin, limits);
+    Optional<BranchAddress> called = called(origin, limits);
+    if (called.isPresent() && (database.equals(user) || database.equals(called.get().database()))) {
+      // libpq sends the user's name where no database is named.
+      return new Wish(user, called.get(), origin);
+    }
     try {
-      return new Wish(user, BranchAddress.parse(database));
+      return new Wish(user, BranchAddress.parse(database), origin);
     } catch (IllegalArgumentException e) {
       throw unknown(database);
+    }
+  }
+
+  /** The branch that the client calls the server by. */
+  private static Optional<BranchAddress> called(Origin origin, SessionLimits limits) {
+    TlsSession tls = origin.tls();
+    String name = tls == null ? null : tls.serverName();
+    String domain = limits.domain();
+    return name == null || domain == null ? Optional.empty() : ServerName.parse(name, domain);
+  }
+
+  /**
+   * As {@code clientcert=verify-full} in PostgreSQL's {@code pg_hba.conf}: beside the password, not
+   * in its place, which is what the compute is logged into with ({@code CheckCertAuth} in {@code
+   * auth.c}).
+   */
+  private static void judgeCertificate(String user, Origin origin, SessionLimits limits) {
+    TlsSession tls = origin.tls();
+    X509Certificate shown = tls == null ? null : tls.client();
+    if (shown == null) {
+      if (limits.requireClientCertificate()) {
+        throw new Refusal(
+            SqlState.INVALID_AUTHORIZATION, "connection requires a valid client certificate");
+      }
+      return;
+    }
+    if (!ClientName.of(shown).equals(Optional.of(user))) {
+      throw new Refusal(
+          SqlState.INVALID_AUTHORIZATION,
+          "certificate authentication failed for user \"" + shown(user) + "\"");
     }
   }
 
   /** Asks for the branch, then for the role. */
   Future<Found> find(SessionServices services) {
     return findBranch(services)
+        .map(branch -> {
+          services.limiter().connects(origin.address(), address.database(), user);
+          return branch;
+        })
         .compose(branch ->
-            role(services, branch)
-                .map(role -> found(services, branch, role))
+            login(services, branch)
+                .map(login -> found(services, branch, login))
                 .recover(error ->
                     error instanceof EbbException.NotFound
                         ? findAnew(services)
@@ -51,24 +106,53 @@ record Wish(String user, BranchAddress address) {
   private Future<Found> findAnew(SessionServices services) {
     services.routes().forget(address);
     return findBranch(services)
-        .compose(branch -> role(services, branch).map(role -> found(services, branch, role)));
+        .compose(branch -> login(services, branch).map(login -> found(services, branch, login)));
   }
 
   private Future<BranchId> findBranch(SessionServices services) {
     return services
         .routes()
-        .find(address)
-        .map(branch -> branch.orElseThrow(() -> unknown(shown(address))));
+        .locate(address)
+        .map(found -> {
+          Located database = found.orElseThrow(() -> unknown(shown(address)));
+          requireAllowed(services, database);
+          return database.branch().orElseThrow(() -> unknown(shown(address)));
+        });
   }
 
-  private Future<Optional<RoleState>> role(SessionServices services, BranchId branch) {
+  /** Before anything is told of what is in the database, and before anybody is asked. */
+  private void requireAllowed(SessionServices services, Located database) {
+    if (!database.allows(origin.address())) {
+      services.limiter().keptOut();
+      throw new Refusal(
+          ErrorResponse.fatal(
+                  SqlState.INVALID_AUTHORIZATION,
+                  "connections from "
+                      + origin.address().getHostAddress()
+                      + " to database \""
+                      + address.database()
+                      + "\" are not allowed")
+              .withHint("The database takes clients from some addresses only: ebb db allow."));
+    }
+  }
+
+  private Future<LoginFound> login(SessionServices services, BranchId branch) {
     return LoginRules.isReserved(user)
-        ? Future.succeededFuture(Optional.empty())
-        : services.computes().role(branch, user);
+        ? Future.succeededFuture(new LoginFound(null, null, false))
+        : services.computes().login(branch, user, address.database());
   }
 
-  private Found found(SessionServices services, BranchId branch, Optional<RoleState> role) {
-    return new Found(branch, services.rules().exchange(branch, user, role.orElse(null)));
+  private Found found(SessionServices services, BranchId branch, LoginFound login) {
+    RoleState role = login.role();
+    return new Found(
+        branch,
+        services.rules().exchange(branch, user, role, binding()),
+        role == null ? null : LoginRules.refusal(role, login.access()).orElse(null));
+  }
+
+  private @Nullable EndPointBinding binding() {
+    TlsSession tls = origin.tls();
+    return tls == null ? null : tls.binding();
   }
 
   private static Refusal unknown(String database) {

@@ -32,6 +32,7 @@ import org.bouncycastle.openssl.jcajce.JcaPEMWriter;
 import org.bouncycastle.openssl.jcajce.JcaPKCS8Generator;
 import org.bouncycastle.operator.OperatorCreationException;
 import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
+import org.jspecify.annotations.Nullable;
 
 /** The certificate that a gateway makes for itself where none is configured. */
 public final class SelfSigned {
@@ -43,12 +44,12 @@ public final class SelfSigned {
   private SelfSigned() {}
 
   /**
-   * Reads the certificate of an earlier start from {@code directory}, or makes one: EC P-256, for
+   * Finds the certificate of an earlier start in {@code directory}, or makes one: EC P-256, for
    * localhost, the loopback addresses and the machine's name; the key file has mode 0600. Blocking.
    *
    * @throws IllegalArgumentException where the directory cannot be used, with the reason
    */
-  public static ServerCertificate readOrCreate(Path directory) {
+  public static TlsFiles findOrCreate(Path directory, @Nullable Path clientCa) {
     Path certificate = directory.resolve(CERTIFICATE_FILE);
     Path key = directory.resolve(KEY_FILE);
     try {
@@ -59,7 +60,7 @@ public final class SelfSigned {
       throw new IllegalArgumentException(
           "cannot make a TLS certificate in " + directory + ": " + e.getMessage(), e);
     }
-    return ServerCertificate.read(certificate, key);
+    return new TlsFiles(certificate, key, clientCa);
   }
 
   private static void create(Path directory, Path certificate, Path key)

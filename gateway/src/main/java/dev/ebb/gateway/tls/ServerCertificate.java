@@ -7,6 +7,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.PrivateKey;
+import java.security.SecureRandom;
+import java.security.Signature;
 import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
 import java.util.List;
@@ -31,7 +33,7 @@ public record ServerCertificate(PrivateKey key, List<X509Certificate> chain) {
     return new ServerCertificate(readKey(keyFile), readChain(certificateFile));
   }
 
-  private static List<X509Certificate> readChain(Path file) {
+  static List<X509Certificate> readChain(Path file) {
     try (var in = Files.newInputStream(file)) {
       List<X509Certificate> chain =
           CertificateFactory.getInstance("X.509").generateCertificates(in).stream()
@@ -45,6 +47,37 @@ public record ServerCertificate(PrivateKey key, List<X509Certificate> chain) {
       throw new IllegalArgumentException(
           "cannot read the TLS certificate " + file + ": " + e.getMessage(), e);
     }
+  }
+
+  /**
+   * Checks that the key is the certificate's: two files are never changed at one blow.
+   *
+   * @throws IllegalArgumentException where it is another's, or of a kind that cannot be used
+   */
+  void requirePair(Path certificateFile, Path keyFile) {
+    var challenge = new byte[32];
+    new SecureRandom().nextBytes(challenge);
+    try {
+      String algorithm =
+          switch (key.getAlgorithm()) {
+            case "EC" -> "SHA256withECDSA";
+            case "RSA" -> "SHA256withRSA";
+            default -> key.getAlgorithm();
+          };
+      var signature = Signature.getInstance(algorithm);
+      signature.initSign(key);
+      signature.update(challenge);
+      byte[] signed = signature.sign();
+      signature.initVerify(chain.getFirst().getPublicKey());
+      signature.update(challenge);
+      if (signature.verify(signed)) {
+        return;
+      }
+    } catch (GeneralSecurityException e) {
+      // Keys of two kinds end here as well. What it says could quote the key.
+    }
+    throw new IllegalArgumentException(
+        "the TLS key " + keyFile + " is not that of the certificate " + certificateFile);
   }
 
   private static PrivateKey readKey(Path file) {

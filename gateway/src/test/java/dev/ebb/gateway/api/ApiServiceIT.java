@@ -55,6 +55,7 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
+import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -660,5 +661,30 @@ class ApiServiceIT {
         .hasMessageContaining("127.0.0.1:" + service.port())
         .hasMessageContaining("--http-port");
     Await.get(other.close());
+  }
+
+  private HttpResponse<String> allow(String body) throws Exception {
+    return send(
+        to("/v1/databases/shop/allowed")
+            .header("Authorization", "Bearer " + TOKEN)
+            .header("Content-Type", "application/json")
+            .PUT(HttpRequest.BodyPublishers.ofString(body)));
+  }
+
+  @Test
+  void allowedAddressesAreKeptInTheCatalogAndShown() throws Exception {
+    problem(allow("{\"addresses\":[]}"), 404);
+    addToCatalog("shop", "app");
+
+    var allowed = allow("{\"addresses\":[\"10.0.0.0/8\",\"2001:db8::/32\"]}");
+    assertThat(allowed.statusCode()).as(allowed.body()).isEqualTo(200);
+    assertThat(new JsonObject(get("/v1/databases/shop").body()).getJsonArray("allowed"))
+        .isEqualTo(new JsonArray().add("10.0.0.0/8").add("2001:db8:0:0:0:0:0:0/32"));
+    assertThat(catalog.find("shop").orElseThrow().allowed()).hasSize(2);
+
+    assertThat(problem(allow("{\"addresses\":[\"10.0.0.1/8\"]}"), 400).getString("detail"))
+        .contains("write 10.0.0.0/8");
+    problem(allow("{\"addresses\":\"10.0.0.0/8\"}"), 400);
+    assertThat(new JsonObject(allow("{\"addresses\":[]}").body()).containsKey("allowed")).isFalse();
   }
 }

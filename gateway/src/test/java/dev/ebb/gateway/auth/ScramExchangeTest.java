@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.ongres.scram.client.ScramClient;
+import dev.ebb.gateway.Certificates;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.RoleState;
 import dev.ebb.shared.model.Secret;
+import dev.ebb.shared.scram.EndPointBinding;
 import dev.ebb.shared.scram.ScramExchange;
 import dev.ebb.shared.scram.ScramExchange.Proven;
 import dev.ebb.shared.scram.ScramExchange.Rejected;
@@ -140,17 +142,21 @@ class ScramExchangeTest {
     for (RoleState state :
         new @Nullable RoleState[] {
           null,
-          role(false, verifier.stored(), Long.MAX_VALUE),
           role(true, null, Long.MAX_VALUE),
           role(true, new Secret("md5d41d8cd98f00b204e9800998ecf8427e"), Long.MAX_VALUE),
           role(true, verifier.stored(), NOW)
         }) {
-      var exchange = rules.exchange(BRANCH, "app", state);
+      var exchange = rules.exchange(BRANCH, "app", state, null);
       assertThat(login(exchange, "pencil")).isEqualTo(new Rejected());
     }
     var open = role(true, verifier.stored(), NOW + 1);
-    assertThat(login(rules.exchange(BRANCH, "app", open), "pencil")).isInstanceOf(Proven.class);
-    assertThat(login(rules.exchange(BRANCH, "ebb_admin", open), "pencil"))
+    var mayNot = role(false, verifier.stored(), Long.MAX_VALUE);
+    assertThat(login(rules.exchange(BRANCH, "app", mayNot, null), "pencil"))
+        .as("is told so behind its proof")
+        .isInstanceOf(Proven.class);
+    assertThat(login(rules.exchange(BRANCH, "app", open, null), "pencil"))
+        .isInstanceOf(Proven.class);
+    assertThat(login(rules.exchange(BRANCH, "ebb_admin", open, null), "pencil"))
         .isEqualTo(new Rejected());
   }
 
@@ -166,8 +172,84 @@ class ScramExchangeTest {
   }
 
   private static String fakeSalt(LoginRules rules, String role) {
-    String first = rules.exchange(BRANCH, role, null).first("n,,n=,r=abc");
+    String first = rules.exchange(BRANCH, role, null, null).first("n,,n=,r=abc");
     return first.substring(first.indexOf(",s="));
+  }
+
+  private static final EndPointBinding BINDING =
+      EndPointBinding.of(Certificates.selfSigned("SHA256withECDSA").certificate()).orElseThrow();
+
+  private ScramExchange boundExchange() {
+    return new ScramExchange(verifier, false, () -> "XX", BINDING);
+  }
+
+  private static ScramExchange.Outcome login(ScramExchange exchange, byte[] binding)
+      throws Exception {
+    ScramClient client =
+        ScramClient.builder()
+            .advertisedMechanisms(exchange.mechanisms())
+            .username("*")
+            .password("pencil".toCharArray())
+            .channelBinding("tls-server-end-point", binding)
+            .build();
+    String first = client.clientFirstMessage().toString();
+    client.serverFirstMessage(exchange.first(client.getScramMechanism().getName(), first));
+    var outcome = exchange.last(client.clientFinalMessage().toString());
+    if (outcome instanceof Proven proven) {
+      client.serverFinalMessage(proven.serverFinal());
+    }
+    return outcome;
+  }
+
+  @Test
+  void bindingIsOfferedFirstAndOnlyWhereThereIsAnythingToBindTo() {
+    assertThat(boundExchange().mechanisms()).containsExactly("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256");
+    assertThat(exchange().mechanisms()).containsExactly("SCRAM-SHA-256");
+    assertThatThrownBy(() -> exchange().first("SCRAM-SHA-256-PLUS", BOUND + "n=,r=abc"))
+        .isInstanceOf(ScramViolation.class);
+  }
+
+  @Test
+  void clientThatSeesTheSameCertificateIsProven() throws Exception {
+    assertThat(login(boundExchange(), BINDING.hash())).isInstanceOf(Proven.class);
+  }
+
+  @Test
+  void clientThatSeesAnotherCertificateIsRefused() {
+    byte[] other =
+        EndPointBinding.of(Certificates.selfSigned("SHA256withECDSA").certificate())
+            .orElseThrow()
+            .hash();
+    assertThatThrownBy(() -> login(boundExchange(), other))
+        .isInstanceOf(ScramViolation.class)
+        .hasMessage("SCRAM channel binding check failed")
+        .extracting(error -> ((ScramViolation) error).isRefusal())
+        .isEqualTo(true);
+  }
+
+  @Test
+  void clientThatWasNotToldOfTheBindingIsRefused() {
+    assertThatThrownBy(() -> boundExchange().first("SCRAM-SHA-256", "y,,n=,r=abc"))
+        .isInstanceOf(ScramViolation.class)
+        .hasMessageContaining("channel binding negotiation error")
+        .extracting(error -> ((ScramViolation) error).isRefusal())
+        .isEqualTo(true);
+    assertThat(exchange().first("SCRAM-SHA-256", "y,,n=,r=abc")).startsWith("r=abc");
+    assertThat(boundExchange().first("SCRAM-SHA-256", "n,,n=,r=abc")).startsWith("r=abc");
+  }
+
+  private static final String BOUND = "p=tls-server-end-point,,";
+
+  @Test
+  void messageThatDoesNotFitItsMechanismIsRefused() {
+    for (String message : List.of("n,,n=,r=abc", "y,,n=,r=abc", "p=tls-unique,,n=,r=abc")) {
+      assertThatThrownBy(() -> boundExchange().first("SCRAM-SHA-256-PLUS", message))
+          .isInstanceOf(ScramViolation.class);
+    }
+    assertThatThrownBy(() -> boundExchange().first("SCRAM-SHA-256", BOUND + "n=,r=abc"))
+        .isInstanceOf(ScramViolation.class);
+    assertThatThrownBy(() -> boundExchange().first("SCRAM-SHA-1", "n,,n=,r=abc"))
+        .isInstanceOf(ScramViolation.class);
   }
 
   @Test

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.vertx.core.buffer.Buffer;
+import java.security.SecureRandom;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -14,6 +15,8 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 class BackendDecoderTest {
+  private static final SecretKey LONGEST = SecretKey.random(new SecureRandom(), 256);
+
   private static ByteBuf in(Buffer bytes) {
     return Unpooled.wrappedBuffer(bytes.getBytes());
   }
@@ -27,12 +30,14 @@ class BackendDecoderTest {
     assertThat(hex(new Authentication.Ok().encode())).isEqualTo("520000000800000000");
     assertThat(hex(new Authentication.Sasl(List.of("SCRAM-SHA-256")).encode()))
         .isEqualTo("52000000170000000a" + "534352414d2d5348412d323536" + "0000");
-    assertThat(hex(new BackendKeyData(1, 2).encode())).isEqualTo("4b0000000c0000000100000002");
+    assertThat(hex(new BackendKeyData(1, SecretKey.of(2)).encode()))
+        .isEqualTo("4b0000000c0000000100000002");
     assertThat(hex(new ReadyForQuery((byte) 'I').encode())).isEqualTo("5a0000000549");
     assertThat(hex(new Terminate().encode())).isEqualTo("5800000004");
-    assertThat(hex(new CancelRequest(7, 8).encode())).isEqualTo("0000001004d2162e0000000700000008");
-    assertThat(hex(new NegotiateProtocolVersion(List.of("_pq_.a")).encode()))
-        .isEqualTo("7600000013" + "00030000" + "00000001" + "5f70715f2e6100");
+    assertThat(hex(new CancelRequest(7, SecretKey.of(8)).encode()))
+        .isEqualTo("0000001004d2162e0000000700000008");
+    assertThat(hex(new NegotiateProtocolVersion(2, List.of("_pq_.a")).encode()))
+        .isEqualTo("7600000013" + "00030002" + "00000001" + "5f70715f2e6100");
     assertThat(hex(ErrorResponse.fatal("28P01", "no").encode()))
         .isEqualTo(
             "450000001e"
@@ -52,7 +57,9 @@ class BackendDecoderTest {
             new Authentication.SaslContinue("r=x").encode(),
             new Authentication.SaslFinal("v=x").encode(),
             new Authentication.Unsupported(5).encode(),
-            new BackendKeyData(1, 2).encode(),
+            new BackendKeyData(1, SecretKey.of(2)).encode(),
+            new BackendKeyData(3, LONGEST).encode(),
+            new NegotiateProtocolVersion(0, List.of("_pq_.a")).encode(),
             new ReadyForQuery((byte) 'T').encode(),
             ErrorResponse.fatal("57P03", "später").encode());
     Buffer all = Buffer.buffer();
@@ -63,7 +70,10 @@ class BackendDecoderTest {
     assertThat(BackendDecoder.decode(in)).isEqualTo(new Authentication.SaslContinue("r=x"));
     assertThat(BackendDecoder.decode(in)).isEqualTo(new Authentication.SaslFinal("v=x"));
     assertThat(BackendDecoder.decode(in)).isEqualTo(new Authentication.Unsupported(5));
-    assertThat(BackendDecoder.decode(in)).isEqualTo(new BackendKeyData(1, 2));
+    assertThat(BackendDecoder.decode(in)).isEqualTo(new BackendKeyData(1, SecretKey.of(2)));
+    assertThat(BackendDecoder.decode(in)).isEqualTo(new BackendKeyData(3, LONGEST));
+    assertThat(BackendDecoder.decode(in))
+        .isEqualTo(new NegotiateProtocolVersion(0, List.of("_pq_.a")));
     assertThat(BackendDecoder.decode(in)).isEqualTo(new ReadyForQuery((byte) 'T'));
     assertThat(BackendDecoder.decode(in)).isEqualTo(ErrorResponse.fatal("57P03", "später"));
     assertThat(BackendDecoder.decode(in)).isNull();
@@ -80,6 +90,16 @@ class BackendDecoderTest {
   void impossibleLengthsAreRefused() {
     for (int length : new int[] {0, 3, -1, Integer.MAX_VALUE, BackendDecoder.MAX_BODY_BYTES + 5}) {
       assertThatThrownBy(() -> BackendDecoder.decode(in(Buffer.buffer("S").appendInt(length))))
+          .isInstanceOf(ProtocolViolation.class);
+    }
+  }
+
+  @Test
+  void cancelKeysOfImpossibleLengthAreRefused() {
+    for (int bytes : new int[] {0, 3, 257}) {
+      Buffer message = Buffer.buffer("K").appendInt(8 + bytes).appendInt(1);
+      message.appendBytes(new byte[bytes]);
+      assertThatThrownBy(() -> BackendDecoder.decode(in(message)))
           .isInstanceOf(ProtocolViolation.class);
     }
   }
@@ -111,8 +131,9 @@ class BackendDecoderTest {
 
   @Test
   void secretsDoNotPrint() {
-    assertThat(Map.of("k", new BackendKeyData(1, 987654)).toString()).doesNotContain("987654");
-    assertThat(new CancelRequest(1, 987654).toString()).doesNotContain("987654");
+    assertThat(Map.of("k", new BackendKeyData(1, SecretKey.of(987654))).toString())
+        .doesNotContain("987654");
+    assertThat(new CancelRequest(1, SecretKey.of(987654)).toString()).doesNotContain("987654");
     assertThat(new SaslData(new byte[] {1}).toString()).isEqualTo("SaslData[***]");
   }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import java.security.SecureRandom;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -23,7 +24,7 @@ class StartupDecoderTest {
     assertThat(StartupDecoder.decode(hex("00000008 04d2162f"))).isEqualTo(new SslRequest());
     assertThat(StartupDecoder.decode(hex("00000008 04d21630"))).isEqualTo(new GssEncRequest());
     assertThat(StartupDecoder.decode(hex("00000010 04d2162e 00000007 89abcdef")))
-        .isEqualTo(new CancelRequest(7, 0x89abcdef));
+        .isEqualTo(new CancelRequest(7, SecretKey.of(0x89abcdef)));
     assertThat(
             StartupDecoder.decode(
                 hex("0000001d 00030000 7573657200 61707000 6461746162617365 00 7800 00")))
@@ -59,7 +60,7 @@ class StartupDecoderTest {
   }
 
   @Test
-  void protocolOptionsAndMinorVersionNeedNegotiation() {
+  void protocolOptionsNeedNegotiation() {
     var message =
         (StartupMessage)
             Objects.requireNonNull(
@@ -68,6 +69,26 @@ class StartupDecoderTest {
     assertThat(message.needsNegotiation()).isTrue();
     assertThat(message.protocolOptions()).containsExactly("_pq_.x");
     assertThat(message.parameters()).containsOnlyKeys("user");
+  }
+
+  @Test
+  void minorVersionsAboveTheNewestNeedNegotiation() {
+    for (int minor = 0; minor < 5; minor++) {
+      var message = new StartupMessage(minor, Map.of("user", "a"), List.of());
+      assertThat(message.needsNegotiation()).isEqualTo(minor > 2);
+      assertThat(message.negotiatedMinorVersion()).isEqualTo(Math.min(minor, 2));
+      assertThat(message.cancelKeyBytes()).isEqualTo(minor < 2 ? 4 : 32);
+    }
+  }
+
+  @Test
+  void cancelRequestsHaveKeysOfUpTo256Bytes() {
+    var longest = new CancelRequest(7, SecretKey.random(new SecureRandom(), 256));
+    assertThat(StartupDecoder.decode(Unpooled.wrappedBuffer(longest.encode().getBytes())))
+        .isEqualTo(longest);
+    var tooLong = new CancelRequest(7, SecretKey.random(new SecureRandom(), 257));
+    ByteBuf packet = Unpooled.wrappedBuffer(tooLong.encode().getBytes());
+    assertThatThrownBy(() -> StartupDecoder.decode(packet)).isInstanceOf(ProtocolViolation.class);
   }
 
   @ParameterizedTest

@@ -13,6 +13,7 @@ import java.nio.charset.Charset;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -22,17 +23,18 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code ebb db}: create, list, drop. */
+/** {@code ebb db}: create, list, allow, drop. */
 @Command(
     name = "db",
     mixinStandardHelpOptions = true,
     versionProvider = EbbCommand.Version.class,
-    description = "Create, list and drop databases.",
+    description = "Create, list and drop databases, and say who may come to them.",
     synopsisSubcommandLabel = "COMMAND",
     commandListHeading = "%nCommands:%n",
     subcommands = {
       DatabaseCommand.Create.class,
       DatabaseCommand.Show.class,
+      DatabaseCommand.Allow.class,
       DatabaseCommand.Drop.class
     },
     footer = {
@@ -40,6 +42,7 @@ import picocli.CommandLine.Spec;
       "Examples:",
       "  ./ebb db create shop --owner app --password s3cret",
       "  ./ebb db list",
+      "  ./ebb db allow shop 10.0.0.0/8 2001:db8::/32",
       "  ./ebb db drop shop"
     })
 final class DatabaseCommand implements Runnable {
@@ -49,7 +52,7 @@ final class DatabaseCommand implements Runnable {
 
   @Override
   public void run() {
-    throw new ParameterException(spec.commandLine(), "name a command: create, list or drop");
+    throw new ParameterException(spec.commandLine(), "name a command: create, list, allow or drop");
   }
 
   /** {@code ebb db create}. */
@@ -175,7 +178,8 @@ final class DatabaseCommand implements Runnable {
               Column.text("DATABASE"),
               Column.text("OWNER"),
               Column.number("POSTGRESQL"),
-              Column.text("STATE"));
+              Column.text("STATE"),
+              Column.text("CLIENTS FROM"));
       for (Map<?, ?> database : objects(answer, "databases")) {
         String state = text(database, "state");
         List<Map<?, ?>> branches = objects(database, "branches");
@@ -184,7 +188,8 @@ final class DatabaseCommand implements Runnable {
               text(database, "name"),
               text(database, "owner"),
               text(database, "postgresVersion"),
-              state);
+              state,
+              clients(database));
         }
         for (Map<?, ?> branch : READY.equals(state) ? branches : List.<Map<?, ?>>of()) {
           var address = new BranchArgument(text(database, "name"), text(branch, "name"));
@@ -192,15 +197,71 @@ final class DatabaseCommand implements Runnable {
               address.toString(),
               text(database, "owner"),
               text(database, "postgresVersion"),
-              text(branch, "state"));
+              text(branch, "state"),
+              clients(database));
         }
       }
       table.print(out());
     }
 
+    private static String clients(Map<?, ?> database) {
+      return database.get("allowed") instanceof List<?> allowed
+          ? allowed.stream().map(String::valueOf).collect(Collectors.joining(","))
+          : "everywhere";
+    }
+
     private static String text(Map<?, ?> object, String key) {
       Object value = object.get(key);
       return value == null ? "-" : value.toString();
+    }
+  }
+
+  /** {@code ebb db allow}. */
+  @Command(
+      name = "allow",
+      description = "Say where a database's clients may come from; holds within a second.",
+      footer = {
+        "",
+        "The list takes the place of the one before. Whoever comes from elsewhere is told so before",
+        "anything is told of the database. Sessions that are open stay open.",
+        "Examples:",
+        "  ./ebb db allow shop 10.0.0.0/8 192.0.2.7 2001:db8::/32",
+        "  ./ebb db allow shop --everywhere"
+      })
+  static final class Allow extends ApiCommand {
+    @Parameters(index = "0", paramLabel = "NAME", description = "The database.")
+    private String name = "";
+
+    @Parameters(
+        index = "1..*",
+        arity = "0..*",
+        paramLabel = "CIDR",
+        description = "Blocks of addresses, or single ones, IPv4 or IPv6.")
+    private List<String> addresses = List.of();
+
+    @Option(names = "--everywhere", description = "Let clients come from everywhere again.")
+    private boolean everywhere;
+
+    @Override
+    void ask(ApiClient client) throws Exception {
+      if (everywhere != addresses.isEmpty()) {
+        throw new CommandException(
+            "name the addresses that clients may come from, or pass --everywhere");
+      }
+      Object answer =
+          client.send(
+              "PUT",
+              PATH + "/" + ApiClient.element(name) + "/allowed",
+              Map.of("addresses", addresses));
+      if (options().json()) {
+        out().println(Json.write(answer));
+        return;
+      }
+      out()
+          .println(
+              name
+                  + " takes clients from "
+                  + (everywhere ? "everywhere" : String.join(", ", addresses)));
     }
   }
 

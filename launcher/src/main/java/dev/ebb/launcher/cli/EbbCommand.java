@@ -36,7 +36,8 @@ import picocli.CommandLine.Spec;
       "  ./ebb ps",
       "",
       "\"./ebb COMMAND --help\" tells all about a command.",
-      "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 no server answers."
+      "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 no server answers,",
+      "130 interrupted, 141 nobody reads what is printed."
     })
 public final class EbbCommand implements Runnable {
   @Spec private CommandSpec spec = CommandSpec.create();

@@ -49,7 +49,9 @@ public final class TrainingRun {
             List.of("psql", "shop"))) {
       execute(url, command);
     }
+    StandardOutput.watch();
     EbbCommand.commandLine(Map.of()).setOut(nowhere()).execute("--help");
+    var _ = StandardOutput.exitCode(ExitCodes.OK);
     server.stop(0);
   }
 

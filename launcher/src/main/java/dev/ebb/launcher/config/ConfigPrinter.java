@@ -75,7 +75,8 @@ public final class ConfigPrinter {
             "localCache",
                 compute.localCacheBytes() == 0
                     ? null
-                    : Quantities.formatBytes(compute.localCacheBytes())));
+                    : Quantities.formatBytes(compute.localCacheBytes()),
+            "tls", tls(compute.tls())));
     root.put(
         "page",
         section(
@@ -111,22 +112,45 @@ public final class ConfigPrinter {
   }
 
   private static Map<String, Object> gateway(EbbConfig.Gateway gateway) {
-    EbbConfig.Tls tls = gateway.tls();
     return section(
         "host",
         gateway.host(),
         "port",
         gateway.port(),
         "tls",
-        tls == null
-            ? null
-            : section(
-                "certificate", tls.certificate().toString(),
-                "privateKey", tls.privateKey().toString()),
+        tls(gateway.tls()),
         "requireTls",
         gateway.requireTls(),
         "maxConnections",
-        gateway.maxConnections());
+        gateway.maxConnections(),
+        "domain",
+        gateway.domain(),
+        "clientCaFile",
+        gateway.clientCaFile() == null ? null : gateway.clientCaFile().toString(),
+        "requireClientCertificate",
+        gateway.clientCaFile() == null ? null : gateway.requireClientCertificate(),
+        "computeCaFile",
+        gateway.computeCaFile() == null ? null : gateway.computeCaFile().toString(),
+        "limits",
+        limits(gateway.limits()));
+  }
+
+  private static @Nullable Map<String, Object> tls(EbbConfig.@Nullable Tls tls) {
+    return tls == null
+        ? null
+        : section(
+            "certificate", tls.certificate().toString(),
+            "privateKey", tls.privateKey().toString());
+  }
+
+  private static Map<String, Object> limits(EbbConfig.Limits limits) {
+    return section(
+        "connectionsPerAddress", Quantities.format(limits.connectionsPerAddress()),
+        "connectionsPerDatabase", Quantities.format(limits.connectionsPerDatabase()),
+        "failedLoginsPerAddress", Quantities.format(limits.failedLoginsPerAddress()),
+        "failedLoginsPerDatabase", Quantities.format(limits.failedLoginsPerDatabase()),
+        "wakesPerAddress", Quantities.format(limits.wakesPerAddress()),
+        "wakesPerDatabase", Quantities.format(limits.wakesPerDatabase()));
   }
 
   private static Map<String, Object> store(EbbConfig config) {

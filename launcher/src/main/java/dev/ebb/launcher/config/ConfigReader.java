@@ -22,6 +22,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Predicate;
@@ -48,6 +49,8 @@ public final class ConfigReader {
   private static final long GIGABYTE = 1024 * MEGABYTE;
   private static final long MAX_TIMEOUT_MS = 600_000;
   private static final int MIN_SECRET_LENGTH = 16;
+  private static final Pattern DOMAIN =
+      Pattern.compile("(?i)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*");
   private static final Pattern HOST_AND_PORT = Pattern.compile("[^\\s:,]+:\\d{1,5}");
 
   /** A value of the command line: {@code flag} is how it was given, for messages. */
@@ -125,15 +128,46 @@ public final class ConfigReader {
   }
 
   private static EbbConfig.Gateway gateway(Section section) {
+    Path clientCaFile = section.path("clientCaFile");
+    if (clientCaFile != null) {
+      requireFile(section, "clientCaFile", clientCaFile);
+    }
+    Path computeCaFile = section.path("computeCaFile");
+    if (computeCaFile != null) {
+      requireFile(section, "computeCaFile", computeCaFile);
+    }
+    boolean requireCertificate = section.truth("requireClientCertificate", false);
+    if (requireCertificate && clientCaFile == null) {
+      section.violate("requireClientCertificate", "needs clientCaFile, which signs them");
+    }
+    String domain = section.text("domain");
+    if (domain != null && !DOMAIN.matcher(domain).matches()) {
+      section.violate("domain", "\"" + domain + "\" is not a domain such as db.example.com");
+    }
     return new EbbConfig.Gateway(
         section.text("host", "127.0.0.1"),
         section.integer("port", 6432, 0, MAX_PORT),
         tls(section, section.section("tls")),
         section.truth("requireTls", false),
-        section.integer("maxConnections", 20_000, 1, 1_000_000));
+        section.integer("maxConnections", 20_000, 1, 1_000_000),
+        domain == null ? null : domain.toLowerCase(Locale.ROOT),
+        clientCaFile,
+        requireCertificate,
+        computeCaFile,
+        limits(section.section("limits")));
   }
 
-  private static @Nullable Tls tls(Section gateway, Section section) {
+  private static EbbConfig.Limits limits(Section section) {
+    return new EbbConfig.Limits(
+        section.rate("connectionsPerAddress", "2000/s"),
+        section.rate("connectionsPerDatabase", "5000/s"),
+        section.rate("failedLoginsPerAddress", "120/m"),
+        section.rate("failedLoginsPerDatabase", "1200/m"),
+        section.rate("wakesPerAddress", "1200/m"),
+        section.rate("wakesPerDatabase", "600/m"));
+  }
+
+  private static @Nullable Tls tls(Section parent, Section section) {
     Path certificate = section.path("certificate");
     Path privateKey = section.path("privateKey");
     if (certificate != null && privateKey != null) {
@@ -142,7 +176,7 @@ public final class ConfigReader {
       return new Tls(certificate, privateKey);
     }
     if (certificate != null || privateKey != null) {
-      gateway.violate("tls", "certificate and privateKey go together");
+      parent.violate("tls", "certificate and privateKey go together");
     }
     return null;
   }
@@ -290,7 +324,8 @@ public final class ConfigReader {
         section.bytes("captureWal", 32 * MEGABYTE, MEGABYTE),
         interval,
         section.integer("preparedStarts", 64, 0, 100_000),
-        section.bytes("localCache", 0, 32 * MEGABYTE));
+        section.bytes("localCache", 0, 32 * MEGABYTE),
+        tls(section, section.section("tls")));
   }
 
   private static EbbConfig.Page page(Section section) {

@@ -41,9 +41,39 @@ public record EbbConfig(
    * @param tls the certificate to show; null: a self-signed one, made at the first start
    * @param requireTls whether clients without TLS are refused
    * @param maxConnections of clients, in all
+   * @param domain below which TLS clients may name a branch: {@code branch--database.DOMAIN}; null:
+   *     names of servers mean nothing
+   * @param clientCaFile PEM certificates that sign clients' ones; null: clients show none
+   * @param requireClientCertificate whether clients without one are refused
+   * @param computeCaFile PEM certificates that sign those of computes; null: no TLS to them
    */
   public record Gateway(
-      String host, int port, @Nullable Tls tls, boolean requireTls, int maxConnections) {}
+      String host,
+      int port,
+      @Nullable Tls tls,
+      boolean requireTls,
+      int maxConnections,
+      @Nullable String domain,
+      @Nullable Path clientCaFile,
+      boolean requireClientCertificate,
+      @Nullable Path computeCaFile,
+      Limits limits) {}
+
+  /**
+   * So many in a time.
+   *
+   * @param count 0: no limit
+   */
+  public record Rate(int count, Duration per) {}
+
+  /** What one address and one database get of a gateway. */
+  public record Limits(
+      Rate connectionsPerAddress,
+      Rate connectionsPerDatabase,
+      Rate failedLoginsPerAddress,
+      Rate failedLoginsPerDatabase,
+      Rate wakesPerAddress,
+      Rate wakesPerDatabase) {}
 
   /** PEM files. */
   public record Tls(Path certificate, Path privateKey) {}
@@ -146,6 +176,7 @@ public record EbbConfig(
    * @param preparedStarts of how many suspended branches the next start is laid out in advance
    * @param localCacheBytes of pages of all computes on the local disk; 0: most of what is free
    *     there
+   * @param tls what computes show to the gateway; null: they offer none
    */
   public record Compute(
       String host,
@@ -157,7 +188,8 @@ public record EbbConfig(
       long captureWalBytes,
       Duration captureInterval,
       int preparedStarts,
-      long localCacheBytes) {}
+      long localCacheBytes,
+      @Nullable Tls tls) {}
 
   /**
    * The page service.

@@ -10,6 +10,8 @@ import java.util.regex.Pattern;
 public final class Quantities {
   private static final Pattern DURATION = Pattern.compile("(\\d{1,9})(ms|s|m|h|d)");
   private static final Pattern SIZE = Pattern.compile("(\\d{1,9})(kB|KB|MB|GB|TB|B)");
+  private static final Pattern RATE = Pattern.compile("([1-9]\\d{0,8})/([smhd])");
+  private static final String NO_LIMIT = "0";
   private static final long KILO = 1024;
 
   private Quantities() {}
@@ -52,6 +54,24 @@ public final class Quantities {
       return seconds / 3600 + "h";
     }
     return seconds % 60 == 0 ? seconds / 60 + "m" : seconds + "s";
+  }
+
+  /** A number, a slash and s, m, h or d; or a plain 0 for no limit; otherwise nothing. */
+  static Optional<EbbConfig.Rate> parseRate(String text) {
+    String word = text.strip();
+    if (NO_LIMIT.equals(word)) {
+      return Optional.of(new EbbConfig.Rate(0, Duration.ofSeconds(1)));
+    }
+    Matcher matcher = RATE.matcher(word);
+    return matcher.matches()
+        ? parseDuration("1" + matcher.group(2))
+            .map(per -> new EbbConfig.Rate(Integer.parseInt(matcher.group(1)), per))
+        : Optional.empty();
+  }
+
+  /** The text that {@link #parseRate} reads back. */
+  static String format(EbbConfig.Rate rate) {
+    return rate.count() == 0 ? NO_LIMIT : rate.count() + "/" + format(rate.per()).substring(1);
   }
 
   /** A number with B, kB, MB, GB or TB (powers of 1024); a plain 0; otherwise nothing. */

@@ -154,6 +154,20 @@ final class Section {
     return duration.orElse(otherwise);
   }
 
+  /** A number in a time, {@code 120/m}; {@code 0} for no limit. */
+  EbbConfig.Rate rate(String key, String otherwise) {
+    EbbConfig.Rate defaults = Quantities.parseRate(otherwise).orElseThrow();
+    String found = text(key);
+    if (found == null) {
+      return defaults;
+    }
+    Optional<EbbConfig.Rate> rate = Quantities.parseRate(found);
+    if (rate.isEmpty()) {
+      violate(key, "\"" + found + "\" is not a rate such as 20/s, 120/m or 600/h (0: no limit)");
+    }
+    return rate.orElse(defaults);
+  }
+
   @Nullable Path path(String key) {
     String found = text(key);
     if (found == null) {

@@ -23,6 +23,7 @@ record Cluster(HazelcastInstance hazelcast, Vertx vertx) {
   private static final Duration START_TIMEOUT = Duration.ofSeconds(60);
   private static final String NAME = "ebb";
   private static final String MEMBER_TIMEOUT_SECONDS = "10";
+  private static final String OUTPUT_THREADS = "32";
 
   /** How the event bus knows its member. Source: HazelcastClusterManager of vertx-hazelcast. */
   private static final String NODE_ID = "__vertx.nodeId";
@@ -42,6 +43,7 @@ record Cluster(HazelcastInstance hazelcast, Vertx vertx) {
               + e.getMessage(),
           e);
     }
+    Membership.tell(hazelcast);
     try {
       Vertx vertx =
           Futures.await(
@@ -81,6 +83,13 @@ record Cluster(HazelcastInstance hazelcast, Vertx vertx) {
         // unless set. One that was expelled and goes on comes back as soon.
         .setProperty("hazelcast.heartbeat.interval.seconds", "1")
         .setProperty("hazelcast.max.no.heartbeat.seconds", MEMBER_TIMEOUT_SECONDS)
+        // A connection to a member that hangs keeps the thread that writes to it busy until the
+        // member is expelled (hazelcast/hazelcast#26473: NioOutboundPipeline takes itself for
+        // unfinished, again and again). What else that thread writes waits: heartbeats to members
+        // that are well, of whom one has yet to agree to a new master. So each connection gets a
+        // thread, and what members have to agree to is asked for at short intervals.
+        .setProperty("hazelcast.io.output.thread.count", OUTPUT_THREADS)
+        .setProperty("hazelcast.invocation.retry.pause.millis", "50")
         .setProperty("hazelcast.merge.first.run.delay.seconds", MEMBER_TIMEOUT_SECONDS)
         .setProperty("hazelcast.merge.next.run.delay.seconds", MEMBER_TIMEOUT_SECONDS);
     config.getMemberAttributeConfig().setAttribute(NODE_ID, UUID.randomUUID().toString());
@@ -109,6 +118,13 @@ record Cluster(HazelcastInstance hazelcast, Vertx vertx) {
   boolean isSafe() {
     return hazelcast.getLifecycleService().isRunning()
         && hazelcast.getPartitionService().isClusterSafe();
+  }
+
+  /** How many members this one sees, itself included. */
+  int members() {
+    return hazelcast.getLifecycleService().isRunning()
+        ? hazelcast.getCluster().getMembers().size()
+        : 0;
   }
 
   /** Leaves the cluster, within the bound. */

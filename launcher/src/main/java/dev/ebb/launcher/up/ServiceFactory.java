@@ -2,11 +2,15 @@ package dev.ebb.launcher.up;
 
 import dev.ebb.computeservice.ComputeService;
 import dev.ebb.computeservice.ComputeServiceConfig;
+import dev.ebb.computeservice.postgres.PostgresTls;
+import dev.ebb.gateway.GatewayAccess;
 import dev.ebb.gateway.GatewayConfig;
 import dev.ebb.gateway.GatewayService;
 import dev.ebb.gateway.api.ApiConfig;
 import dev.ebb.gateway.api.ApiConfig.ReadinessCheck;
 import dev.ebb.gateway.api.ApiService;
+import dev.ebb.gateway.limit.LimitRates;
+import dev.ebb.gateway.limit.Rate;
 import dev.ebb.launcher.config.EbbConfig;
 import dev.ebb.pageservice.PageService;
 import dev.ebb.pageservice.PageServiceConfig;
@@ -19,6 +23,7 @@ import dev.ebb.walservice.archive.ArchiveLimits;
 import dev.ebb.walservice.broker.EmbeddedBroker;
 import dev.ebb.walservice.send.WalSenderConfig;
 import dev.ebb.walservice.topic.KafkaConfig;
+import io.micrometer.core.instrument.Gauge;
 import io.vertx.core.Deployable;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -37,6 +42,10 @@ final class ServiceFactory {
   ServiceFactory(Foundation foundation) {
     this.foundation = foundation;
     this.config = foundation.config();
+    Gauge.builder("ebb.cluster.members", foundation.cluster(), Cluster::members)
+        .description("Members of the cluster as this process sees it, itself included")
+        .strongReference(true)
+        .register(foundation.meters());
   }
 
   Deployable page() {
@@ -107,6 +116,7 @@ final class ServiceFactory {
 
   Deployable compute() {
     EbbConfig.Compute compute = config.compute();
+    EbbConfig.Tls tls = compute.tls();
     var cacheDir =
         compute.cacheDir() == null
             ? CacheDirectory.choose(foundation.directory())
@@ -130,7 +140,8 @@ final class ServiceFactory {
             compute.localCacheBytes(),
             defaults.startTimeoutMs(),
             defaults.stopTimeoutMs(),
-            config.page().pitrWindow().toMillis()),
+            config.page().pitrWindow().toMillis(),
+            tls == null ? null : new PostgresTls(tls.certificate(), tls.privateKey())),
         foundation.meters());
   }
 
@@ -151,8 +162,29 @@ final class ServiceFactory {
             defaults.wakeTimeoutMs(),
             defaults.maxUnauthenticated(),
             gateway.maxConnections(),
-            defaults.eventLoops()),
+            defaults.eventLoops(),
+            access(gateway)),
         foundation.meters());
+  }
+
+  private static GatewayAccess access(EbbConfig.Gateway gateway) {
+    EbbConfig.Limits limits = gateway.limits();
+    return new GatewayAccess(
+        gateway.domain(),
+        gateway.clientCaFile(),
+        gateway.requireClientCertificate(),
+        gateway.computeCaFile(),
+        new LimitRates(
+            rate(limits.connectionsPerAddress()),
+            rate(limits.connectionsPerDatabase()),
+            rate(limits.failedLoginsPerAddress()),
+            rate(limits.failedLoginsPerDatabase()),
+            rate(limits.wakesPerAddress()),
+            rate(limits.wakesPerDatabase())));
+  }
+
+  private static Rate rate(EbbConfig.Rate rate) {
+    return new Rate(rate.count(), rate.per());
   }
 
   Deployable api() {

@@ -94,7 +94,8 @@ final class DumpCommand extends WalTool {
     // Whoever reads sees the first one at once, and may have seen enough.
     if (isFirst || unseen > CHARS_A_LOOK) {
       unseen = 1;
-      return !out().checkError();
+      out().flush();
+      endIfOver();
     }
     return true;
   }

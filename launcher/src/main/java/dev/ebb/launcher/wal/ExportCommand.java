@@ -39,11 +39,29 @@ final class ExportCommand extends WalTool {
   int run(BranchLogs logs) throws Exception {
     Path to = directory == null ? Path.of(".") : directory;
     Files.createDirectories(to);
-    try (DirectoryStream<Path> there = Files.newDirectoryStream(to)) {
-      if (there.iterator().hasNext()) {
-        throw new WalFailure(to + " is not empty: name another directory");
+    if (!isEmpty(to)) {
+      throw new WalFailure(to + " is not empty: name another directory");
+    }
+    boolean whole = false;
+    try {
+      copyAll(logs, to);
+      whole = true;
+    } finally {
+      if (!whole && !isEmpty(to)) {
+        err().println("ebb: ended early: what is in " + to + " is not whole");
+        err().flush();
       }
     }
+    return 0;
+  }
+
+  private static boolean isEmpty(Path directory) throws IOException {
+    try (DirectoryStream<Path> there = Files.newDirectoryStream(directory)) {
+      return !there.iterator().hasNext();
+    }
+  }
+
+  private void copyAll(BranchLogs logs, Path to) throws Exception {
     int segmentBytes = logs.newest().walSegmentBytes();
     try (BranchWal wal = logs.open(Lsn.INVALID)) {
       // A start's first segment begins in the snapshot that it was made from.
@@ -55,16 +73,12 @@ final class ExportCommand extends WalTool {
         }
       }
       Lsn end = copy(wal, to, segmentBytes);
-      if (isOver()) {
-        throw new WalFailure("ended early: what is in " + to + " is not whole");
-      }
       long files =
           Long.divideUnsigned(end.value() - 1, segmentBytes)
               - Long.divideUnsigned(wal.first().value(), segmentBytes)
               + 1;
       out().printf("%s to %s in %d files of %s%n", wal.first(), end, files, to.toAbsolutePath());
     }
-    return 0;
   }
 
   private Lsn copy(BranchWal wal, Path to, int segmentBytes) throws IOException {
@@ -78,7 +92,8 @@ final class ExportCommand extends WalTool {
           highest = Lsn.max(highest, at);
           at = revised;
         }
-        while (at.isBefore(wal.end()) && !isOver()) {
+        while (at.isBefore(wal.end())) {
+          endIfInterrupted();
           int left = (int) (segmentBytes - Long.remainderUnsigned(at.value(), segmentBytes));
           int bytes = wal.read(at, buffer, 0, Math.min(left, buffer.length));
           write(to, segmentBytes, at, buffer, bytes);
@@ -88,7 +103,7 @@ final class ExportCommand extends WalTool {
         if (bar != null) {
           bar.stepTo(wal.done());
         }
-      } while (!isOver() && wal.pull());
+      } while (wal.pull());
     }
     cut(to, segmentBytes, wal.end(), highest);
     return wal.end();

@@ -20,6 +20,8 @@ import picocli.CommandLine.Option;
 final class TailCommand extends WalTool {
   private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
 
+  private static final int RECORDS_A_LOOK = 1_000;
+
   @Option(
       names = {"-n", "--records"},
       paramLabel = "N",
@@ -53,17 +55,23 @@ final class TailCommand extends WalTool {
     var near = new ArrayDeque<Lsn>(List.of(Lsn.INVALID));
     logs.snapshots().forEach(snapshot -> near.add(snapshot.redoLsn()));
     boolean shown = false;
-    while (!shown && !isOver()) {
+    while (!shown) {
+      endIfOver();
       Lsn from = near.removeLast();
       try (BranchWal wal = logs.open(from)) {
         BranchRecords records = wal.records(logs.options(), from);
         var last = new ArrayDeque<String>();
+        long seen = 0;
         while (!isOver() && records.next()) {
+          if (seen++ % RECORDS_A_LOOK == 0) {
+            endIfOver();
+          }
           last.add(text(records.record()));
           if (last.size() > count) {
             last.remove();
           }
         }
+        endIfOver();
         shown = last.size() == count || near.isEmpty();
         if (shown) {
           last.forEach(out()::println);
@@ -76,10 +84,11 @@ final class TailCommand extends WalTool {
 
   private void follow(BranchWal wal, BranchRecords records) throws Exception {
     out().flush();
-    while (follow && !isOver() && !out().checkError()) {
+    while (follow) {
+      endIfOver();
       LockSupport.parkNanos(POLL_NANOS);
       wal.refresh();
-      while (records.next()) {
+      while (!isOver() && records.next()) {
         out().println(text(records.record()));
       }
       out().flush();

@@ -1,5 +1,7 @@
 package dev.ebb.launcher.wal;
 
+import dev.ebb.launcher.cli.ExitCodes;
+import dev.ebb.launcher.cli.StandardOutput;
 import dev.ebb.launcher.config.ConfigReader;
 import dev.ebb.launcher.config.ConfigReader.Flag;
 import dev.ebb.launcher.config.EbbConfig;
@@ -75,18 +77,50 @@ abstract class WalTool implements Callable<Integer> {
     }
     EbbConfig read = new ConfigReader(System.getenv(), memoryBytes()).read(config, flags);
     check();
-    try (Ending ending = Ending.onSignals();
-        LogAccess access = LogAccess.open(read)) {
+    try (Ending ending = Ending.onSignals()) {
       stopped = ending::isAsked;
-      int code = run(BranchLogs.find(access, branch));
-      out().flush(); // before a broker that ends says so
-      return code;
-    } catch (EbbException.Corrupt e) {
-      throw new WalFailure("the log is damaged: " + e.getMessage());
-    } catch (WalException e) {
-      throw new WalFailure("the WAL is damaged: " + e.getMessage());
+      return read(ending, read);
+    }
+  }
+
+  /** Tells nobody that it broke off because it was to. */
+  private int read(Ending ending, EbbConfig config) throws Exception {
+    try (LogAccess access = LogAccess.open(config)) {
+      return ending.interruptibly(() -> {
+        int code = run(BranchLogs.find(access, branch));
+        out().flush(); // before a broker that ends says so
+        return code;
+      });
+    } catch (Over e) {
+      return e.code();
+    } catch (Exception e) {
+      if (isOver()) {
+        return ExitCodes.INTERRUPTED;
+      }
+      switch (e) {
+        case EbbException.Corrupt corrupt ->
+            throw new WalFailure("the log is damaged: " + corrupt.getMessage());
+        case WalException damaged ->
+            throw new WalFailure("the WAL is damaged: " + damaged.getMessage());
+        default -> throw e;
+      }
     } finally {
       out().flush();
+    }
+  }
+
+  /** Ends a command without a word: nobody wants more of it. */
+  static final class Over extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+    private final int code;
+
+    private Over(int code) {
+      super("nobody wants more", null, false, false);
+      this.code = code;
+    }
+
+    int code() {
+      return code;
     }
   }
 
@@ -114,6 +148,10 @@ abstract class WalTool implements Callable<Integer> {
     return present;
   }
 
+  final PrintWriter err() {
+    return spec.commandLine().getErr();
+  }
+
   final ParameterException usage(String message) {
     return new ParameterException(spec.commandLine(), message);
   }
@@ -130,9 +168,24 @@ abstract class WalTool implements Callable<Integer> {
     }
   }
 
-  /** Whether nobody wants more: Ctrl-C, or whoever reads has gone. */
+  /** Whether it is interrupted. */
   final boolean isOver() {
     return stopped.getAsBoolean();
+  }
+
+  /** Ends the command where it is interrupted. */
+  final void endIfInterrupted() {
+    if (isOver()) {
+      throw new Over(ExitCodes.INTERRUPTED);
+    }
+  }
+
+  /** Ends the command where it is interrupted, or whoever read what it prints has gone. */
+  final void endIfOver() {
+    endIfInterrupted();
+    if (StandardOutput.isAbandoned()) {
+      throw new Over(ExitCodes.NOBODY_READS);
+    }
   }
 
   /** Where a range of positions begins and ends. */
@@ -151,6 +204,7 @@ abstract class WalTool implements Callable<Integer> {
 
   /**
    * Goes through the records from one position up to another, with a bar where somebody watches.
+   * Does not return where nobody wants more.
    *
    * @return how many there were
    * @throws WalFailure where the log ends before {@code from}
@@ -160,8 +214,11 @@ abstract class WalTool implements Callable<Integer> {
     long seen = 0;
     try (ProgressBar bar = bar(wal)) {
       while (!isOver() && records.next() && records.record().start().isBefore(to)) {
-        if (bar != null && seen % RECORDS_A_STEP == 0) {
-          bar.stepTo(wal.done());
+        if (seen % RECORDS_A_STEP == 0) {
+          endIfOver();
+          if (bar != null) {
+            bar.stepTo(wal.done());
+          }
         }
         seen++;
         if (!each.record(records.record())) {
@@ -169,7 +226,8 @@ abstract class WalTool implements Callable<Integer> {
         }
       }
     }
-    if (seen == 0 && !isOver() && from.isValid() && !wal.end().isAfter(from)) {
+    endIfOver();
+    if (seen == 0 && from.isValid() && !wal.end().isAfter(from)) {
       throw new WalFailure(
           "the log of \"%s\" ends at %s, before --from %s".formatted(branch, wal.end(), from));
     }

@@ -3,6 +3,7 @@ package dev.ebb.launcher.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.ebb.launcher.client.ServerLocation;
+import dev.ebb.launcher.process.EbbProcess;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -13,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -99,6 +101,49 @@ final class CommandsIT {
     assertThat(outcome.out()).matches("\\{\"name\":\"shop\",\"password\":\"\\w{32}\"}\n");
   }
 
+  /** As {@code ebb ps | true}: the reader has gone before anything is printed. */
+  @Test
+  void whatNobodyReadsEndsQuietlyAsBySigpipe() throws Exception {
+    api.answer("GET /v1/computes", 200, "{\"computes\":[]}");
+    api.answer("GET /v1/databases/shop/branches", 200, "{\"branches\":[]}");
+    Path errors = directory.resolve("errors");
+    for (List<String> words :
+        List.of(
+            List.of("ps"),
+            List.of("ps", "--json"),
+            List.of("branch", "list", "shop"),
+            List.of("--help"))) {
+      List<String> all = new ArrayList<>(words);
+      if (words.size() > 1 || words.contains("ps")) {
+        all.addAll(List.of("--data", directory.toString()));
+      }
+      Process process =
+          EbbProcess.builder(directory, Map.of(), all.toArray(String[]::new))
+              .redirectError(errors.toFile())
+              .start();
+      process.getInputStream().close();
+      assertThat(process.waitFor(60, TimeUnit.SECONDS)).as("it ended: %s", words).isTrue();
+      assertThat(Files.readString(errors)).as("of %s", words).isEmpty();
+      assertThat(process.exitValue()).as("of %s", words).isEqualTo(141);
+    }
+  }
+
+  @Test
+  void whatCannotBeWrittenIsTold() throws Exception {
+    api.answer("GET /v1/computes", 200, "{\"computes\":[]}");
+    Path errors = directory.resolve("errors");
+    Process process =
+        EbbProcess.builder(directory, Map.of(), "ps", "--data", directory.toString())
+            .redirectOutput(Path.of("/dev/full").toFile())
+            .redirectError(errors.toFile())
+            .start();
+    assertThat(process.waitFor(60, TimeUnit.SECONDS)).as("it ended").isTrue();
+    assertThat(Files.readString(errors))
+        .startsWith("ebb: cannot write to standard output: ")
+        .hasLineCount(1);
+    assertThat(process.exitValue()).isEqualTo(1);
+  }
+
   @Test
   void twoPasswordsAreWrongUsage() {
     Outcome outcome = run("db", "create", "shop", "--password", "a", "--password-stdin");
@@ -166,11 +211,34 @@ final class CommandsIT {
     assertThat(run("db", "list").out())
         .isEqualTo(
             """
-            DATABASE  OWNER   POSTGRESQL  STATE
-            blog@dev  writer          15  running
-            blog      writer          15  suspended
-            shop      app             18  creating
+            DATABASE  OWNER   POSTGRESQL  STATE      CLIENTS FROM
+            blog@dev  writer          15  running    everywhere
+            blog      writer          15  suspended  everywhere
+            shop      app             18  creating   everywhere
             """);
+  }
+
+  @Test
+  void allowedAddressesAreSetAndListed() {
+    String shop =
+        """
+        {"name":"shop","owner":"app","postgresVersion":18,"state":"creating",
+         "allowed":["10.0.0.0/8","192.0.2.7"],"branches":[]}\
+        """;
+    api.answer("PUT /v1/databases/shop/allowed", 200, shop);
+    api.answer("GET /v1/databases", 200, "{\"databases\":[" + shop + "]}");
+
+    assertThat(run("db", "allow", "shop", "10.0.0.0/8", "192.0.2.7").out())
+        .isEqualTo("shop takes clients from 10.0.0.0/8, 192.0.2.7\n");
+    assertThat(run("db", "allow", "shop", "--everywhere").out())
+        .isEqualTo("shop takes clients from everywhere\n");
+    assertThat(run("db", "allow", "shop").err()).contains("--everywhere");
+    assertThat(run("db", "list").out()).contains("creating  10.0.0.0/8,192.0.2.7\n");
+    assertThat(api.requests())
+        .containsExactly(
+            "PUT /v1/databases/shop/allowed {\"addresses\":[\"10.0.0.0/8\",\"192.0.2.7\"]}",
+            "PUT /v1/databases/shop/allowed {\"addresses\":[]}",
+            "GET /v1/databases");
   }
 
   @Test
@@ -364,6 +432,7 @@ final class CommandsIT {
             "db",
             "db create",
             "db list",
+            "db allow",
             "db drop",
             "suspend",
             "wake",

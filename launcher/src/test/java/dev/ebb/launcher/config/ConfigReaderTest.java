@@ -69,6 +69,17 @@ final class ConfigReaderTest {
             privateKey: %s
           requireTls: true
           maxConnections: 50
+          domain: db.example.com
+          clientCaFile: %s
+          requireClientCertificate: true
+          computeCaFile: %s
+          limits:
+            connectionsPerAddress: 10/s
+            connectionsPerDatabase: 100/s
+            failedLoginsPerAddress: 5/m
+            failedLoginsPerDatabase: 50/h
+            wakesPerAddress: 0
+            wakesPerDatabase: 7/d
         api:
           host: 127.0.0.1
           httpPort: 8000
@@ -110,6 +121,9 @@ final class ConfigReaderTest {
           captureWal: 16MB
           captureInterval: 30s
           preparedStarts: 8
+          tls:
+            certificate: %s
+            privateKey: %s
         page:
           l1: 64MB
           l2: 0
@@ -130,7 +144,7 @@ final class ConfigReaderTest {
           host: 127.0.0.1
           httpPort: 9100
         """
-            .formatted(certificate, key);
+            .formatted(certificate, key, certificate, certificate, certificate, key);
 
     var config = new ConfigReader(ENVIRONMENT, MEMORY_BYTES).read(file(golden), List.of());
 
@@ -148,6 +162,21 @@ final class ConfigReaderTest {
 
     assertThat(reader.read(file(ConfigPrinter.yaml(config)), List.of())).isEqualTo(config);
     assertThat(reader.read(file(ConfigPrinter.json(config)), List.of())).isEqualTo(config);
+  }
+
+  @Test
+  void gatewaysAccessIsOpenAndLimitedUnlessToldOtherwise() throws Exception {
+    EbbConfig.Gateway gateway = reader.read(null, List.of()).gateway();
+
+    assertThat(gateway.domain()).isNull();
+    assertThat(gateway.clientCaFile()).isNull();
+    assertThat(gateway.limits().failedLoginsPerAddress())
+        .isEqualTo(new EbbConfig.Rate(120, Duration.ofMinutes(1)));
+    assertThat(
+            violations(
+                "gateway: {domain: a..b, requireClientCertificate: true, clientCaFile: /no/file,"
+                    + " limits: {wakesPerAddress: 5}}"))
+        .hasSize(3);
   }
 
   @Test

@@ -36,6 +36,18 @@ final class QuantitiesTest {
     assertThat(Quantities.parseBytes(text)).isEmpty();
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"20/s", "120/m", "600/h", "1/d", "0"})
+  void rateIsWrittenAsItWasRead(String text) {
+    assertThat(Quantities.format(Quantities.parseRate(text).orElseThrow())).isEqualTo(text);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "0/s", "5", "/s", "5/ms", "-1/s", "5 /s", "9999999999/s"})
+  void whatIsNoRateIsRefused(String text) {
+    assertThat(Quantities.parseRate(text)).isEmpty();
+  }
+
   @Test
   void unitsMayBeOfEitherCaseForDurations() {
     assertThat(Quantities.parseDuration("5M")).contains(Duration.ofMinutes(5));

@@ -207,6 +207,17 @@ final class Fleet implements AutoCloseable {
     }
   }
 
+  /** How many members of the cluster a process sees, itself included. */
+  int members(String name) throws Exception {
+    return ask(name, "/metrics")
+        .body()
+        .lines()
+        .filter(line -> line.startsWith("ebb_cluster_members "))
+        .mapToInt(line -> (int) Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
+        .findFirst()
+        .orElseThrow();
+  }
+
   /** SIGTERM; the exit code. */
   int stop(String name) throws InterruptedException {
     EbbProcess process = requireNonNull(processes.remove(name));

@@ -37,6 +37,19 @@ public final class EbbProcess implements AutoCloseable {
   public static EbbProcess startMain(
       String main, Path directory, Map<String, String> environment, String... words)
       throws IOException {
+    ProcessBuilder builder = builder(main, directory, environment, words).redirectErrorStream(true);
+    return new EbbProcess(builder.start(), "output of " + String.join(" ", words));
+  }
+
+  /** {@code ebb} with these words, not started yet, for who wants its output for himself. */
+  public static ProcessBuilder builder(
+      Path directory, Map<String, String> environment, String... words) throws IOException {
+    return builder("dev.ebb.launcher.Main", directory, environment, words);
+  }
+
+  private static ProcessBuilder builder(
+      String main, Path directory, Map<String, String> environment, String... words)
+      throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(
@@ -50,11 +63,10 @@ public final class EbbProcess implements AutoCloseable {
             main));
     command.addAll(List.of(words));
     Files.createDirectories(directory);
-    var builder =
-        new ProcessBuilder(command).directory(directory.toFile()).redirectErrorStream(true);
+    var builder = new ProcessBuilder(command).directory(directory.toFile());
     builder.environment().keySet().removeIf(name -> name.startsWith("EBB_"));
     builder.environment().putAll(environment);
-    return new EbbProcess(builder.start(), "output of " + String.join(" ", words));
+    return builder;
   }
 
   private void read() {

@@ -3,7 +3,6 @@ package dev.ebb.launcher.story;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.ebb.launcher.client.ApiException;
 import dev.ebb.launcher.process.BrokerProcess;
 import dev.ebb.launcher.process.EbbProcess;
 import java.io.IOException;
@@ -18,12 +17,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Properties;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -55,11 +52,11 @@ final class ReplicaIT {
       shop.execute("CREATE TABLE item (id int PRIMARY KEY)", "INSERT INTO item VALUES (1)");
       assertThatNothingIsRoutedToNothing(shop);
 
-      replicas(shop, "POST", 1);
+      Standbys.add(shop, 1);
       assertThatItReadsAndRefusesToWrite(shop);
-      Set<Path> alone = laid(server);
+      Set<Path> alone = Standbys.laid(server);
 
-      replicas(shop, "POST", 1);
+      Standbys.add(shop, 1);
       assertThatSessionsAreSpread(shop);
       surviveAKill(server, shop);
       survivePrimarysSleep(server, shop);
@@ -68,7 +65,7 @@ final class ReplicaIT {
       // Orphans of a server that was killed go, and what was wanted is there again.
       server.kill();
       server.start();
-      Await.until("two replicas again", BOUND, () -> running(server).size() == 2);
+      Await.until("two replicas again", BOUND, () -> Standbys.running(server).size() == 2);
       // Most pages they do not have now: they read them from snapshots of later than their start.
       double captures = server.metric("ebb_capture_seconds_count");
       pgbench(shop, "-n", "-c", "2", "-T", "" + LOAD_SECONDS).awaitSuccess();
@@ -79,11 +76,11 @@ final class ReplicaIT {
       assertThatSumsAreTheSame(server, shop);
       assertThatTheyAreSound(server, shop);
 
-      replicas(shop, "DELETE", 1);
-      assertThat(laid(server)).hasSameSizeAs(alone);
-      replicas(shop, "DELETE", 1);
-      assertThat(running(server)).isEmpty();
-      assertThat(laid(server)).as("what is left of replicas").isEmpty();
+      Standbys.remove(shop, 1);
+      assertThat(Standbys.laid(server)).hasSameSizeAs(alone);
+      Standbys.remove(shop, 1);
+      assertThat(Standbys.running(server)).isEmpty();
+      assertThat(Standbys.laid(server)).as("what is left of replicas").isEmpty();
     }
   }
 
@@ -105,12 +102,12 @@ final class ReplicaIT {
         server.start();
         Database shop = server.create("shop");
         shop.execute("CREATE TABLE item (id int PRIMARY KEY)", "INSERT INTO item VALUES (1)");
-        replicas(shop, "POST", 1);
+        Standbys.add(shop, 1);
         try (Connection primary = shop.connect();
             Connection watch = shop.connect();
             Connection replica = shop.connectRouted("replica")) {
           assertThat(items(replica)).isEqualTo("1");
-          signal("STOP", broker);
+          broker.signal("STOP");
           CompletableFuture<Void> commit;
           try {
             commit = inBackground(primary, "INSERT INTO item VALUES (2)");
@@ -127,16 +124,16 @@ final class ReplicaIT {
             assertThat(items(replica)).as("on the replica").isEqualTo("1");
             assertThat(commit).isNotDone();
           } finally {
-            signal("CONT", broker);
+            broker.signal("CONT");
           }
           commit.get(BOUND.toSeconds(), TimeUnit.SECONDS);
           Await.until("the replica has it", BOUND, () -> items(replica).equals("2"));
         }
         assertThatBranchesTakeTheirReplicasAlong(server, shop);
-        long postmaster = number(running(server).getFirst(), "pid");
+        long postmaster = Standbys.number(Standbys.running(server).getFirst(), "pid");
         server.stop();
         assertThat(ProcessHandle.of(postmaster)).as("a replica of a server that stopped").isEmpty();
-        assertThat(laid(server)).isEmpty();
+        assertThat(Standbys.laid(server)).isEmpty();
       }
     }
   }
@@ -164,18 +161,13 @@ final class ReplicaIT {
         task -> Thread.ofVirtual().start(task));
   }
 
-  private static void signal(String name, EbbProcess process) throws Exception {
-    assertThat(new ProcessBuilder("kill", "-" + name, "" + process.pid()).start().waitFor())
-        .isZero();
-  }
-
   /** A name that comes to mean another branch has replicas of that one from then on. */
   private void assertThatBranchesTakeTheirReplicasAlong(Server server, Database shop)
       throws Exception {
     var branches = new Branches(server, shop.name());
     Database dev = branches.create(shop, "dev");
     // Never started: it has no log of its own yet.
-    replicas(dev, "POST", 1);
+    Standbys.add(dev, 1);
     try (Connection replica = dev.connectRouted("replica")) {
       assertThat(items(replica)).isEqualTo("2");
       dev.execute("INSERT INTO item VALUES (3)");
@@ -193,7 +185,7 @@ final class ReplicaIT {
           }
         });
     branches.drop("dev", false);
-    assertThat(running(server)).as("of the dropped branch nothing is left").hasSize(1);
+    assertThat(Standbys.running(server)).as("of the dropped branch nothing is left").hasSize(1);
   }
 
   // ---------------------------------------------------------------- steps
@@ -221,7 +213,7 @@ final class ReplicaIT {
     try (Connection primary = shop.connectRouted("primary")) {
       assertThat(Database.ask(primary, "SELECT pg_is_in_recovery()")).isEqualTo("f");
     }
-    Map<?, ?> told = running(shop.server()).getFirst();
+    Map<?, ?> told = Standbys.running(shop.server()).getFirst();
     assertThat(told.get("database")).isIn("shop", "");
     assertThat(told.get("lagBytes")).isInstanceOf(Number.class);
     assertThat(told.get("lagMs")).isInstanceOf(Number.class);
@@ -250,7 +242,7 @@ final class ReplicaIT {
   private void surviveAKill(Server server, Database shop) throws Exception {
     pgbench(shop, "-i", "-q", "-s", "1").awaitSuccess();
     Program load = pgbench(shop, "-n", "-c", "4", "-T", "" + LOAD_SECONDS);
-    Map<?, ?> victim = running(server).getFirst();
+    Map<?, ?> victim = Standbys.running(server).getFirst();
     try (Connection other = shop.connectRouted("replica")) {
       // Where the kill is to strike it, the session is on the other one.
       Connection spared =
@@ -264,8 +256,8 @@ final class ReplicaIT {
             "another one in its place",
             BOUND,
             () ->
-                running(server).size() == 2
-                    && running(server).stream()
+                Standbys.running(server).size() == 2
+                    && Standbys.running(server).stream()
                         .noneMatch(r -> Objects.equals(r.get("replica"), victim.get("replica"))));
         assertThat(items(spared)).isEqualTo("2");
       }
@@ -286,7 +278,9 @@ final class ReplicaIT {
         Await.until(
             "the end of the log is replayed",
             BOUND,
-            () -> running(server).stream().allMatch(r -> number(r, "lagBytes") == 0));
+            () ->
+                Standbys.running(server).stream()
+                    .allMatch(r -> Standbys.number(r, "lagBytes") == 0));
       }
     }
     shop.wake();
@@ -294,9 +288,9 @@ final class ReplicaIT {
 
   private static void assertThatSumsAreTheSame(Server server, Database shop) throws Exception {
     String sums = shop.ask(SUMS);
-    for (Map<?, ?> replica : running(server)) {
-      try (Connection admin = connectTo(replica, shop)) {
-        awaitAllOf(shop, admin);
+    for (Map<?, ?> replica : Standbys.running(server)) {
+      try (Connection admin = Standbys.connect(replica, shop)) {
+        Standbys.awaitAllOf(shop, admin, BOUND);
         assertThat(Database.ask(admin, SUMS)).isEqualTo(sums);
       }
     }
@@ -308,67 +302,17 @@ final class ReplicaIT {
         Statement statement = admin.createStatement()) {
       statement.execute("CREATE EXTENSION IF NOT EXISTS amcheck");
     }
-    List<Map<?, ?>> checked = Soak.ON ? running(server) : running(server).subList(0, 1);
+    List<Map<?, ?>> checked =
+        Soak.ON ? Standbys.running(server) : Standbys.running(server).subList(0, 1);
     for (Map<?, ?> replica : checked) {
-      try (Connection admin = connectTo(replica, shop)) {
-        awaitAllOf(shop, admin);
+      try (Connection admin = Standbys.connect(replica, shop)) {
+        Standbys.awaitAllOf(shop, admin, BOUND);
         Amcheck.assertSound("a replica", admin);
       }
     }
   }
 
-  private static void awaitAllOf(Database shop, Connection replica) throws Exception {
-    String end = shop.ask("SELECT pg_current_wal_flush_lsn()");
-    Await.until(
-        "it has replayed all",
-        BOUND,
-        () ->
-            Database.ask(replica, "SELECT pg_last_wal_replay_lsn() >= '" + end + "'").equals("t"));
-  }
-
-  /** Past the gateway, as the superuser that only Ebb itself may be. */
-  private static Connection connectTo(Map<?, ?> replica, Database shop) throws Exception {
-    return Database.connect(
-        (int) number(replica, "port"),
-        shop.name(),
-        "ebb_admin",
-        shop.adminPassword(),
-        new Properties());
-  }
-
   // ---------------------------------------------------------------- helpers
-
-  private static void replicas(Database of, String method, int count) throws Exception {
-    String branch = of.name().contains("@") ? of.name().replaceFirst(".*@", "") : "main";
-    String path = "/v1/databases/" + of.bareName() + "/branches/" + branch + "/replicas";
-    Object answer =
-        method.equals("POST")
-            ? of.server().api().send(method, path, Map.of("count", count))
-            : of.server().api().send(method, path + "?count=" + count, null);
-    assertThat(answer).isNotNull();
-  }
-
-  private static List<Map<?, ?>> running(Server server) throws IOException, ApiException {
-    List<Map<?, ?>> running = new ArrayList<>();
-    for (Map<?, ?> compute : server.computes()) {
-      if ("replica".equals(compute.get("kind")) && "running".equals(compute.get("state"))) {
-        running.add(compute);
-      }
-    }
-    return running;
-  }
-
-  private static long number(Map<?, ?> object, String key) {
-    return object.get(key) instanceof Number number ? number.longValue() : -1;
-  }
-
-  /** The directories of replicas. */
-  private static Set<Path> laid(Server server) throws IOException {
-    try (Stream<Path> computes = Files.list(server.cache().resolve("computes"))) {
-      return new TreeSet<>(
-          computes.filter(path -> path.getFileName().toString().contains("-replica-")).toList());
-    }
-  }
 
   /** A program that runs, and where it prints to. */
   private record Program(Process process, Path printed) {

@@ -89,6 +89,11 @@ final class Server implements AutoCloseable {
     process = null;
   }
 
+  /** A signal by its name, such as STOP, to the process alone. */
+  void signal(String name) throws IOException, InterruptedException {
+    running().signal(name);
+  }
+
   /** SIGKILL to the process alone. */
   void kill() throws InterruptedException {
     running().kill();

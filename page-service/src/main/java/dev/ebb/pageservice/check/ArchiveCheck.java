@@ -14,8 +14,9 @@ import java.util.Set;
 
 /**
  * Reads a branch's archived WAL: every record of every object, each where its name says, and none
- * missing between two. What was before the first may have expired, what is behind the last is in
- * the topic still.
+ * missing between two that any snapshot needs. What was before those may have expired, in any
+ * order: an object goes at its own age, and one that overlaps it may be younger. What is behind the
+ * last is in the topic still.
  */
 final class ArchiveCheck {
   private final ObjectStore store;
@@ -32,8 +33,9 @@ final class ArchiveCheck {
    * Checks a branch's.
    *
    * @param stored what there is of it, in order
+   * @param neededFrom the first record that a snapshot needs
    */
-  void verify(BranchId branch, Collection<ObjectStore.Listed> stored) {
+  void verify(BranchId branch, Collection<ObjectStore.Listed> stored, long neededFrom) {
     Map<String, Long> ends = new HashMap<>();
     for (ObjectStore.Listed object : stored) {
       Optional<ArchiveKey> key =
@@ -42,14 +44,14 @@ final class ArchiveCheck {
         continue;
       }
       reached.add(object.key());
-      follow(key.get(), ends);
+      follow(key.get(), ends, neededFrom);
       content(key.get(), object.key());
       findings.checked(1, 0, object.bytes());
     }
   }
 
-  private void follow(ArchiveKey key, Map<String, Long> ends) {
-    long end = ends.getOrDefault(key.topic(), key.from());
+  private void follow(ArchiveKey key, Map<String, Long> ends, long neededFrom) {
+    long end = Math.max(neededFrom, ends.getOrDefault(key.topic(), key.from()));
     if (key.from() > end) {
       findings.add(
           Kind.MISSING,

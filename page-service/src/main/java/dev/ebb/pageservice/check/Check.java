@@ -2,6 +2,7 @@ package dev.ebb.pageservice.check;
 
 import dev.ebb.pageservice.capture.History;
 import dev.ebb.pageservice.gc.GcLimits;
+import dev.ebb.pageservice.gc.LogNeeds;
 import dev.ebb.pageservice.gc.StoreClock;
 import dev.ebb.pageservice.index.IndexWalk;
 import dev.ebb.pageservice.index.NodeRef;
@@ -53,6 +54,7 @@ final class Check {
   private final Findings findings;
   private final PackCheck packCheck;
   private final ArchiveCheck archiveCheck;
+  private final LogNeeds logs = new LogNeeds();
 
   private final NavigableMap<String, ObjectStore.Listed> stored = new TreeMap<>();
   private final Set<String> reached = new HashSet<>();
@@ -152,9 +154,17 @@ final class Check {
     if (head.isEmpty() && !stored.containsKey(key)) {
       findings.add(Kind.MISSING, key, 0, "the branch has no head");
     }
-    if (head.isEmpty() || !head.get().dropped()) {
-      archiveCheck.verify(branch, archive(branch));
+    boolean dropped = head.isPresent() && head.get().dropped();
+    head(branch, head);
+    if (!dropped) {
+      // Behind the snapshots, which tell how much of it is needed.
+      archiveCheck.verify(branch, archive(branch), logs.neededFrom(branch));
     }
+  }
+
+  /** Follows a head to its snapshots, and a newer one where it moved on meanwhile. */
+  private void head(BranchId branch, Optional<BranchHead> first) {
+    Optional<BranchHead> head = first;
     while (head.isPresent() && !head.get().dropped() && !head.get().manifestKey().isEmpty()) {
       String manifest = head.get().manifestKey();
       Map<String, String> missing = snapshots(branch, manifest);
@@ -186,11 +196,13 @@ final class Check {
             ? tolerant(manifestKey, () -> read(manifestKey))
             : manifest(manifestKey, BranchKeys.head(branch), missing);
     if (view.isPresent()) {
+      logs.keeps(branch, manifestKey);
       for (Ancestor ancestor : History.unexpired(view.get().manifest(), nowMs, limits.keptMs())) {
         // What is inherited may have been given up by the branch that it is inherited from.
         boolean mayBeGone = History.isInherited(ancestor, branch);
         var ignored =
             manifest(ancestor.manifestKey(), manifestKey, mayBeGone ? new TreeMap<>() : missing);
+        logs.keeps(branch, ancestor.manifestKey());
       }
     }
     return missing;
@@ -246,6 +258,7 @@ final class Check {
     Optional<SnapshotView> view =
         tolerant(key, () -> Optional.of(SnapshotView.decode(key, content)));
     findings.checked(1, 0, content.length);
+    view.ifPresent(logs::seen);
     view.ifPresent(this::index);
     return view;
   }

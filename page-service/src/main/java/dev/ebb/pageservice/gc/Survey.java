@@ -64,14 +64,7 @@ final class Survey {
   /** Manifests that heads list and that have expired. */
   private final Map<BranchId, Set<String>> expired = new HashMap<>();
 
-  /** Of each snapshot seen, by its manifest: where in its branch's log its recovery begins. */
-  private final Map<String, LogPoint> logPoints = new HashMap<>();
-
-  /** From where on each branch's log is needed. */
-  private final Map<BranchId, Long> logsFrom = new HashMap<>();
-
-  /** A record of a branch's log; -1 for unknown. */
-  private record LogPoint(BranchId branch, long offset) {}
+  private final LogNeeds logs = new LogNeeds();
 
   /**
    * @param keptMs how far back histories count
@@ -142,7 +135,7 @@ final class Survey {
             gone -> expired.computeIfAbsent(branch, b -> new HashSet<>()).add(gone.manifestKey()));
     kept.forEach(ancestor -> {
       fixed(ancestor.manifestKey(), History.isInherited(ancestor, branch));
-      needsLog(branch, ancestor.manifestKey());
+      logs.keeps(branch, ancestor.manifestKey());
     });
   }
 
@@ -163,20 +156,12 @@ final class Survey {
   /** Everything that a head reaches. */
   void head(BranchHead head, SnapshotView view) {
     add(view, head.branch());
-    needsLog(head.branch(), view.key());
-  }
-
-  /** A branch may be made of a snapshot and all of the log behind it. */
-  private void needsLog(BranchId branch, String manifestKey) {
-    LogPoint point = logPoints.get(manifestKey);
-    // What it inherited lies before its own log; of what is gone nothing is known.
-    long own = point != null && point.branch().equals(branch) ? Math.max(0, point.offset()) : 0;
-    logsFrom.merge(branch, own, Math::min);
+    logs.keeps(head.branch(), view.key());
   }
 
   /** The first record of a branch's log that a snapshot seen so far needs; 0 where none was. */
   long logNeededFrom(BranchId branch) {
-    return logsFrom.getOrDefault(branch, 0L);
+    return logs.neededFrom(branch);
   }
 
   private void add(SnapshotView view, @Nullable BranchId head) {
@@ -207,8 +192,7 @@ final class Survey {
     if (head == null) {
       fixedNodes.addAll(seen);
     }
-    logPoints.put(
-        view.key(), new LogPoint(view.manifest().branch(), view.manifest().walOffsetHint()));
+    logs.seen(view);
     // last: a snapshot counts as seen once all of it was
     String boot = view.manifest().bootPack();
     if (!boot.isEmpty()) {

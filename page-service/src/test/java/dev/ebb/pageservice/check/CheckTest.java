@@ -71,7 +71,7 @@ final class CheckTest {
   @Test
   void archivedWalIsReadAndItsDamageAndGapsAreTold() {
     try (World world = world()) {
-      world.archive(World.MAIN, 50);
+      world.archive(World.MAIN, 2_000);
       world.clock.advanceMs(TimeUnit.HOURS.toMillis(2));
       assertThat(check(world).damage()).isEmpty();
       assertThat(check(world).findings())
@@ -87,7 +87,7 @@ final class CheckTest {
       content[content.length - 1] ^= 1;
       world.objects.put(keys.getLast(), content);
       world.objects.put(keys.getFirst(), world.objects.get(keys.get(1)).orElseThrow().content());
-      world.objects.delete(keys.get(2));
+      world.objects.delete(keys.get(keys.size() - 2));
 
       assertThat(check(world, World.MAIN).damage())
           .extracting(Finding::kind, Finding::object)
@@ -95,6 +95,39 @@ final class CheckTest {
               tuple(Kind.DAMAGED, keys.getFirst()),
               tuple(Kind.DAMAGED, keys.getLast()),
               tuple(Kind.MISSING, "branches/main1/wal/topic-1."));
+    }
+  }
+
+  /** Two archivers' objects overlap; the older one goes first, with the records of both. */
+  @Test
+  void whatRemainsOfArchivedWalThatNoSnapshotNeedsLeavesNoGap() {
+    try (var world = new World(23)) {
+      world.commitSome(World.MAIN, 10);
+      world.archive(World.MAIN, 10 * World.RECORDS_OF_A_COMMIT);
+      world.clock.advanceMs(TimeUnit.DAYS.toMillis(8));
+      world.commitSome(World.MAIN, 10);
+      List<String> keys =
+          world.objects.list(ArchiveKey.prefix(World.MAIN)).stream()
+              .map(ObjectStore.Listed::key)
+              .toList();
+      world.objects.delete(keys.get(1));
+      assertThat(check(world, World.MAIN).damage()).as("between two that expired").isEmpty();
+
+      world.archive(World.MAIN, 40 * World.RECORDS_OF_A_COMMIT);
+      world.objects.delete(keys.get(1));
+      assertThat(check(world, World.MAIN).damage()).isEmpty();
+
+      String needed = world.objects.list(ArchiveKey.prefix(World.MAIN)).get(30).key();
+      world.objects.delete(needed);
+      assertThat(check(world, World.MAIN).damage())
+          .extracting(Finding::kind, Finding::problem)
+          .containsExactly(
+              tuple(
+                  Kind.MISSING,
+                  "records %d to %d of the log are not there"
+                      .formatted(
+                          ArchiveKey.parse(needed).orElseThrow().from(),
+                          ArchiveKey.parse(needed).orElseThrow().to() - 1)));
     }
   }
 

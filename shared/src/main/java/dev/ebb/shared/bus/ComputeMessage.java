@@ -4,6 +4,7 @@ import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.model.BranchPoint;
 import dev.ebb.shared.model.ComputeStatus;
+import dev.ebb.shared.model.DatabaseAccess;
 import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.HostId;
@@ -217,6 +218,22 @@ public sealed interface ComputeMessage extends BusMessage {
    *     ask again
    */
   record RoleFound(@Nullable RoleState role, boolean wakeNeeded) implements ComputeMessage {}
+
+  /**
+   * The same with what the database says of it, for a login to {@code database} inside the branch's
+   * cluster.
+   */
+  record LookupLogin(BranchId branch, String role, String database)
+      implements ComputeMessage, Request<LoginFound> {}
+
+  /**
+   * The role, or null.
+   *
+   * @param access null where the database is open to everybody without a limit
+   * @param wakeNeeded as in {@link RoleFound}
+   */
+  record LoginFound(@Nullable RoleState role, @Nullable DatabaseAccess access, boolean wakeNeeded)
+      implements ComputeMessage {}
 
   /**
    * Asks which damaged pages the branch's compute met lately: an error of PostgreSQL's (XX001,

@@ -92,6 +92,8 @@ final class MessageTags {
     register(114, ComputeMessage.StopReplica.class);
     register(115, ComputeMessage.ReviewReplicas.class);
     register(116, ComputeMessage.ReplicaAnnouncement.class);
+    register(117, ComputeMessage.LookupLogin.class);
+    register(118, ComputeMessage.LoginFound.class);
 
     register(112, ScalerMessage.ScaleEvent.class);
   }

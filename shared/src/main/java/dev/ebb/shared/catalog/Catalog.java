@@ -1,6 +1,7 @@
 package dev.ebb.shared.catalog;
 
 import dev.ebb.shared.error.EbbException;
+import dev.ebb.shared.model.Cidr;
 import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.Names;
@@ -72,7 +73,7 @@ public final class Catalog {
           }
           var branches = new TreeMap<>(before.branches());
           branches.replaceAll((branch, record) -> record.begun(begins, epochMs));
-          return with(before, DatabaseRecord.State.READY, Map.copyOf(branches));
+          return before.with(DatabaseRecord.State.READY, Map.copyOf(branches));
         });
   }
 
@@ -102,7 +103,7 @@ public final class Catalog {
                     + String.join(", ", protectedNames)
                     + "): take the protection off, or use --force");
           }
-          return with(before, DatabaseRecord.State.DROPPING, before.branches());
+          return before.with(DatabaseRecord.State.DROPPING, before.branches());
         });
   }
 
@@ -115,7 +116,7 @@ public final class Catalog {
           if (before.state() == DatabaseRecord.State.READY) {
             throw new EbbException.Conflict("database \"" + name + "\" is whole by now");
           }
-          return with(before, DatabaseRecord.State.DROPPING, before.branches());
+          return before.with(DatabaseRecord.State.DROPPING, before.branches());
         });
   }
 
@@ -190,7 +191,29 @@ public final class Catalog {
                         ? "\" is still being created"
                         : "\" is being dropped"));
           }
-          return with(before, before.state(), change.apply(before.tree()).branches());
+          return before.with(before.state(), change.apply(before.tree()).branches());
+        });
+  }
+
+  /**
+   * Says where a database's clients may come from; an empty list: from everywhere.
+   *
+   * @throws EbbException.NotFound where there is no such database
+   */
+  public DatabaseRecord allow(String name, List<Cidr> addresses) {
+    DatabaseId id =
+        find(name)
+            .orElseThrow(
+                () -> new EbbException.NotFound("database \"" + name + "\" does not exist"))
+            .id();
+    return change(
+        name,
+        id,
+        before -> {
+          if (before.state() == DatabaseRecord.State.DROPPING) {
+            throw new EbbException.Conflict("database \"" + name + "\" is being dropped");
+          }
+          return before.withAllowed(addresses);
         });
   }
 
@@ -202,21 +225,8 @@ public final class Catalog {
           if (before.state() != state && before.state() == DatabaseRecord.State.DROPPING) {
             throw new EbbException.Conflict("database \"" + name + "\" is being dropped");
           }
-          return with(before, state, before.branches());
+          return before.with(state, before.branches());
         });
-  }
-
-  private static DatabaseRecord with(
-      DatabaseRecord before, DatabaseRecord.State state, Map<String, BranchRecord> branches) {
-    return new DatabaseRecord(
-        DatabaseRecord.FORMAT_VERSION,
-        before.id(),
-        before.name(),
-        before.owner(),
-        state,
-        before.createdEpochMs(),
-        before.postgres(),
-        branches);
   }
 
   private DatabaseRecord change(String name, DatabaseId id, UnaryOperator<DatabaseRecord> change) {

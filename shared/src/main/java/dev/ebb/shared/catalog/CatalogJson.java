@@ -3,16 +3,21 @@ package dev.ebb.shared.catalog;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.Cidr;
 import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.PostgresMajor;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Function;
 
 /**
  * The stored form of the catalog's objects. Written by hand, field by field: it outlives the
@@ -63,7 +68,11 @@ final class CatalogJson {
 
   static byte[] encode(DatabaseRecord database) {
     ObjectNode json = JSON.createObjectNode();
-    json.put("formatVersion", DatabaseRecord.FORMAT_VERSION)
+    json.put(
+            "formatVersion",
+            database.allowed().isEmpty()
+                ? DatabaseRecord.OPEN_FORMAT_VERSION
+                : DatabaseRecord.FORMAT_VERSION)
         .put("id", database.id().value())
         .put("name", database.name())
         .put("owner", database.owner())
@@ -73,6 +82,10 @@ final class CatalogJson {
     ObjectNode branches = json.putObject("branches");
     new TreeMap<>(database.branches())
         .forEach((name, branch) -> branches.set(name, branch(branch)));
+    if (!database.allowed().isEmpty()) {
+      ArrayNode allowed = json.putArray("allowed");
+      database.allowed().forEach(block -> allowed.add(block.toString()));
+    }
     return bytes(json);
   }
 
@@ -99,8 +112,9 @@ final class CatalogJson {
       for (Map.Entry<String, JsonNode> branch : in.node("branches").properties()) {
         branches.put(branch.getKey(), decodeBranch(key, branch.getValue(), created));
       }
+      List<Cidr> allowed = in.has("allowed") ? in.texts("allowed", Cidr::parse) : List.of();
       return new DatabaseRecord(
-          DatabaseRecord.FORMAT_VERSION,
+          allowed.isEmpty() ? DatabaseRecord.OPEN_FORMAT_VERSION : DatabaseRecord.FORMAT_VERSION,
           new DatabaseId(in.text("id")),
           in.text("name"),
           in.text("owner"),
@@ -109,7 +123,8 @@ final class CatalogJson {
           in.has("postgres")
               ? new PostgresMajor(in.integer("postgres"))
               : DatabaseRecord.FIRST_POSTGRES,
-          Map.copyOf(branches));
+          Map.copyOf(branches),
+          allowed);
     });
   }
 
@@ -201,6 +216,21 @@ final class CatalogJson {
         throw wrong(field);
       }
       return value.textValue();
+    }
+
+    <T> List<T> texts(String field, Function<String, T> parse) {
+      JsonNode value = json.get(field);
+      if (value == null || !value.isArray()) {
+        throw wrong(field);
+      }
+      var parsed = new ArrayList<T>();
+      for (JsonNode element : value) {
+        if (!element.isTextual()) {
+          throw wrong(field);
+        }
+        parsed.add(parse.apply(element.textValue()));
+      }
+      return List.copyOf(parsed);
     }
 
     long number(String field) {

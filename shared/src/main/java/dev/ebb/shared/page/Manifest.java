@@ -1,6 +1,7 @@
 package dev.ebb.shared.page;
 
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.DatabaseAccess;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.RoleState;
@@ -37,6 +38,7 @@ import java.util.List;
  * @param history the retained earlier snapshots of the branch's line, oldest first; filled in by
  *     the page service
  * @param pageIndex where the pages are; the page service's own, opaque to everybody else
+ * @param restricted the databases that are not open to everybody, as of this snapshot
  */
 public record Manifest(
     SnapshotId snapshot,
@@ -61,7 +63,60 @@ public record Manifest(
     long walOffsetHint,
     long committedEpochMs,
     List<Ancestor> history,
-    byte[] pageIndex) {
+    byte[] pageIndex,
+    List<DatabaseAccess> restricted) {
+
+  /** One of a cluster whose databases are all open. */
+  public Manifest(
+      SnapshotId snapshot,
+      BranchId branch,
+      Generation generation,
+      int postgresVersion,
+      long systemIdentifier,
+      int walSegmentBytes,
+      int timeline,
+      Lsn redoLsn,
+      Lsn checkpointLsn,
+      Lsn endLsn,
+      boolean clean,
+      int nextIncarnation,
+      List<String> directories,
+      List<SmallFile> smallFiles,
+      List<BlockFile> files,
+      List<WalPiece> walPieces,
+      String bootPack,
+      List<BlockRun> bootBlocks,
+      List<RoleState> roles,
+      long walOffsetHint,
+      long committedEpochMs,
+      List<Ancestor> history,
+      byte[] pageIndex) {
+    this(
+        snapshot,
+        branch,
+        generation,
+        postgresVersion,
+        systemIdentifier,
+        walSegmentBytes,
+        timeline,
+        redoLsn,
+        checkpointLsn,
+        endLsn,
+        clean,
+        nextIncarnation,
+        directories,
+        smallFiles,
+        files,
+        walPieces,
+        bootPack,
+        bootBlocks,
+        roles,
+        walOffsetHint,
+        committedEpochMs,
+        history,
+        pageIndex,
+        List.of());
+  }
 
   /**
    * Where the WAL begins that this snapshot does not have: behind a clean stop nothing is redone.
@@ -128,6 +183,7 @@ public record Manifest(
         walOffsetHint,
         epochMs,
         List.copyOf(ancestors),
-        index);
+        index,
+        restricted);
   }
 }

@@ -2,6 +2,7 @@ package dev.ebb.shared.page;
 
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.DatabaseAccess;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.Names;
@@ -20,14 +21,17 @@ import java.util.function.Supplier;
 import java.util.function.ToLongFunction;
 
 /**
- * Format 2 of a manifest's body: the fields in the order in which {@link #write} puts them. Lists
- * are behind their size; the files, of which there may be 100,000, column by column with each value
- * as its difference from the one before, so that most take one byte, and runs of the same byte once
- * compressed.
+ * Formats 2 and 3 of a manifest's body: the fields in the order in which {@link #write} puts them.
+ * Lists are behind their size; the files, of which there may be 100,000, column by column with each
+ * value as its difference from the one before, so that most take one byte, and runs of the same
+ * byte once compressed. Format 3 has the restricted databases behind all others.
  */
 final class ManifestBody {
   /** Bounds the memory that a forged count costs. */
   private static final int MAX_FILES = 1 << 21;
+
+  /** The first format with {@link Manifest#restricted}. */
+  private static final int WITH_RESTRICTED = 3;
 
   private ManifestBody() {}
 
@@ -63,13 +67,22 @@ final class ManifestBody {
     out.putLong(m.committedEpochMs());
     writeHistory(out, m.history());
     out.putBytes(m.pageIndex());
+    if (version(m) >= WITH_RESTRICTED) {
+      out.putVarint(m.restricted().size());
+      m.restricted().forEach(access -> writeAccess(out, access));
+    }
     return out;
   }
 
-  static Manifest read(BinaryReader in) {
+  /** The lowest format that can hold it: what has nothing new in it older Ebbs read, too. */
+  static int version(Manifest m) {
+    return m.restricted().isEmpty() ? WITH_RESTRICTED - 1 : WITH_RESTRICTED;
+  }
+
+  static Manifest read(BinaryReader in, int version) {
     Manifest manifest;
     try {
-      manifest = readFields(in);
+      manifest = readFields(in, version);
     } catch (IllegalArgumentException e) {
       throw new EbbException.Corrupt("a manifest holds what cannot be: " + e.getMessage(), e);
     }
@@ -77,7 +90,7 @@ final class ManifestBody {
     return manifest;
   }
 
-  private static Manifest readFields(BinaryReader in) {
+  private static Manifest readFields(BinaryReader in, int version) {
     var snapshot = new SnapshotId(in.takeText());
     var branch = new BranchId(in.takeText());
     var generation = new Generation(in.takeVarint());
@@ -102,6 +115,8 @@ final class ManifestBody {
     long committedEpochMs = in.takeLong();
     List<Ancestor> history = list(in, 26, () -> readAncestor(in));
     byte[] pageIndex = in.takeBytes();
+    List<DatabaseAccess> restricted =
+        version >= WITH_RESTRICTED ? list(in, 4, () -> readAccess(in)) : List.of();
     return new Manifest(
         snapshot,
         branch,
@@ -125,7 +140,8 @@ final class ManifestBody {
         walOffsetHint,
         committedEpochMs,
         history,
-        pageIndex);
+        pageIndex,
+        restricted);
   }
 
   private static void writeFiles(BinaryWriter out, List<BlockFile> files) {
@@ -271,6 +287,25 @@ final class ManifestBody {
     }
     return new RoleState(
         name, verifier, canLogin, superuser, replication, (int) connectionLimit, in.takeLong());
+  }
+
+  private static void writeAccess(BinaryWriter out, DatabaseAccess access) {
+    out.putText(access.database())
+        .putByte(access.allowsConnections() ? 1 : 0)
+        .putSignedVarint(access.connectionLimit())
+        .putVarint(access.refused().size());
+    access.refused().forEach(out::putText);
+  }
+
+  private static DatabaseAccess readAccess(BinaryReader in) {
+    String database = in.takeText();
+    boolean allowsConnections = takeFlag(in);
+    long connectionLimit = in.takeSignedVarint();
+    if (connectionLimit != (int) connectionLimit) {
+      throw in.corrupt("a connection limit of " + connectionLimit);
+    }
+    return new DatabaseAccess(
+        database, allowsConnections, (int) connectionLimit, list(in, 1, in::takeText));
   }
 
   private static boolean takeFlag(BinaryReader in) {

@@ -15,7 +15,8 @@ import java.util.zip.CRC32C;
  */
 public final class ManifestCodec {
   private static final int MAGIC = 0x4542424D;
-  private static final int VERSION = 2;
+  private static final int VERSION = 3;
+  private static final int OLDEST_VERSION = 2;
   private static final int HEADER_BYTES = 9;
   private static final int CRC_BYTES = 4;
   private static final int LEVEL = 3;
@@ -42,7 +43,7 @@ public final class ManifestCodec {
     var out =
         new BinaryWriter(HEADER_BYTES + compressed.length + CRC_BYTES)
             .putInt(MAGIC)
-            .putByte(VERSION)
+            .putByte(ManifestBody.version(manifest))
             .putInt(body.length())
             .putRaw(compressed, 0, compressed.length);
     return out.putInt(crc(out.array(), out.length())).toBytes();
@@ -82,7 +83,7 @@ public final class ManifestCodec {
               + VERSION
               + ": run the newer Ebb that wrote it");
     }
-    if (version < VERSION) {
+    if (version < OLDEST_VERSION) {
       throw new EbbException.Unavailable(
           "a manifest of format " + version + ", which no release of Ebb has written: it is lost");
     }
@@ -90,7 +91,7 @@ public final class ManifestCodec {
     if (bodyBytes < 0 || bodyBytes > MAX_BODY_BYTES) {
       throw in.corrupt("an impossible length of " + bodyBytes);
     }
-    return ManifestBody.read(decompress(in, encoded, end, bodyBytes));
+    return ManifestBody.read(decompress(in, encoded, end, bodyBytes), version);
   }
 
   private static BinaryReader decompress(BinaryReader in, byte[] encoded, int end, int bodyBytes) {

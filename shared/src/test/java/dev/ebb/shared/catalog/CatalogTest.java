@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.Cidr;
 import dev.ebb.shared.model.DatabaseId;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.PostgresMajor;
@@ -257,10 +258,10 @@ final class CatalogTest {
 
   @Test
   void newerOrDamagedRecordIsNamed() {
-    store.put("catalog/databases/new", "{\"formatVersion\":5}".getBytes(StandardCharsets.UTF_8));
+    store.put("catalog/databases/new", "{\"formatVersion\":6}".getBytes(StandardCharsets.UTF_8));
     assertThatThrownBy(() -> catalog.find("new"))
         .isInstanceOf(EbbException.Unavailable.class)
-        .hasMessageContaining("catalog/databases/new has format 5");
+        .hasMessageContaining("catalog/databases/new has format 6");
 
     for (String damaged :
         List.of(
@@ -283,5 +284,28 @@ final class CatalogTest {
           .isInstanceOf(EbbException.Corrupt.class)
           .hasMessageContaining("catalog/databases/bad");
     }
+  }
+
+  @Test
+  void allowedAddressesAreKeptThroughEveryOtherChange() {
+    catalog.create(database("shop", ID));
+    List<Cidr> allowed = List.of(Cidr.parse("10.0.0.0/8"), Cidr.parse("2001:db8::/32"));
+
+    assertThat(catalog.allow("shop", allowed).allowed()).isEqualTo(allowed);
+    assertThat(stored("shop")).contains("\"formatVersion\":5");
+    assertThat(catalog.markReady("shop", ID).allowed()).isEqualTo(allowed);
+    assertThat(catalog.find("shop").orElseThrow().allowed()).isEqualTo(allowed);
+    assertThat(catalog.allow("shop", List.of()).allowed()).isEmpty();
+    assertThat(stored("shop")).contains("\"formatVersion\":4").doesNotContain("allowed");
+    assertThatThrownBy(() -> catalog.allow("other", allowed))
+        .isInstanceOf(EbbException.NotFound.class);
+    catalog.markDropping("shop", ID);
+    assertThatThrownBy(() -> catalog.allow("shop", allowed))
+        .isInstanceOf(EbbException.Conflict.class);
+  }
+
+  private String stored(String name) {
+    return new String(
+        store.get("catalog/databases/" + name).orElseThrow().content(), StandardCharsets.UTF_8);
   }
 }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.github.luben.zstd.Zstd;
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.DatabaseAccess;
 import dev.ebb.shared.model.Generation;
 import dev.ebb.shared.model.Lsn;
 import dev.ebb.shared.model.RoleState;
@@ -100,6 +101,56 @@ final class ManifestCodecTest {
           + "27e21c9b32696f6e9023ee9a98957372d8d077c138af4dc0a507a12a8c4e3b745facdf8cc5ba6d5f"
           + "e1de8e4cf2a1e1a46a92108b8f6467552994150a0d006c134015581037a4a17460146ed6210d5b8f"
           + "116985d151427b866b25ff036802c6770942";
+
+  private static Manifest restricted() {
+    Manifest m = small();
+    return new Manifest(
+        m.snapshot(),
+        m.branch(),
+        m.generation(),
+        m.postgresVersion(),
+        m.systemIdentifier(),
+        m.walSegmentBytes(),
+        m.timeline(),
+        m.redoLsn(),
+        m.checkpointLsn(),
+        m.endLsn(),
+        m.clean(),
+        m.nextIncarnation(),
+        m.directories(),
+        m.smallFiles(),
+        m.files(),
+        m.walPieces(),
+        m.bootPack(),
+        m.bootBlocks(),
+        m.roles(),
+        m.walOffsetHint(),
+        m.committedEpochMs(),
+        m.history(),
+        m.pageIndex(),
+        List.of(
+            new DatabaseAccess("shop", true, 7, List.of("app", "guest")),
+            new DatabaseAccess("old", false, -1, List.of())));
+  }
+
+  @Test
+  void manifestOfFormatThreeIsStillRead() {
+    byte[] golden = HexFormat.of().parseHex(GOLDEN_3);
+
+    assertThat(HexFormat.of().formatHex(ManifestCodec.encode(restricted()))).isEqualTo(GOLDEN_3);
+    assertThat(ManifestCodec.decode(golden)).usingRecursiveComparison().isEqualTo(restricted());
+    Manifest committed = restricted().committed(1, List.of(), "", new byte[0]);
+    assertThat(committed.restricted()).isEqualTo(restricted().restricted());
+  }
+
+  private static final String GOLDEN_3 =
+      "4542424d030000013928b52ffd603900e50700828e3432902b8d01286319c7cc3866b2a9f15aaa49"
+          + "2448497be66f7fff2d015cb1eb1f3493adf6e49bd978a11636423619f95bca9402be27b2e96cad2e"
+          + "2c0081d379d5a75dc9616f632e18fcc44980afda5a51544868f1ecc1352e908f8edb9d8d82dfce98"
+          + "98714ac98f81c0b0a02065341be92103e1b0b19c52e8da1f88e2c776c5b79b9d334af1558c82f4c5"
+          + "572b03d7ee6c094b4764e05e68e21e3ba0d2dedc224f5c3639564e2ac2a22f83716616c1a727a92a"
+          + "8c4f7b7463b05fcd05bb6dbfe1de900e65c4c34d1725212742939d57a550d6280f0002131eb263b6"
+          + "b1a0322c8816d2a03b300a37eb9086adc788b4c2e828a13dc3b592ff013401a1e621d3";
 
   private static List<BlockFile> files(int count) {
     var random = new Random(5);
@@ -225,7 +276,7 @@ final class ManifestCodecTest {
 
   @Test
   void otherFormatsAreNamed() {
-    for (int version : new int[] {1, 3}) {
+    for (int version : new int[] {1, 4}) {
       byte[] other = ofVersion(version);
       assertThatThrownBy(() -> ManifestCodec.decode(other))
           .isInstanceOf(EbbException.Unavailable.class)

@@ -35,6 +35,10 @@ final class SenderCommands implements AutoCloseable {
   private final WalHistory.Source histories;
   private final Lsn has;
   private final Set<String> temporarySlots = new HashSet<>();
+
+  /** The end that the client was told last. */
+  private Lsn told = Lsn.INVALID;
+
   private @Nullable WalHistory history;
   private boolean writesFiles;
 
@@ -57,8 +61,9 @@ final class SenderCommands implements AutoCloseable {
    *
    * @param at where the history is read from
    * @param prefix bytes to send first, which end there
+   * @param end how far the client was told that the log reaches; invalid where it did not ask
    */
-  record Start(ServedBranch branch, WalHistory history, Lsn at, byte[] prefix) {}
+  record Start(ServedBranch branch, WalHistory history, Lsn at, byte[] prefix, Lsn end) {}
 
   /** The messages that answer a command, without ReadyForQuery. */
   byte[] answer(ReplicationCommand command) throws InterruptedException {
@@ -105,7 +110,7 @@ final class SenderCommands implements AutoCloseable {
             Arrays.asList(
                 Long.toUnsignedString(branch.systemIdentifier()),
                 Integer.toString(TIMELINE),
-                end().toString(),
+                toldEnd().toString(),
                 null)));
   }
 
@@ -115,6 +120,11 @@ final class SenderCommands implements AutoCloseable {
       history = present = histories.open(branch);
     }
     return present;
+  }
+
+  private Lsn toldEnd() throws InterruptedException {
+    told = end();
+    return told;
   }
 
   /** A branch that nobody wrote to since it was made has no log, and ends where it begins. */
@@ -220,7 +230,7 @@ final class SenderCommands implements AutoCloseable {
     WalHistory log = history();
     try {
       Lsn at = log.seek(isNeeded(from) ? from : has);
-      return new Start(branch, log, at, prefix(from, at));
+      return new Start(branch, log, at, prefix(from, at), told);
     } catch (WalHistory.RemovedException e) {
       throw SqlError.error(
               SqlError.UNDEFINED_FILE,

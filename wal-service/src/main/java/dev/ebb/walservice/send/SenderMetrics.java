@@ -14,6 +14,7 @@ import java.util.function.ToDoubleFunction;
 final class SenderMetrics {
   private final Counter bytes;
   private final Counter refused;
+  private final Counter crowdedOut;
   private final MultiGauge lag;
   private final Supplier<List<SenderStatus>> senders;
 
@@ -28,6 +29,10 @@ final class SenderMetrics {
         Counter.builder("ebb.wal.sender.refused")
             .description("logins that failed")
             .register(meters);
+    crowdedOut =
+        Counter.builder("ebb.wal.sender.crowded.out")
+            .description("connections that ended for others before they had logged in")
+            .register(meters);
     Gauge.builder("ebb.wal.senders", senders, all -> all.get().size())
         .description("standbys that WAL is streamed to")
         .register(meters);
@@ -40,6 +45,10 @@ final class SenderMetrics {
 
   void sent(int count) {
     bytes.increment(count);
+  }
+
+  void loginCrowdedOut() {
+    crowdedOut.increment();
   }
 
   void loginRefused() {

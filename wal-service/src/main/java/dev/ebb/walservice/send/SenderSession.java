@@ -20,6 +20,7 @@ import java.io.OutputStream;
 import java.net.Socket;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -45,6 +46,7 @@ final class SenderSession implements Runnable {
       ServedBranch.Directory branches,
       WalHistory.Source histories,
       Logins logins,
+      Seats seats,
       SenderMetrics metrics,
       java.time.Clock clock) {}
 
@@ -53,13 +55,21 @@ final class SenderSession implements Runnable {
     ScramExchange exchange();
   }
 
+  private enum Login {
+    UNDER_WAY,
+    DONE,
+    /** It took too long, with others waiting. */
+    GIVEN_UP
+  }
+
   private final Socket socket;
   private final Services services;
   private final SenderState state;
   private final DataInputStream in;
   private final OutputStream out;
   private final long beganNanos = System.nanoTime();
-  private volatile boolean authenticated;
+  private final AtomicReference<Login> login = new AtomicReference<>(Login.UNDER_WAY);
+  private volatile boolean admitted;
   private volatile @Nullable Streaming streaming;
   private volatile Streaming.@Nullable Finish ending;
 
@@ -77,7 +87,25 @@ final class SenderSession implements Runnable {
 
   /** How long the client has taken to log in; 0 once it has. */
   long loginNanos() {
-    return authenticated ? 0 : System.nanoTime() - beganNanos;
+    return login.get() == Login.DONE ? 0 : System.nanoTime() - beganNanos;
+  }
+
+  boolean isLoggingIn() {
+    return login.get() == Login.UNDER_WAY;
+  }
+
+  /** Ends it where it has not logged in yet; false where it has. */
+  boolean giveWay() {
+    boolean gaveWay = login.compareAndSet(Login.UNDER_WAY, Login.GIVEN_UP);
+    if (gaveWay) {
+      close();
+    }
+    return gaveWay;
+  }
+
+  /** Whether it has one of the places of those who have logged in. */
+  boolean isAdmitted() {
+    return admitted;
   }
 
   /** Has it end: a stream says so to its client first. */
@@ -203,7 +231,13 @@ final class SenderSession implements Runnable {
     String clientFinal = new String(last.body(), java.nio.charset.StandardCharsets.US_ASCII);
     return switch (exchange.last(clientFinal)) {
       case ScramExchange.Proven proven -> {
-        authenticated = true;
+        if (!login.compareAndSet(Login.UNDER_WAY, Login.DONE)) {
+          yield false;
+        }
+        admitted = services.seats().admit();
+        if (!admitted) {
+          throw SqlError.fatal(SqlError.TOO_MANY_CONNECTIONS, "sorry, too many clients already");
+        }
         write(Reply.saslFinal(proven.serverFinal()), Reply.authenticationOk());
         yield true;
       }
@@ -321,6 +355,7 @@ final class SenderSession implements Runnable {
             start.history(),
             start.at(),
             start.prefix(),
+            start.end(),
             state,
             services.metrics(),
             services.clock(),

@@ -49,6 +49,7 @@ final class Streaming implements Runnable {
   private final Clock clock;
   private final Duration timeout;
   private final Runnable close;
+  private final Lsn told;
   private Lsn at;
   private byte[] first;
   private volatile @Nullable Finish finish;
@@ -65,6 +66,7 @@ final class Streaming implements Runnable {
   /**
    * @param at where {@code history} was told to read from
    * @param prefix bytes to send first, which end at {@code at}
+   * @param told how far the log is known to reach, at least: it may be read up to there much later
    * @param close ends the connection; called where this ends by itself
    */
   Streaming(
@@ -72,6 +74,7 @@ final class Streaming implements Runnable {
       WalHistory history,
       Lsn at,
       byte[] prefix,
+      Lsn told,
       SenderState state,
       SenderMetrics metrics,
       Clock clock,
@@ -81,6 +84,7 @@ final class Streaming implements Runnable {
     this.history = history;
     this.at = at;
     this.first = prefix;
+    this.told = told;
     this.state = state;
     this.metrics = metrics;
     this.clock = clock;
@@ -142,7 +146,7 @@ final class Streaming implements Runnable {
   }
 
   private void write(Lsn from, byte[] wal, int offset, int length) throws IOException {
-    out.write(Reply.walHeader(from, history.position(), micros(), length));
+    out.write(Reply.walHeader(from, end(), micros(), length));
     out.write(wal, offset, length);
     out.flush();
     state.sent(from.plus(length), length);
@@ -150,11 +154,16 @@ final class Streaming implements Runnable {
     saidNanos = System.nanoTime();
   }
 
+  /** What the peer measures itself by: of a long log not only what has been read of it so far. */
+  private Lsn end() {
+    return Lsn.max(told, history.position());
+  }
+
   /** What there is to send; empty where there is nothing, or the log cannot be reached just now. */
   private byte[] take() throws InterruptedException {
     try {
       byte[] wal = history.next(MAX_SEND_BYTES, LOOK_UP);
-      state.end(history.position());
+      state.end(end());
       if (troubled) {
         troubled = false;
         log.info("the log for {} can be read again", state.client);

@@ -5,8 +5,6 @@ import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
 import dev.ebb.shared.scram.ScramExchange;
 import dev.ebb.shared.scram.ScramVerifier;
-import dev.ebb.walservice.protocol.Reply;
-import dev.ebb.walservice.protocol.SqlError;
 import dev.ebb.walservice.topic.LogTopics;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
@@ -22,7 +20,6 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
-import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -34,6 +31,10 @@ public final class WalSender implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(WalSender.class);
   private static final int NONCE_CHARS = 24;
   private static final int BACKLOG = 50;
+
+  /** Connections that have not logged in: of more, those go that have taken longest. */
+  static final int MAX_LOGINS = 64;
+
   private static final Duration LOGIN_TIMEOUT = Duration.ofSeconds(15);
   private static final Duration WATCH = Duration.ofMillis(250);
   private static final Duration REFRESH = Duration.ofSeconds(2);
@@ -44,7 +45,7 @@ public final class WalSender implements AutoCloseable {
   private final WalSenderConfig config;
   private final SenderMetrics metrics;
   private final SenderSession.Services services;
-  private final Set<SenderSession> sessions = ConcurrentHashMap.newKeySet();
+  private final Seats seats;
   private final ServerSocket server;
   private volatile boolean closed;
 
@@ -68,6 +69,7 @@ public final class WalSender implements AutoCloseable {
       MeterRegistry meters) {
     this.config = config;
     this.metrics = new SenderMetrics(meters, this::senders);
+    this.seats = new Seats(MAX_LOGINS, config.maxSenders());
     ScramVerifier verifier = ScramVerifier.of(config.token());
     var random = new SecureRandom();
     this.services =
@@ -77,6 +79,7 @@ public final class WalSender implements AutoCloseable {
             histories,
             () ->
                 new ScramExchange(verifier, false, () -> ScramFunctions.nonce(NONCE_CHARS, random)),
+            seats,
             metrics,
             Clock.systemUTC());
     this.server = listen(config);
@@ -140,7 +143,7 @@ public final class WalSender implements AutoCloseable {
 
   /** Those who stream now. */
   public List<SenderStatus> senders() {
-    return sessions.stream()
+    return seats.all().stream()
         .map(session -> session.state().status())
         .filter(Objects::nonNull)
         .map(Objects::requireNonNull)
@@ -149,7 +152,7 @@ public final class WalSender implements AutoCloseable {
 
   /** Ends every stream of a branch that is dropped. */
   public void drop(BranchId branch) {
-    for (SenderSession session : sessions) {
+    for (SenderSession session : seats.all()) {
       ServedBranch served = session.state().branch();
       if (served != null && served.id().equals(branch)) {
         session.end(Streaming.Finish.DROPPED);
@@ -176,18 +179,16 @@ public final class WalSender implements AutoCloseable {
       socket.setTcpNoDelay(true);
       socket.setKeepAlive(true);
       var session = new SenderSession(socket, services);
-      if (sessions.size() >= config.maxSenders()) {
-        refuse(socket);
-        return;
+      if (seats.enter(session)) {
+        metrics.loginCrowdedOut();
       }
-      sessions.add(session);
       Thread.ofVirtual()
           .name("wal-session-" + socket.getRemoteSocketAddress())
           .start(() -> {
             try {
               session.run();
             } finally {
-              sessions.remove(session);
+              seats.leave(session, session.isAdmitted());
             }
           });
       if (closed) {
@@ -195,22 +196,6 @@ public final class WalSender implements AutoCloseable {
       }
     } catch (IOException e) {
       log.debug("a connection was lost at once", e);
-      close(socket);
-    }
-  }
-
-  private static void refuse(Socket socket) {
-    try {
-      // Fits the empty buffer of a new connection.
-      socket
-          .getOutputStream()
-          .write(
-              Reply.error(
-                  SqlError.fatal(
-                      SqlError.TOO_MANY_CONNECTIONS, "sorry, too many clients already")));
-    } catch (IOException e) {
-      log.debug("a connection was lost at once", e);
-    } finally {
       close(socket);
     }
   }
@@ -230,7 +215,7 @@ public final class WalSender implements AutoCloseable {
     long refreshed = System.nanoTime();
     while (!closed) {
       LockSupport.parkNanos(WATCH.toNanos());
-      for (SenderSession session : sessions) {
+      for (SenderSession session : seats.all()) {
         if (session.loginNanos() > LOGIN_TIMEOUT.toNanos()) {
           session.close();
         } else if (session.state().isStreaming()
@@ -255,13 +240,13 @@ public final class WalSender implements AutoCloseable {
     } catch (IOException e) {
       log.debug("the WAL sender's port did not close", e);
     }
-    sessions.forEach(session -> session.end(Streaming.Finish.SHUTDOWN));
+    seats.all().forEach(session -> session.end(Streaming.Finish.SHUTDOWN));
     long deadline = System.nanoTime() + GOODBYE.toNanos();
-    while (!sessions.isEmpty() && System.nanoTime() - deadline < 0) {
+    while (!seats.all().isEmpty() && System.nanoTime() - deadline < 0) {
       LockSupport.parkNanos(Duration.ofMillis(5).toNanos());
     }
-    sessions.forEach(SenderSession::close);
-    while (!sessions.isEmpty() && System.nanoTime() - deadline < GOODBYE.toNanos()) {
+    seats.all().forEach(SenderSession::close);
+    while (!seats.all().isEmpty() && System.nanoTime() - deadline < GOODBYE.toNanos()) {
       LockSupport.parkNanos(Duration.ofMillis(5).toNanos());
     }
   }

@@ -13,7 +13,7 @@ import java.util.List;
  * @param token the password of its clients
  * @param timeout a client that says nothing for so long is gone, as {@code wal_sender_timeout} has
  *     it
- * @param maxSenders more connections at once are refused
+ * @param maxSenders more who have logged in at once are refused
  */
 public record WalSenderConfig(
     String host, int port, boolean orAnyPort, Secret token, Duration timeout, int maxSenders) {

@@ -129,6 +129,19 @@ public final class LogSession {
     }
   }
 
+  /** For how long the oldest record that is not durable yet has been waited for; else zero. */
+  public Duration waitingFor() {
+    lock.lock();
+    try {
+      InFlight oldest = inFlight.peek();
+      return oldest == null
+          ? Duration.ZERO
+          : Duration.ofNanos(System.nanoTime() - oldest.sinceNanos());
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /** Where the next WAL must begin. */
   public Lsn appendEnd() {
     lock.lock();

@@ -116,8 +116,8 @@ public final class ArchivedTopics implements LogTopics {
   }
 
   @Override
-  public void verify(BranchId branch, Duration timeout) {
-    topics.verify(branch, timeout);
+  public String verify(BranchId branch, Duration timeout) {
+    return topics.verify(branch, timeout);
   }
 
   @Override

@@ -261,11 +261,12 @@ public final class KafkaTopics implements LogTopics {
   }
 
   @Override
-  public void verify(BranchId branch, Duration timeout) {
+  public String verify(BranchId branch, Duration timeout) {
     requireSafe(timeout);
     String topic = TopicFormat.topic(branch);
     var resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
-    verifyReplicas(describe(topic, timeout));
+    TopicDescription description = describe(topic, timeout);
+    verifyReplicas(description);
     var settings = admin.describeConfigs(List.of(resource)).all();
     var present = await(settings, timeout, "reading the settings of topic " + topic).get(resource);
     List<AlterConfigOp> corrections = new ArrayList<>();
@@ -290,6 +291,7 @@ public final class KafkaTopics implements LogTopics {
           timeout,
           "correcting the settings of topic " + topic);
     }
+    return description.topicId().toString();
   }
 
   /**

@@ -33,8 +33,10 @@ public interface LogTopics extends AutoCloseable {
   /**
    * Checks that the topic keeps what it is given, and corrects settings that do not; {@code
    * Unavailable} where that is refused.
+   *
+   * @return its {@link #identity}
    */
-  void verify(BranchId branch, Duration timeout);
+  String verify(BranchId branch, Duration timeout);
 
   /**
    * Appends behind all that was appended here before. Records reach the topic in order, for as long

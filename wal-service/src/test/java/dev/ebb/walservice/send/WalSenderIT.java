@@ -26,6 +26,7 @@ import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
@@ -284,6 +285,22 @@ final class WalSenderIT {
     }
   }
 
+  /** It catches up with that before it serves; the log is read in pieces, long before its end. */
+  @Test
+  void whoAskedForTheEndIsToldItWithTheFirstOfTheWal() throws Exception {
+    appendMuch(30);
+    try (Connection connection = connect()) {
+      assertThat(query(connection, "IDENTIFY_SYSTEM", "xlogpos")).isEqualTo(wal.end().toString());
+      CopyDual stream = stream(connection, begin);
+      ByteBuffer message = ByteBuffer.wrap(stream.readFromCopy(true));
+      while (message.get() != 'w') {
+        message = ByteBuffer.wrap(stream.readFromCopy(true));
+      }
+      assertThat(new Lsn(message.getLong())).isEqualTo(begin);
+      assertThat(new Lsn(message.getLong())).isEqualTo(wal.end());
+    }
+  }
+
   private static byte[] receive(CopyDual stream, Lsn from, int wanted) throws SQLException {
     var all = ByteBuffer.allocate(wanted + (128 << 10));
     while (all.position() < wanted) {
@@ -374,11 +391,11 @@ final class WalSenderIT {
     }
   }
 
-  @Test
-  void slowStandbyHoldsNothingUpAndGetsAllOfItLater() throws Exception {
+  /** More than is read ahead. */
+  private void appendMuch(int records) {
     var term = new Term(new Generation(1), 1);
     Lsn before = wal.end();
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < records; i++) {
       wal.add(800_000);
     }
     byte[] more = Arrays.copyOfRange(wal.bytes(), at(before), at(wal.end()));
@@ -386,6 +403,11 @@ final class WalSenderIT {
       byte[] piece = Arrays.copyOfRange(more, i, Math.min(i + 500_000, more.length));
       append(LogRecord.wal(term, before.plus(i), piece));
     }
+  }
+
+  @Test
+  void slowStandbyHoldsNothingUpAndGetsAllOfItLater() throws Exception {
+    appendMuch(12);
     try (Connection slow = connect();
         Connection fast = connect()) {
       CopyDual sleeping = stream(slow, begin);
@@ -413,7 +435,34 @@ final class WalSenderIT {
     }
   }
 
-  /** Each of them gets an error or is cut off; none hangs, and the server goes on. */
+  /** They do not even have a place to lose: only who has the password takes one. */
+  @Test
+  void connectionsThatDoNotLogInKeepNobodyOut() throws Exception {
+    List<Socket> silent = new ArrayList<>();
+    try (Connection standby = connect()) {
+      CopyDual stream = stream(standby, begin);
+      for (int i = 0; i < 3 * WalSender.MAX_LOGINS; i++) {
+        silent.add(new Socket(InetAddress.getLoopbackAddress(), sender.port()));
+      }
+      try (Connection late = connect()) {
+        assertThat(query(late, "IDENTIFY_SYSTEM", "systemid")).isEqualTo("42");
+        assertThat(receive(stream(late, begin), begin, 100)).startsWith(bytesFrom(begin, 100));
+      }
+      assertThat(receive(stream, begin, 100)).startsWith(bytesFrom(begin, 100));
+      // The newest of them may take their time as ever.
+      Socket newest = silent.getLast();
+      newest.setSoTimeout(10_000);
+      newest.getOutputStream().write(ByteBuffer.allocate(8).putInt(8).putInt(80877103).array());
+      assertThat((char) newest.getInputStream().read()).isEqualTo('N');
+      assertThat(meters.get("ebb.wal.sender.crowded.out").counter().count())
+          .isGreaterThanOrEqualTo(2.0 * WalSender.MAX_LOGINS);
+    } finally {
+      for (Socket socket : silent) {
+        socket.close();
+      }
+    }
+  }
+
   @Test
   void portInUseIsAnErrorUnlessAnyOtherWillDo() {
     var config = WalSenderConfig.of("127.0.0.1", sender.port(), new Secret(TOKEN));
@@ -433,6 +482,7 @@ final class WalSenderIT {
     }
   }
 
+  /** Each of them gets an error or is cut off; none hangs, and the server goes on. */
   @Test
   void rubbishEndsItsConnection() throws Exception {
     var random = new Random(SEED);

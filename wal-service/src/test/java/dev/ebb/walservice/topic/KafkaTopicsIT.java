@@ -5,13 +5,16 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.ebb.shared.error.EbbException;
 import dev.ebb.shared.model.BranchId;
+import dev.ebb.shared.model.Lsn;
 import dev.ebb.walservice.broker.EmbeddedBroker;
+import dev.ebb.walservice.log.LogRecord;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.clients.admin.Admin;
@@ -57,7 +60,7 @@ class KafkaTopicsIT extends LogTopicsContract {
           new NewTopic(topic, Optional.of(1), Optional.empty())
               .configs(Map.of("retention.ms", "60000", "cleanup.policy", "compact"));
       admin.createTopics(List.of(wrong)).all().get(20, TimeUnit.SECONDS);
-      topics.verify(branch, Duration.ofSeconds(20));
+      var _ = topics.verify(branch, Duration.ofSeconds(20));
       var resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
       // The controller has it first, the broker that is asked a moment later.
       long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
@@ -73,6 +76,29 @@ class KafkaTopicsIT extends LogTopicsContract {
     }
   }
 
+  /** Deleted and made again by somebody else: nobody tells the producer. */
+  @Test
+  void recordsOfATopicThatWasMadeAgainDoNotFollowThoseBefore() throws Exception {
+    BranchId branch = BranchId.random();
+    topics.create(branch, TIMEOUT);
+    for (int i = 0; i < 3; i++) {
+      LogRecord record = LogRecord.wal(TERM, new Lsn(100 + i), new byte[1]);
+      assertThat(append(branch, record).get(20, TimeUnit.SECONDS)).isEqualTo(i);
+    }
+    try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
+      admin.deleteTopics(List.of(TopicFormat.topic(branch))).all().get(20, TimeUnit.SECONDS);
+    }
+    assertThatThrownBy(() -> topics.identity(branch, TIMEOUT))
+        .isInstanceOf(EbbException.NotFound.class);
+    CompletableFuture<Long> waits = append(branch, LogRecord.wal(TERM, new Lsn(103), new byte[1]));
+    assertThat(waits).isNotDone();
+
+    topics.create(branch, TIMEOUT);
+
+    // Which ends whoever wrote there: an offset that does not rise is no acknowledgement.
+    assertThat(waits.get(30, TimeUnit.SECONDS)).isZero();
+  }
+
   @Test
   void kafkaThatMayLoseCommitsIsRefusedUnlessToldOtherwise() {
     topics.requireSafe(Duration.ofSeconds(20));
@@ -82,7 +108,8 @@ class KafkaTopicsIT extends LogTopicsContract {
       var config = new KafkaConfig(broker.bootstrapServers(), Map.of(), 2, 1, false, unsafe);
       try (var careless = new KafkaTopics(config, null)) {
         if (unsafe) {
-          careless.verify(branch, Duration.ofSeconds(20));
+          assertThat(careless.verify(branch, Duration.ofSeconds(20)))
+              .isEqualTo(topics.identity(branch, Duration.ofSeconds(20)));
         } else {
           assertThatThrownBy(() -> careless.verify(branch, Duration.ofSeconds(20)))
               .isInstanceOf(EbbException.Invalid.class)

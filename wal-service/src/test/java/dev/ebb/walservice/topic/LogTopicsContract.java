@@ -18,12 +18,12 @@ import org.junit.jupiter.api.Test;
 
 /** What every {@link LogTopics} must do. */
 abstract class LogTopicsContract {
-  private static final Duration TIMEOUT = Duration.ofSeconds(20);
-  private static final Term TERM = new Term(new Generation(3), 0x123456789L);
+  static final Duration TIMEOUT = Duration.ofSeconds(20);
+  static final Term TERM = new Term(new Generation(3), 0x123456789L);
 
   abstract LogTopics topics();
 
-  private CompletableFuture<Long> append(BranchId branch, LogRecord record) {
+  final CompletableFuture<Long> append(BranchId branch, LogRecord record) {
     var done = new CompletableFuture<Long>();
     topics()
         .append(
@@ -44,7 +44,7 @@ abstract class LogTopicsContract {
     BranchId branch = BranchId.random();
     topics().create(branch, TIMEOUT);
     topics().create(branch, TIMEOUT);
-    topics().verify(branch, TIMEOUT);
+    assertThat(topics().verify(branch, TIMEOUT)).isEqualTo(topics().identity(branch, TIMEOUT));
     List<CompletableFuture<Long>> offsets = new ArrayList<>();
     offsets.add(append(branch, LogRecord.fence(TERM)));
     offsets.add(append(branch, LogRecord.start(TERM, new Lsn(100), 0)));

@@ -45,8 +45,8 @@ public final class MemoryTopics implements LogTopics {
   public void requireSafe(Duration timeout) {}
 
   @Override
-  public void verify(BranchId branch, Duration timeout) {
-    topic(branch);
+  public String verify(BranchId branch, Duration timeout) {
+    return identity(branch, timeout);
   }
 
   @Override
