@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param statement that a Parse prepares under its own name, or that a Close lets go
  * @param clientName the name that the client's Parse gives, or its Close takes
  * @param before what had the client's name until then
+ * @param unnamedBefore the client's unnamed statement until then, where this ends it
  * @param own who takes the answer in the client's place
  */
 record Awaited(
@@ -20,6 +21,7 @@ record Awaited(
     @Nullable Prepared statement,
     @Nullable String clientName,
     @Nullable Prepared before,
+    @Nullable Unnamed unnamedBefore,
     @Nullable OwnQuery own) {
 
   enum Kind {
@@ -52,33 +54,45 @@ record Awaited(
   /** Of the unnamed statement. */
   static final Awaited PARSE_UNNAMED = plain(Kind.PARSE);
 
-  static final Awaited HIDDEN_PARSE_UNNAMED = new Awaited(Kind.PARSE, true, null, null, null, null);
-  static final Awaited HIDDEN_CLOSE = new Awaited(Kind.CLOSE, true, null, null, null, null);
-  static final Awaited HIDDEN_SYNC = new Awaited(Kind.SYNC, true, null, null, null, null);
+  static final Awaited HIDDEN_PARSE_UNNAMED = new Awaited(Kind.PARSE, true, null, null, null, null, null);
+  static final Awaited HIDDEN_CLOSE_UNNAMED = new Awaited(Kind.CLOSE, true, null, null, null, null, null);
+  static final Awaited HIDDEN_SYNC = new Awaited(Kind.SYNC, true, null, null, null, null, null);
 
   private static Awaited plain(Kind kind) {
-    return new Awaited(kind, false, null, null, null, null);
+    return new Awaited(kind, false, null, null, null, null, null);
   }
 
   /** A client's Parse under a name. */
   static Awaited parse(Prepared statement, String clientName) {
-    return new Awaited(Kind.PARSE, false, statement, clientName, null, null);
+    return new Awaited(Kind.PARSE, false, statement, clientName, null, null, null);
   }
 
   /** A statement prepared on behalf of what follows. */
   static Awaited hiddenParse(Prepared statement) {
-    return new Awaited(Kind.PARSE, true, statement, null, null, null);
+    return new Awaited(Kind.PARSE, true, statement, null, null, null, null);
+  }
+
+  /** A statement let go, so that there is room or it can be prepared anew. */
+  static Awaited hiddenClose(Prepared statement) {
+    return new Awaited(Kind.CLOSE, true, statement, null, null, null, null);
   }
 
   static Awaited parseKnown(Prepared statement, String clientName) {
-    return new Awaited(Kind.PARSE_KNOWN, false, statement, clientName, null, null);
+    return new Awaited(Kind.PARSE_KNOWN, false, statement, clientName, null, null, null);
   }
 
   static Awaited closeKnown(String clientName, @Nullable Prepared before) {
-    return new Awaited(Kind.CLOSE_KNOWN, false, null, clientName, before, null);
+    return new Awaited(Kind.CLOSE_KNOWN, false, null, clientName, before, null, null);
+  }
+
+  /** A message that ends the client's unnamed statement. */
+  static Awaited ends(Awaited plain, @Nullable Unnamed before) {
+    return before == null
+        ? plain
+        : new Awaited(plain.kind(), false, null, null, null, before, null);
   }
 
   static Awaited own(OwnQuery query) {
-    return new Awaited(Kind.QUERY, true, null, null, null, query);
+    return new Awaited(Kind.QUERY, true, null, null, null, null, query);
   }
 }

@@ -51,7 +51,10 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
   /** Settings with a dot in their names that are carried along. */
   private static final int MAX_CUSTOM_SETTINGS = 100;
 
-  private static final Pattern OWN_NAME = Pattern.compile("\"ebb\\.\\d+\"");
+  /** In front of names of the client's that look like the gateway's. */
+  private static final String UNKNOWN_PREFIX = "ebb.no.";
+
+  private static final Pattern OWN_NAME = Pattern.compile("\"ebb\\.(\\d+|no\\.[^\"]*)\"");
 
   /** Encodings in which a byte of a character may look like ASCII. */
   private static final Set<String> UNSAFE_ENCODINGS =
@@ -81,6 +84,12 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
 
   /** Something was sent behind the last Sync. */
   private boolean unsynced;
+
+  /**
+   * What is on its way may prepare or close statements, or fail to: what comes behind the next Sync
+   * has to wait for the outcome.
+   */
+  private boolean changing;
 
   private boolean suspect;
   private boolean hidden;
@@ -355,7 +364,21 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     if (lent == null) {
       return withoutServer(in, type, length);
     }
+    if (lent.isSkipping() && type != 'S' && type != 'X') {
+      drop(in, length + 1);
+      return true;
+    }
+    if (changing && !unsynced && !lent.isQuiet() && !isOfCopy(type)) {
+      return false;
+    }
     return withServer(lent, in, type, length);
+  }
+
+  private static boolean isOfCopy(byte type) {
+    return switch (type) {
+      case 'd', 'c', 'f', 'H', 'X' -> true;
+      default -> false;
+    };
   }
 
   private static void requireKnown(byte type) {
@@ -472,7 +495,9 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
 
   private boolean withServer(PooledServer lent, ByteBuf in, byte type, int length) {
     switch (type) {
-      case 'Q' -> query(lent, in, length);
+      case 'Q' -> {
+        return query(lent, in, length);
+      }
       case 'P' -> parse(lent, in, length);
       case 'B' -> {
         return bind(lent, in, length);
@@ -541,6 +566,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
   private void judged(PooledServer lent, SqlTraits traits) {
     if (traits.mayChangeSession()) {
       suspect = true;
+      changing = true;
       hidden |= traits.hidesSettings();
       lent.becomesUncertain();
       customSettings.addAll(traits.customSettings());
@@ -548,17 +574,21 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     }
   }
 
-  private void query(PooledServer lent, ByteBuf in, int length) {
+  private boolean query(PooledServer lent, ByteBuf in, int length) {
     SqlTraits traits = SqlTraits.UNKNOWN;
     if (length <= Statements.MAX_JUDGED_BYTES) {
       var text = new byte[Math.max(0, length - 5)];
       in.getBytes(in.readerIndex() + HEADER_BYTES, text);
       traits = SqlTraits.of(text);
     }
-    judged(lent, traits);
     String name = traits.deallocates();
     Prepared statement = name == null ? null : statements.get(name);
-    if (name != null && statement != null) {
+    if (statement != null && !lent.isQuiet() && !unsynced) {
+      changing = true; // whether the transaction has failed is told in a moment
+      return false;
+    }
+    judged(lent, traits);
+    if (name != null && statement != null && !lent.isFailed()) {
       // It has the client's name for as long as it takes to let it go by that.
       pass();
       byte[] bytes = name.getBytes(StandardCharsets.ISO_8859_1);
@@ -568,11 +598,13 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
       lent.await(Awaited.HIDDEN_SYNC);
       deallocated = name;
     }
+    Unnamed before = unnamed;
     lent.unnamedBecomes(null);
     unnamed = null;
     unsynced = false;
-    lent.await(Awaited.QUERY);
+    lent.await(Awaited.ends(Awaited.QUERY, before));
     keep(in, length + 1);
+    return true;
   }
 
   private void parse(PooledServer lent, ByteBuf in, int length) {
@@ -582,10 +614,12 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     var definition = new byte[in.readerIndex() + length + 1 - nameEnd - 1];
     in.getBytes(nameEnd + 1, definition);
     unsynced = true;
+    changing = true;
     if (name.isEmpty()) {
+      Unnamed before = unnamed;
       unnamed = Unnamed.of(definition);
       lent.unnamedBecomes(unnamed);
-      lent.await(Awaited.PARSE_UNNAMED);
+      lent.await(Awaited.ends(Awaited.PARSE_UNNAMED, before));
       keep(in, length + 1);
       return;
     }
@@ -593,26 +627,23 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     if (existing != null) {
       // The compute says that the name is taken, as it would for one client.
       pass();
-      lent.require(existing);
+      changing |= lent.require(existing);
       lent.write(Messages.parse(channel.alloc(), existing.name(), definition));
-      lent.await(new Awaited(Awaited.Kind.PARSE, false, null, name, null, null));
+      lent.await(new Awaited(Awaited.Kind.PARSE, false, null, name, null, null, null));
       in.skipBytes(length + 1);
       return;
     }
     Prepared statement = pool.statements().acquire(definition, settings.scope());
     statements.put(name, statement);
-    if (lent.has(statement)) {
+    if (lent.knows(statement)) {
       pass();
       in.skipBytes(length + 1);
       lent.await(Awaited.parseKnown(statement, name));
-      lent.require(statement);
+      changing |= lent.require(statement);
       return;
     }
     pass();
-    lent.letGoOfOld(statement);
-    lent.write(Messages.parse(channel.alloc(), statement.name(), definition));
-    lent.await(Awaited.parse(statement, name));
-    lent.prepares(statement);
+    lent.prepare(statement, Awaited.parse(statement, name));
     in.skipBytes(length + 1);
   }
 
@@ -658,10 +689,10 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
       lent.await(Awaited.BIND);
     } else {
       pass();
-      lent.require(statement);
+      changing |= lent.require(statement);
       judged(lent, statement.traits());
       nameThere = statement.name();
-      lent.await(new Awaited(Awaited.Kind.BIND, false, statement, name, null, null));
+      lent.await(new Awaited(Awaited.Kind.BIND, false, statement, name, null, null, null));
     }
     pass();
     int parameters = length + 1 - (nameEnd + 1 - in.readerIndex());
@@ -682,7 +713,8 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
 
   /** A name that no statement has at a compute. */
   private static byte[] unknown(String name) {
-    return (name.startsWith("ebb.") ? "ebb." : name).getBytes(StandardCharsets.ISO_8859_1);
+    return (name.startsWith("ebb.") ? UNKNOWN_PREFIX + name : name)
+        .getBytes(StandardCharsets.ISO_8859_1);
   }
 
   private void describe(PooledServer lent, ByteBuf in, int length) {
@@ -701,17 +733,18 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
       Prepared statement = statements.get(name);
       pass();
       if (statement != null) {
-        lent.require(statement);
+        changing |= lent.require(statement);
       }
       byte[] there = statement == null ? unknown(name) : statement.name();
       lent.write(Messages.describeStatement(channel.alloc(), there));
-      lent.await(new Awaited(Awaited.Kind.DESCRIBE, false, statement, name, null, null));
+      lent.await(new Awaited(Awaited.Kind.DESCRIBE, false, statement, name, null, null, null));
       in.skipBytes(length + 1);
     }
   }
 
   private void close(PooledServer lent, ByteBuf in, int length) {
     unsynced = true;
+    changing = true;
     int start = in.readerIndex() + HEADER_BYTES;
     int end = in.readerIndex() + length + 1;
     String name = length < 6 ? "" : text(in, start + 1, zero(in, start, end));
@@ -719,10 +752,11 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
       lent.await(Awaited.CLOSE);
       keep(in, length + 1);
     } else if (name.isEmpty()) {
-      requireUnnamed(lent);
+      // Whatever the connection has by no name: nobody needs it any more.
+      Unnamed before = unnamed;
       unnamed = null;
       lent.unnamedBecomes(null);
-      lent.await(Awaited.CLOSE);
+      lent.await(Awaited.ends(Awaited.CLOSE, before));
       keep(in, length + 1);
     } else {
       Prepared statement = statements.remove(name);
@@ -748,8 +782,9 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     }
   }
 
-  void unnamedFailed() {
-    unnamed = null;
+  /** What ends the unnamed statement will not be done. */
+  void unnamedIs(@Nullable Unnamed statement) {
+    unnamed = statement;
   }
 
   /** {@code DEALLOCATE ALL} or {@code DISCARD ALL}. */
@@ -759,8 +794,22 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     unnamed = null;
   }
 
-  /** An error, with the client's names in the place of the gateway's. */
-  byte[] inItsNames(byte[] error) {
+  /** {@code DEALLOCATE} of one. */
+  void deallocatedOne() {
+    String name = deallocated;
+    Prepared statement = name == null ? null : statements.remove(name);
+    deallocated = null;
+    if (statement != null) {
+      pool.statements().release(statement);
+    }
+  }
+
+  /**
+   * An error, with the client's names in the place of the gateway's.
+   *
+   * @param meant the statement that the message which failed was about; null: of none by name
+   */
+  byte[] inItsNames(byte[] error, @Nullable String meant) {
     String text = Statements.text(error);
     if (!OWN_NAME.matcher(text).find()) {
       return error;
@@ -768,7 +817,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     String named =
         OWN_NAME
             .matcher(text.substring(HEADER_BYTES))
-            .replaceAll(found -> Matcher.quoteReplacement(nameOf(found.group())));
+            .replaceAll(found -> Matcher.quoteReplacement(nameOf(found.group(), meant)));
     byte[] body = named.getBytes(StandardCharsets.ISO_8859_1);
     return Unpooled.buffer(body.length + HEADER_BYTES)
         .writeByte('E')
@@ -777,8 +826,14 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
         .array();
   }
 
-  private String nameOf(String quoted) {
+  private String nameOf(String quoted, @Nullable String meant) {
+    if (meant != null) {
+      return "\"" + meant + "\"";
+    }
     String own = quoted.substring(1, quoted.length() - 1);
+    if (own.startsWith(UNKNOWN_PREFIX)) {
+      return "\"" + own.substring(UNKNOWN_PREFIX.length()) + "\"";
+    }
     for (var each : statements.entrySet()) {
       if (Statements.text(each.getValue().name()).equals(own)) {
         return "\"" + each.getKey() + "\"";
@@ -854,13 +909,12 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
   /** The compute has answered all of a Sync, a query or a function call. */
   void ready(byte now) {
     status = now;
-    String name = deallocated;
     PooledServer lent = server;
-    if (name != null && lent != null && lent.isQuiet()) {
+    if (lent != null && lent.isQuiet()) {
+      changing = false;
       deallocated = null;
-      Prepared statement = statements.remove(name);
-      if (statement != null) {
-        pool.statements().release(statement);
+      if (rest != null && !unsynced) {
+        channel.eventLoop().execute(this::proceed);
       }
     }
     releaseIfOver();

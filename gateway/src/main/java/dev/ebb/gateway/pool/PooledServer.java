@@ -31,6 +31,10 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
   private static final int MAX_JUDGED_BYTES = 1 << 20;
 
   private static final int HEADER_BYTES = 5;
+
+  /** Of what was to be closed and is still there. */
+  private static final int OLD_EPOCH = -1;
+
   static final byte[] PARSE_COMPLETE = {'1', 0, 0, 0, 4};
   static final byte[] CLOSE_COMPLETE = {'3', 0, 0, 0, 4};
 
@@ -47,6 +51,12 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
   private long idleSinceNanos;
 
   private @Nullable Unnamed unnamed;
+
+  /** Of the last ReadyForQuery. */
+  private byte status = 'I';
+
+  /** How many ReadyForQuery are awaited. */
+  private int readies;
 
   /** The compute ignores all up to the next Sync, which was not sent yet. */
   private boolean skipping;
@@ -145,19 +155,27 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
 
   /** Something was sent, or is put in, that this stands for. */
   void await(Awaited next) {
-    if (skipping) {
-      if (next.kind() == Awaited.Kind.SYNC) {
-        skipping = false;
-        awaited.add(next);
-      } else {
-        undo(next);
-      }
-      return;
+    if (skipping && next.kind() != Awaited.Kind.SYNC) {
+      throw new IllegalStateException("nothing but a Sync is heard now");
     }
+    skipping = false;
     awaited.add(next);
+    if (next.kind().endsReady()) {
+      readies++;
+    }
     if (awaited.size() == 1) {
       answerKnown();
     }
+  }
+
+  /** Whether the compute ignores everything up to the next Sync. */
+  boolean isSkipping() {
+    return skipping;
+  }
+
+  /** Whether the transaction has failed, as far as was told. */
+  boolean isFailed() {
+    return status == 'E';
   }
 
   /** The client ends what it copies in: a Sync counts again. */
@@ -165,58 +183,69 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
     copyingIn = false;
   }
 
-  /** Whether the statement can be bound as it is. */
-  boolean has(Prepared statement) {
+  /**
+   * Whether a Parse of the statement need not be sent. In a transaction that has failed, or may
+   * have by then, the compute has to say itself what comes of it.
+   */
+  boolean knows(Prepared statement) {
     Use use = prepared.get(statement);
-    return use != null && use.epoch() == statement.epoch();
+    return use != null && use.epoch() == statement.epoch() && status != 'E' && readies == 0;
   }
 
-  /** Notes that a Parse of the statement under its own name is on its way. */
-  void prepares(Prepared statement) {
+  /**
+   * Prepares the statement under its own name.
+   *
+   * @param answer whose it is: the client's, or nobody's
+   */
+  void prepare(Prepared statement, Awaited answer) {
+    letGoOf(statement);
     pool.statements().use(statement);
     prepared.put(statement, new Use(statement.epoch(), transaction));
+    write(Messages.parse(channel.alloc(), statement.name(), statement.definition()));
+    await(answer);
     evict();
   }
 
-  /** Closes what is left of the statement from before it was outdated. */
-  void letGoOfOld(Prepared statement) {
+  /** Closes the statement, for it to be prepared anew. */
+  void letGoOf(Prepared statement) {
     if (prepared.remove(statement) != null) {
       close(statement);
       pool.statements().release(statement);
     }
   }
 
-  /** Prepares the statement where it is not, hidden from the client. */
-  void require(Prepared statement) {
+  /**
+   * Prepares the statement where it is not, hidden from the client.
+   *
+   * @return whether that is on its way, and may fail
+   */
+  boolean require(Prepared statement) {
     Use use = prepared.get(statement);
     if (use != null && use.epoch() == statement.epoch()) {
       if (use.transaction() != transaction) {
         prepared.put(statement, new Use(use.epoch(), transaction));
       }
-      return;
+      return false;
     }
-    letGoOfOld(statement);
-    write(Messages.parse(channel.alloc(), statement.name(), statement.definition()));
-    await(Awaited.hiddenParse(statement));
-    prepares(statement);
+    prepare(statement, Awaited.hiddenParse(statement));
+    return true;
   }
 
   private void close(Prepared statement) {
     write(Messages.closeStatement(channel.alloc(), statement.name()));
-    await(Awaited.HIDDEN_CLOSE);
+    await(Awaited.hiddenClose(statement));
   }
 
   /** What this transaction has used stays: closing it would close its portals. */
   private void evict() {
-    Iterator<Map.Entry<Prepared, Use>> eldest = prepared.entrySet().iterator();
-    while (prepared.size() > pool.config().maxPreparedStatements() && eldest.hasNext()) {
-      var entry = eldest.next();
-      if (entry.getValue().transaction() == transaction) {
-        return;
-      }
-      eldest.remove();
-      close(entry.getKey());
-      pool.statements().release(entry.getKey());
+    int over = prepared.size() - pool.config().maxPreparedStatements();
+    if (over > 0) {
+      prepared.entrySet().stream()
+          .filter(each -> each.getValue().transaction() != transaction)
+          .limit(over)
+          .map(Map.Entry::getKey)
+          .toList()
+          .forEach(this::letGoOf);
     }
   }
 
@@ -234,7 +263,7 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
   void requireUnnamed(@Nullable Unnamed statement) {
     if (statement == null) {
       write(Messages.closeStatement(channel.alloc(), new byte[0]));
-      await(Awaited.HIDDEN_CLOSE);
+      await(Awaited.HIDDEN_CLOSE_UNNAMED);
     } else {
       write(Messages.parse(channel.alloc(), new byte[0], statement.definition()));
       await(Awaited.HIDDEN_PARSE_UNNAMED);
@@ -509,6 +538,7 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
 
   /** What a command's tag says about prepared statements. */
   private void tag(ByteBuf in, int start, int length) {
+    PooledClient of = ownQuery() == null ? client : null;
     boolean maybe =
         length > 10
             && in.getByte(start) == 'D'
@@ -517,10 +547,11 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
       String tag = in.toString(start, length - 1, StandardCharsets.ISO_8859_1);
       if (tag.equals("DISCARD ALL") || tag.equals("DEALLOCATE ALL")) {
         forgetPrepared();
-        PooledClient of = client;
-        if (of != null && ownQuery() == null) {
+        if (of != null) {
           of.deallocatedAll();
         }
+      } else if (tag.equals("DEALLOCATE") && of != null) {
+        of.deallocatedOne();
       }
     }
   }
@@ -562,6 +593,7 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
           awaited.remove();
           while (Awaited.SYNC.equals(awaited.peek())) {
             awaited.remove();
+            readies--;
           }
           awaited.addFirst(head);
         }
@@ -606,7 +638,8 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
     if (head == null || !head.kind().endsReady() || length != 5) {
       throw new Nonsense("ReadyForQuery that nobody asked for");
     }
-    byte status = in.getByte(at + HEADER_BYTES);
+    status = in.getByte(at + HEADER_BYTES);
+    readies--;
     int behind = at + length + 1;
     copyingIn = false;
     hide(in, at, behind, head.hidden());
@@ -673,7 +706,7 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
   /** Passes an error on, and gives up what the compute will not do because of it. */
   private void pass(ErrorFrame frame, byte[] bytes, PooledClient to) {
     Awaited head = awaited.peek();
-    byte[] told = head == null ? bytes : to.inItsNames(bytes);
+    byte[] told = head == null ? bytes : to.inItsNames(bytes, head.clientName());
     to.write(Unpooled.wrappedBuffer(told));
     copyingIn = false;
     if (head == null || head.kind().endsReady()) {
@@ -682,11 +715,14 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
     judge(frame, head);
     var dropped = new ArrayList<Awaited>();
     while ((head = awaited.peek()) != null && head.kind() != Awaited.Kind.SYNC) {
+      if (head.kind().endsReady()) {
+        readies--; // ignored as well: only a Sync counts
+      }
       dropped.add(awaited.remove());
     }
     skipping = head == null;
     for (int i = dropped.size() - 1; i >= 0; i--) {
-      undo(dropped.get(i));
+      undo(dropped.get(i), i == 0);
     }
   }
 
@@ -698,13 +734,19 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
         && head.kind() == Awaited.Kind.BIND
         && statement != null) {
       statement.outdated();
-    } else if (sqlState.equals(SqlState.UNDEFINED_STATEMENT) && statement != null) {
+    } else if (sqlState.equals(SqlState.UNDEFINED_STATEMENT)
+        && statement != null
+        && prepared.containsKey(statement)) {
       forgetsStatements = true;
     }
   }
 
-  /** Something that was asked for will not be done. */
-  private void undo(Awaited given) {
+  /**
+   * Something that was asked for will not be done.
+   *
+   * @param failed whether it was tried
+   */
+  private void undo(Awaited given, boolean failed) {
     PooledClient of = client;
     Prepared statement = given.statement();
     switch (given.kind()) {
@@ -714,10 +756,7 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
             pool.statements().release(statement);
           }
         } else if (given.clientName() == null) {
-          unnamed = Unnamed.UNCERTAIN;
-          if (!given.hidden() && of != null) {
-            of.unnamedFailed();
-          }
+          keepsUnnamed(given, failed);
         }
         if (of != null && statement != null && given.clientName() != null) {
           of.parseFailed(given.clientName(), statement);
@@ -733,7 +772,26 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
           of.closeFailed(given.clientName(), given.before());
         }
       }
+      case CLOSE -> {
+        if (statement == null) {
+          if (given.hidden() || given.unnamedBefore() != null) {
+            keepsUnnamed(given, failed);
+          } // else of a portal
+        } else if (prepared.putIfAbsent(statement, new Use(OLD_EPOCH, transaction)) == null) {
+          pool.statements().use(statement);
+        }
+      }
+      case QUERY -> keepsUnnamed(given, failed);
       default -> {}
+    }
+  }
+
+  /** Only a Parse that was tried ends the unnamed statement although it fails. */
+  private void keepsUnnamed(Awaited given, boolean failed) {
+    PooledClient of = client;
+    unnamed = Unnamed.UNCERTAIN;
+    if (!given.hidden() && of != null) {
+      of.unnamedIs(failed ? null : given.unnamedBefore());
     }
   }
 

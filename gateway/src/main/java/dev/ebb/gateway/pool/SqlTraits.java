@@ -202,10 +202,14 @@ record SqlTraits(
     /** Behind {@code set_config}, at its parenthesis. */
     private void setConfig() {
       next();
-      if (kind != Kind.STRING) {
+      String name = kind == Kind.STRING ? text : null;
+      if (name != null) {
+        next();
+      }
+      if (name == null || kind != Kind.SIGN || !text.equals(",")) {
         hides = true;
-      } else if (text.indexOf('.') >= 0) {
-        custom.add(text);
+      } else if (name.indexOf('.') >= 0) {
+        custom.add(name);
       }
     }
 
