@@ -1,5 +1,6 @@
 package dev.ebb.gateway;
 
+import dev.ebb.gateway.pool.PoolConfig;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import org.jspecify.annotations.Nullable;
@@ -18,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param maxConnections connections in all
  * @param eventLoops how many of Vert.x's event loops take connections; 0 for one a core
  * @param access who may come, by what name and how often
+ * @param poolPort where clients share connections to computes; 0 for any free one, -1 for none
  */
 public record GatewayConfig(
     String host,
@@ -31,7 +33,40 @@ public record GatewayConfig(
     int maxUnauthenticated,
     int maxConnections,
     int eventLoops,
-    GatewayAccess access) {
+    GatewayAccess access,
+    int poolPort,
+    PoolConfig pool) {
+
+  /** Without a pool. */
+  public GatewayConfig(
+      String host,
+      int port,
+      Path tlsDirectory,
+      @Nullable Path certificateFile,
+      @Nullable Path keyFile,
+      boolean requireTls,
+      long loginTimeoutMs,
+      long wakeTimeoutMs,
+      int maxUnauthenticated,
+      int maxConnections,
+      int eventLoops,
+      GatewayAccess access) {
+    this(
+        host,
+        port,
+        tlsDirectory,
+        certificateFile,
+        keyFile,
+        requireTls,
+        loginTimeoutMs,
+        wakeTimeoutMs,
+        maxUnauthenticated,
+        maxConnections,
+        eventLoops,
+        access,
+        -1,
+        PoolConfig.DEFAULT);
+  }
 
   public GatewayConfig {
     var wrong = new ArrayList<String>();
@@ -49,6 +84,12 @@ public record GatewayConfig(
     }
     if (maxUnauthenticated < 1 || maxConnections < 1) {
       wrong.add("the gateway must allow at least one connection");
+    }
+    if (poolPort < -1 || poolPort > 65535) {
+      wrong.add("the pool's port must be 0 to 65535, or -1 for none, not " + poolPort);
+    }
+    if (poolPort > 0 && poolPort == port) {
+      wrong.add("the gateway's two ports must differ");
     }
     if (eventLoops < 0) {
       wrong.add("the number of event loops cannot be negative");
@@ -92,6 +133,25 @@ public record GatewayConfig(
         "127.0.0.1", port, tlsDirectory, null, null, false, 60_000, 60_000, 2_000, 20_000, 0);
   }
 
+  /** The same with a port on which clients share connections. */
+  public GatewayConfig withPool(int atPort, PoolConfig shared) {
+    return new GatewayConfig(
+        host,
+        port,
+        tlsDirectory,
+        certificateFile,
+        keyFile,
+        requireTls,
+        loginTimeoutMs,
+        wakeTimeoutMs,
+        maxUnauthenticated,
+        maxConnections,
+        eventLoops,
+        access,
+        atPort,
+        shared);
+  }
+
   /** The same with a certificate to show, PEM. */
   public GatewayConfig withCertificate(Path certificate, Path key) {
     return new GatewayConfig(
@@ -106,7 +166,9 @@ public record GatewayConfig(
         maxUnauthenticated,
         maxConnections,
         eventLoops,
-        access);
+        access,
+        poolPort,
+        pool);
   }
 
   /** The same for other clients. */
@@ -123,6 +185,8 @@ public record GatewayConfig(
         maxUnauthenticated,
         maxConnections,
         eventLoops,
-        other);
+        other,
+        poolPort,
+        pool);
   }
 }

@@ -1,5 +1,6 @@
 package dev.ebb.gateway;
 
+import dev.ebb.gateway.pool.Pools;
 import dev.ebb.gateway.session.ClientSession;
 import dev.ebb.gateway.session.SessionServices;
 import io.vertx.core.Future;
@@ -21,10 +22,16 @@ final class GatewayListener extends VerticleBase {
   private final SessionServices services;
   private final String host;
   private final int bind;
+  private final Pools.@Nullable Shared shared;
   private volatile int port;
+  private @Nullable Pools pools;
 
-  GatewayListener(SessionServices services, String host, int bind) {
+  /**
+   * @param shared where clients share connections; null where each has its own
+   */
+  GatewayListener(SessionServices services, String host, int bind, Pools.@Nullable Shared shared) {
     this.services = services;
+    this.shared = shared;
     this.host = host;
     this.bind = bind;
   }
@@ -41,6 +48,10 @@ final class GatewayListener extends VerticleBase {
                 .setTcpNoDelay(true)
                 .setTcpKeepAlive(true)
                 .setConnectTimeout(BACKEND_CONNECT_TIMEOUT_MS));
+    if (shared != null) {
+      pools = new Pools(shared, ((ContextInternal) context).nettyEventLoop());
+    }
+    Pools own = pools;
     return vertx
         .createNetServer(
             new NetServerOptions()
@@ -52,7 +63,8 @@ final class GatewayListener extends VerticleBase {
                     services,
                     backends,
                     (ContextInternal) vertx.getOrCreateContext(),
-                    (NetSocketInternal) socket)
+                    (NetSocketInternal) socket,
+                    own)
                 .start())
         .listen(bind, host)
         .recover(error -> Future.failedFuture(cannotListen(error)))
@@ -62,7 +74,17 @@ final class GatewayListener extends VerticleBase {
   /** Ends all the gateway's sessions, not only this loop's: Vert.x stops listeners before it. */
   @Override
   public Future<?> stop() {
-    return services.live().stop().timeout(STOP_TIMEOUT_MS, TimeUnit.MILLISECONDS).otherwiseEmpty();
+    return services
+        .live()
+        .stop()
+        .timeout(STOP_TIMEOUT_MS, TimeUnit.MILLISECONDS)
+        .otherwiseEmpty()
+        .onComplete(ended -> {
+          Pools own = pools;
+          if (own != null) {
+            own.close();
+          }
+        });
   }
 
   private IllegalStateException cannotListen(@Nullable Throwable error) {

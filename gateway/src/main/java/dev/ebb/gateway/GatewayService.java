@@ -5,6 +5,8 @@ import dev.ebb.gateway.auth.LoginThrottle;
 import dev.ebb.gateway.cancel.CancelForwarder;
 import dev.ebb.gateway.cancel.CancelKeys;
 import dev.ebb.gateway.limit.Limits;
+import dev.ebb.gateway.pool.PoolTraffic;
+import dev.ebb.gateway.pool.Pools;
 import dev.ebb.gateway.relay.Traffic;
 import dev.ebb.gateway.route.BranchDirectory;
 import dev.ebb.gateway.route.CatalogDirectory;
@@ -61,6 +63,8 @@ public final class GatewayService extends VerticleBase {
   private final MeterRegistry meters;
   private final Clock clock = Clock.systemUTC();
   private volatile int port;
+  private volatile int poolPort = -1;
+  private volatile Pools.@Nullable Shared pools;
   private @Nullable RouteCache routes;
   private @Nullable TlsWatch watch;
   private @Nullable MessageConsumer<BusMessage> announcements;
@@ -81,13 +85,30 @@ public final class GatewayService extends VerticleBase {
     return port;
   }
 
+  /** The port on which clients share connections, once started; -1 where there is none. */
+  public int poolPort() {
+    return poolPort;
+  }
+
   @Override
   public Future<?> start() {
     return identity()
-        .compose(identity -> listen(services(identity)))
+        .compose(identity -> {
+          SessionServices services = services(identity);
+          return listen(services, config.port(), null)
+              .compose(bound -> {
+                port = bound;
+                log.info("PostgreSQL clients connect to {}:{}", config.host(), bound);
+                return config.poolPort() < 0
+                    ? Future.succeededFuture(-1)
+                    : listen(services, config.poolPort(), shared(services));
+              });
+        })
         .onSuccess(bound -> {
-          port = bound;
-          log.info("PostgreSQL clients connect to {}:{}", config.host(), bound);
+          poolPort = bound;
+          if (bound >= 0) {
+            log.info("and to {}:{} to share connections", config.host(), bound);
+          }
         });
   }
 
@@ -138,6 +159,10 @@ public final class GatewayService extends VerticleBase {
                 case HostAnnouncement announcement -> {
                   sessions.heard(announcement);
                   limits.heard(announcement);
+                  Pools.Shared shared = pools;
+                  if (shared != null) {
+                    shared.heard(announcement);
+                  }
                 }
                 case ReplicaAnnouncement announcement -> replicas.heard(announcement);
                 default -> {}
@@ -180,15 +205,22 @@ public final class GatewayService extends VerticleBase {
     }
   }
 
+  private Pools.Shared shared(SessionServices services) {
+    var shared = new Pools.Shared(config.pool(), new PoolTraffic(services.traffic(), meters));
+    pools = shared;
+    return shared;
+  }
+
   /** One listener an event loop, all on the same port; Vert.x deals connections out among them. */
-  private Future<Integer> listen(SessionServices services) {
+  private Future<Integer> listen(
+      SessionServices services, int wanted, Pools.@Nullable Shared shared) {
     int loops =
         config.eventLoops() > 0 ? config.eventLoops() : Runtime.getRuntime().availableProcessors();
     var listening = new ArrayList<Future<Integer>>();
     // Vert.x shares a negative port among listeners as it does a fixed one, and binds any free one.
-    int bind = config.port() == 0 ? -1 - new SecureRandom().nextInt(1 << 20) : config.port();
+    int bind = wanted == 0 ? -1 - new SecureRandom().nextInt(1 << 20) : wanted;
     for (int i = 0; i < loops; i++) {
-      var listener = new GatewayListener(services, config.host(), bind);
+      var listener = new GatewayListener(services, config.host(), bind, shared);
       listening.add(
           vertx.deployVerticle(listener, new DeploymentOptions()).map(id -> listener.port()));
     }

@@ -36,6 +36,7 @@ final class GatewayFixture implements AutoCloseable {
 
   final GatewayService service;
   final int port;
+  final int poolPort;
   private final String deployment;
 
   GatewayFixture(Path directory) {
@@ -48,6 +49,7 @@ final class GatewayFixture implements AutoCloseable {
             new TestDirectory(), configure.apply(GatewayConfig.of(0, directory)), meters);
     deployment = Await.get(vertx.deployVerticle(service));
     port = service.port();
+    poolPort = service.poolPort();
   }
 
   /** The maps above. */
@@ -108,6 +110,19 @@ final class GatewayFixture implements AutoCloseable {
   }
 
   Connection jdbc(Properties extra) throws SQLException {
+    return jdbc(port, extra);
+  }
+
+  /** A session that shares connections. */
+  Connection pooled(Properties extra) throws SQLException {
+    return jdbc(poolPort, extra);
+  }
+
+  Connection pooled() throws SQLException {
+    return pooled(new Properties());
+  }
+
+  private static Connection jdbc(int port, Properties extra) throws SQLException {
     var properties = new Properties();
     properties.setProperty("user", "app");
     properties.setProperty("password", RealPostgres.PASSWORD);

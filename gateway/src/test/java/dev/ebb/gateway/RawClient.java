@@ -129,6 +129,34 @@ final class RawClient implements AutoCloseable {
     }
   }
 
+  /**
+   * The messages up to so many ReadyForQuery, but for notices of Ebb's own: of each the type and
+   * what it says, an error without the place in PostgreSQL's source that it comes from.
+   */
+  java.util.List<String> transcript(int readies) throws IOException {
+    var all = new java.util.ArrayList<String>();
+    int seen = 0;
+    while (seen < readies) {
+      int first = in.read();
+      if (first < 0) {
+        all.add("the end");
+        return all;
+      }
+      char type = (char) first;
+      String body = new String(in.readNBytes(in.readInt() - 4), StandardCharsets.ISO_8859_1);
+      if (type == 'Z') {
+        seen++;
+      }
+      if (type == 'E' || type == 'N') {
+        body = body.replaceAll("[FLR][^\\x00]*\\x00(?=[FLR\\x00]|$)", "");
+      }
+      if (type != 'N' || !body.contains("keeps its connection")) {
+        all.add(type + " " + body.replace('\0', '|'));
+      }
+    }
+    return all;
+  }
+
   /** One message's body; fails where it is of another type. */
   String expect(char type) throws IOException {
     int got = in.readUnsignedByte();

@@ -11,6 +11,7 @@ import io.vertx.core.Vertx;
 import io.vertx.core.internal.ContextInternal;
 import io.vertx.core.internal.net.NetSocketInternal;
 import io.vertx.core.net.NetClient;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /** Passes cancel requests on to the backends that they are for. */
@@ -46,22 +47,31 @@ public final class CancelForwarder {
    */
   public Future<Void> forward(NetClient client, CancelRequest request) {
     return keys.find(request)
-        .map(target -> {
+        .map(session -> {
           forwarded.increment();
-          return connector
-              .connect(
-                  (ContextInternal) vertx.getOrCreateContext(),
-                  client,
-                  target.host(),
-                  target.port())
-              .compose(socket -> send(socket, target))
-              .timeout(TIMEOUT_MS, TimeUnit.MILLISECONDS)
-              .otherwiseEmpty();
+          return session.hold().compose(target -> forward(client, session, target));
         })
         .orElseGet(() -> {
           ignored.increment();
           return Future.succeededFuture();
         });
+  }
+
+  private Future<Void> forward(
+      NetClient client, CancelKeys.Session session, Optional<CancelKeys.Target> target) {
+    return target
+        .map(backend ->
+            connector
+                .connect(
+                    (ContextInternal) vertx.getOrCreateContext(),
+                    client,
+                    backend.host(),
+                    backend.port())
+                .compose(socket -> send(socket, backend))
+                .timeout(TIMEOUT_MS, TimeUnit.MILLISECONDS)
+                .onComplete(done -> session.letGo())
+                .otherwiseEmpty())
+        .orElseGet(Future::succeededFuture);
   }
 
   private Future<Void> send(NetSocketInternal socket, CancelKeys.Target target) {

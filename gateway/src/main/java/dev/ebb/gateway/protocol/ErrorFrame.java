@@ -12,6 +12,7 @@ import java.util.Arrays;
  */
 public record ErrorFrame(byte[] bytes) {
   private static final int HEADER_BYTES = 5;
+  private static final byte SEVERITY = 'V';
   private static final byte SQLSTATE = 'C';
   private static final byte MESSAGE = 'M';
   private static final byte DETAIL = 'D';
@@ -25,6 +26,17 @@ public record ErrorFrame(byte[] bytes) {
 
   public String sqlState() {
     return text(SQLSTATE);
+  }
+
+  /** Whether the connection ends behind it. */
+  public boolean isFatal() {
+    String severity = text(SEVERITY);
+    return severity.equals("FATAL") || severity.equals("PANIC");
+  }
+
+  /** The message's text, as far as it is ASCII. */
+  public String message() {
+    return text(MESSAGE);
   }
 
   /** Message and detail; what is not ASCII in it is not to be relied upon. */

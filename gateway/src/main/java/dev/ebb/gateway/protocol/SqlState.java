@@ -8,6 +8,7 @@ public final class SqlState {
   public static final String INVALID_PARAMETER_VALUE = "22023";
   public static final String INVALID_AUTHORIZATION = "28000";
   public static final String INVALID_PASSWORD = "28P01";
+  public static final String UNDEFINED_STATEMENT = "26000";
   public static final String UNKNOWN_DATABASE = "3D000";
   public static final String INSUFFICIENT_PRIVILEGE = "42501";
   public static final String TOO_MANY_CONNECTIONS = "53300";

@@ -14,6 +14,16 @@ public final class Traffic {
     register(meters, "out", toClients);
   }
 
+  /** Bytes came from a client. */
+  public void in(int bytes) {
+    fromClients.add(bytes);
+  }
+
+  /** Bytes go to a client. */
+  public void out(int bytes) {
+    toClients.add(bytes);
+  }
+
   private static void register(MeterRegistry meters, String direction, LongAdder bytes) {
     FunctionCounter.builder("ebb.gateway.bytes", bytes, LongAdder::sum)
         .description("Bytes relayed, in: from clients, out: to clients")

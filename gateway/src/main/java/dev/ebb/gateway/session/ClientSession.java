@@ -2,6 +2,8 @@ package dev.ebb.gateway.session;
 
 import dev.ebb.gateway.cancel.CancelKeys;
 import dev.ebb.gateway.limit.LimitException;
+import dev.ebb.gateway.pool.PooledClient;
+import dev.ebb.gateway.pool.Pools;
 import dev.ebb.gateway.protocol.Authentication;
 import dev.ebb.gateway.protocol.BackendKeyData;
 import dev.ebb.gateway.protocol.CancelRequest;
@@ -65,6 +67,7 @@ public final class ClientSession {
   private final NetClient backends;
   private final ContextInternal context;
   private final NetSocketInternal socket;
+  private final @Nullable Pools pools;
   private final ByteBuf inbox = Unpooled.buffer(256);
   private final Promise<Void> closed = Promise.promise();
   private SessionState state = new AwaitingStartup(null, false);
@@ -74,15 +77,21 @@ public final class ClientSession {
   private long askedNanos;
   private long provenNanos;
 
+  /**
+   * @param pools of the socket's event loop where the client is lent connections; null where it
+   *     gets one of its own
+   */
   public ClientSession(
       SessionServices services,
       NetClient backends,
       ContextInternal context,
-      NetSocketInternal socket) {
+      NetSocketInternal socket,
+      @Nullable Pools pools) {
     this.services = services;
     this.backends = backends;
     this.context = context;
     this.socket = socket;
+    this.pools = pools;
   }
 
   /** Starts to read. Called once, when the connection was accepted. */
@@ -139,6 +148,7 @@ public final class ClientSession {
               case SessionState.Authenticated s -> gather();
               case SessionState.Connecting s -> gather();
               case SessionState.Relaying s -> false;
+              case SessionState.Pooled s -> false;
               case SessionState.Ended s -> false;
             };
       }
@@ -352,7 +362,11 @@ public final class ClientSession {
           throw new Refusal(refusal);
         }
         services.limiter().wakes(client, awaiting.found().branch());
-        connect(authenticated, client);
+        if (pools == null) {
+          connect(authenticated, client);
+        } else {
+          pool(authenticated, pools);
+        }
       }
     }
     return true;
@@ -388,6 +402,40 @@ public final class ClientSession {
             });
   }
 
+  private void pool(SessionState.Authenticated authenticated, Pools shared) {
+    var membership = new PoolMembership(services, backends, context, authenticated.login());
+    PooledClient client =
+        PooledClient.enter(
+            socket.channelHandlerContext().channel(),
+            shared,
+            membership.key(),
+            membership.applicationName(),
+            new DamageDetails(services.computes(), authenticated.login().branch()),
+            membership::open,
+            inbox,
+            new PooledClient.End() {
+              @Override
+              public void close() {
+                end();
+                Closing.afterFlush(services.vertx(), socket);
+              }
+
+              @Override
+              public void refuse(ErrorResponse error) {
+                ClientSession.this.refuse(new Refusal(error));
+              }
+            });
+    inbox.clear();
+    client.tellBy(PoolMembership::told);
+    BackendKeyData key =
+        services
+            .keys()
+            .add(
+                PoolMembership.cancellable(client), authenticated.login().asked().cancelKeyBytes());
+    state = authenticated.toPooled(client, key);
+    client.begin(key);
+  }
+
   private void connect(SessionState.Authenticated authenticated, InetAddress client) {
     var attempt = new BackendAttempt(services, context, backends, authenticated.login());
     SessionState.Connecting connecting = authenticated.toConnecting(attempt);
@@ -418,7 +466,8 @@ public final class ClientSession {
         services
             .keys()
             .add(
-                new CancelKeys.Target(compute.address(), compute.port(), backend.key()),
+                CancelKeys.Session.of(
+                    new CancelKeys.Target(compute.address(), compute.port(), backend.key())),
                 connecting.attempt().login().asked().cancelKeyBytes());
     var relay =
         new Relay(
@@ -466,6 +515,8 @@ public final class ClientSession {
     context.runOnContext(now -> {
       if (state instanceof SessionState.Relaying relaying) {
         relaying.relay().terminate(reason);
+      } else if (state instanceof SessionState.Pooled pooled) {
+        pooled.client().terminate(reason);
       } else {
         refuse(new Refusal(SqlState.ADMIN_SHUTDOWN, "terminating connection: " + reason));
       }
@@ -497,8 +548,14 @@ public final class ClientSession {
   /** Gives back all that the session holds beside its socket. */
   private void end() {
     leaveAdmission();
-    switch (state) {
+    SessionState left = state;
+    state = left.toEnded();
+    switch (left) {
       case SessionState.Connecting connecting -> connecting.attempt().abandon();
+      case SessionState.Pooled pooled -> {
+        services.keys().remove(pooled.key());
+        pooled.client().closed();
+      }
       case SessionState.Relaying relaying -> {
         services.keys().remove(relaying.key());
         services.live().displace(this, relaying.compute().branch());
@@ -506,7 +563,6 @@ public final class ClientSession {
       }
       default -> {}
     }
-    state = state.toEnded();
   }
 
   private void leaveAdmission() {

@@ -10,6 +10,18 @@ import java.util.LinkedHashMap;
 record Login(
     String user, BranchAddress address, BranchId branch, StartupMessage asked, ScramKeys keys) {
 
+  /** The same without a parameter of the startup packet. */
+  Login without(String parameter) {
+    var parameters = new LinkedHashMap<>(asked.parameters());
+    parameters.remove(parameter);
+    return new Login(
+        user,
+        address,
+        branch,
+        new StartupMessage(asked.minorVersion(), parameters, asked.protocolOptions()),
+        keys);
+  }
+
   /**
    * The startup packet for the compute: as the client's, with PostgreSQL's own database name. In
    * the newest protocol, whatever the client's is: what differs is the compute's own key for cancel

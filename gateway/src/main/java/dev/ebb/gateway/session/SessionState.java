@@ -1,5 +1,6 @@
 package dev.ebb.gateway.session;
 
+import dev.ebb.gateway.pool.PooledClient;
 import dev.ebb.gateway.protocol.BackendKeyData;
 import dev.ebb.gateway.protocol.ProtocolViolation;
 import dev.ebb.gateway.protocol.StartupMessage;
@@ -90,6 +91,10 @@ sealed interface SessionState {
 
   /** The client has proven who it is. */
   record Authenticated(Login login) implements SessionState {
+    Pooled toPooled(PooledClient client, BackendKeyData key) {
+      return new Pooled(client, key);
+    }
+
     Connecting toConnecting(BackendAttempt attempt) {
       return new Connecting(attempt);
     }
@@ -104,6 +109,9 @@ sealed interface SessionState {
 
   /** Bytes go both ways. */
   record Relaying(Relay relay, BackendKeyData key, Target compute) implements SessionState {}
+
+  /** The client is lent a connection for each transaction. */
+  record Pooled(PooledClient client, BackendKeyData key) implements SessionState {}
 
   /** Nothing more is read from the client. */
   record Ended() implements SessionState {}

@@ -36,6 +36,14 @@ final class ConfigOptions {
   private @Nullable String port;
 
   @Option(
+      names = "--pool-port",
+      paramLabel = "PORT",
+      description =
+          "Second port, on which clients share connections to computes for the length of a"
+              + " transaction (default: none; 6433 is usual).")
+  private @Nullable String poolPort;
+
+  @Option(
       names = "--http-port",
       paramLabel = "PORT",
       description = "Port of the HTTP API (default: 8432).")
@@ -93,6 +101,7 @@ final class ConfigOptions {
     List<Flag> flags = new ArrayList<>();
     add(flags, "--data", "dataDir", data);
     add(flags, "--port", "gateway.port", port);
+    add(flags, "--pool-port", "gateway.pool.port", poolPort);
     add(flags, "--http-port", httpPortPath, httpPort);
     add(flags, "--host", "gateway.host", host);
     add(flags, "--host", "api.host", host);

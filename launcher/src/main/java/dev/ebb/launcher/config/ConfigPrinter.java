@@ -132,7 +132,24 @@ public final class ConfigPrinter {
         "computeCaFile",
         gateway.computeCaFile() == null ? null : gateway.computeCaFile().toString(),
         "limits",
-        limits(gateway.limits()));
+        limits(gateway.limits()),
+        "pool",
+        pool(gateway.pool()));
+  }
+
+  private static @Nullable Map<String, Object> pool(EbbConfig.@Nullable Pool pool) {
+    return pool == null
+        ? null
+        : section(
+            "port", pool.port(),
+            "size", pool.size(),
+            "maxPerBranch", pool.maxPerBranch(),
+            "maxInAll", pool.maxInAll(),
+            "minimum", pool.minimum(),
+            "waitTimeout", Quantities.format(pool.waitTimeout()),
+            "idleTimeout", Quantities.format(pool.idleTimeout()),
+            "lifetime", Quantities.format(pool.lifetime()),
+            "maxPreparedStatements", pool.maxPreparedStatements());
   }
 
   private static @Nullable Map<String, Object> tls(EbbConfig.@Nullable Tls tls) {

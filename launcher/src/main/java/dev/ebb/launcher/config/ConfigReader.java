@@ -154,7 +154,29 @@ public final class ConfigReader {
         clientCaFile,
         requireCertificate,
         computeCaFile,
-        limits(section.section("limits")));
+        limits(section.section("limits")),
+        pool(section.section("pool")));
+  }
+
+  private static EbbConfig.@Nullable Pool pool(Section section) {
+    int size = section.integer("size", 20, 1, 10_000);
+    var pool =
+        new EbbConfig.Pool(
+            section.integer("port", 6433, 0, MAX_PORT),
+            size,
+            section.integer("maxPerBranch", Math.max(size, 60), 1, 10_000),
+            section.integer("maxInAll", 2_000, 1, 100_000),
+            section.integer("minimum", 0, 0, size),
+            section.duration("waitTimeout", Duration.ofMinutes(2)),
+            section.duration("idleTimeout", Duration.ofMinutes(10)),
+            section.duration("lifetime", Duration.ofHours(1)),
+            section.integer("maxPreparedStatements", 200, 1, 100_000));
+    for (String key : List.of("waitTimeout", "idleTimeout", "lifetime")) {
+      if (section.duration(key, Duration.ofMinutes(1)).isZero()) {
+        section.violate(key, "must be longer than nothing");
+      }
+    }
+    return section.has("port") ? pool : null;
   }
 
   private static EbbConfig.Limits limits(Section section) {

@@ -46,6 +46,7 @@ public record EbbConfig(
    * @param clientCaFile PEM certificates that sign clients' ones; null: clients show none
    * @param requireClientCertificate whether clients without one are refused
    * @param computeCaFile PEM certificates that sign those of computes; null: no TLS to them
+   * @param pool null: each client gets a connection of its own
    */
   public record Gateway(
       String host,
@@ -57,7 +58,31 @@ public record EbbConfig(
       @Nullable Path clientCaFile,
       boolean requireClientCertificate,
       @Nullable Path computeCaFile,
-      Limits limits) {}
+      Limits limits,
+      @Nullable Pool pool) {}
+
+  /**
+   * A second port, on which clients share connections to computes for the length of a transaction.
+   *
+   * @param size connections for each role of a branch
+   * @param maxPerBranch connections for all roles of a branch
+   * @param maxInAll connections to all computes
+   * @param minimum connections that are opened as soon as there is one
+   * @param waitTimeout how long a transaction waits for a connection
+   * @param idleTimeout after which an unused connection is closed
+   * @param lifetime after which a connection is closed once it is unused
+   * @param maxPreparedStatements that a connection keeps
+   */
+  public record Pool(
+      int port,
+      int size,
+      int maxPerBranch,
+      int maxInAll,
+      int minimum,
+      Duration waitTimeout,
+      Duration idleTimeout,
+      Duration lifetime,
+      int maxPreparedStatements) {}
 
   /**
    * So many in a time.

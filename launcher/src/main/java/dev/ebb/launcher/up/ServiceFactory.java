@@ -11,6 +11,7 @@ import dev.ebb.gateway.api.ApiConfig.ReadinessCheck;
 import dev.ebb.gateway.api.ApiService;
 import dev.ebb.gateway.limit.LimitRates;
 import dev.ebb.gateway.limit.Rate;
+import dev.ebb.gateway.pool.PoolConfig;
 import dev.ebb.launcher.config.EbbConfig;
 import dev.ebb.pageservice.PageService;
 import dev.ebb.pageservice.PageServiceConfig;
@@ -149,8 +150,7 @@ final class ServiceFactory {
     EbbConfig.Gateway gateway = config.gateway();
     EbbConfig.Tls tls = gateway.tls();
     var defaults = GatewayConfig.of(gateway.port(), foundation.directory().resolve("tls"));
-    return new GatewayService(
-        foundation.store(),
+    var alone =
         new GatewayConfig(
             gateway.host(),
             gateway.port(),
@@ -163,8 +163,24 @@ final class ServiceFactory {
             defaults.maxUnauthenticated(),
             gateway.maxConnections(),
             defaults.eventLoops(),
-            access(gateway)),
+            access(gateway));
+    EbbConfig.Pool pool = gateway.pool();
+    return new GatewayService(
+        foundation.store(),
+        pool == null ? alone : alone.withPool(pool.port(), shared(pool)),
         foundation.meters());
+  }
+
+  private static PoolConfig shared(EbbConfig.Pool pool) {
+    return new PoolConfig(
+        pool.size(),
+        pool.maxPerBranch(),
+        pool.maxInAll(),
+        pool.minimum(),
+        pool.waitTimeout().toMillis(),
+        pool.idleTimeout().toMillis(),
+        pool.lifetime().toMillis(),
+        pool.maxPreparedStatements());
   }
 
   private static GatewayAccess access(EbbConfig.Gateway gateway) {

@@ -74,6 +74,10 @@ public final class ServiceProcess {
     }
     if (service == ServiceName.GATEWAY) {
       Ports.requireFree(config.gateway().host(), config.gateway().port(), "PostgreSQL", "--port");
+      EbbConfig.Pool pool = config.gateway().pool();
+      if (pool != null) {
+        Ports.requireFree(config.gateway().host(), pool.port(), "PostgreSQL", "--pool-port");
+      }
       Ports.requireFree(config.api().host(), config.api().httpPort(), "HTTP", "--http-port");
     }
   }

@@ -46,6 +46,10 @@ final class WholeServer {
   /** Starts all, as much as possible side by side; what is started stays so where it fails. */
   void start() throws Exception {
     Ports.requireFree(config.gateway().host(), config.gateway().port(), "PostgreSQL", "--port");
+    EbbConfig.Pool pool = config.gateway().pool();
+    if (pool != null) {
+      Ports.requireFree(config.gateway().host(), pool.port(), "PostgreSQL", "--pool-port");
+    }
     Ports.requireFree(config.api().host(), config.api().httpPort(), "HTTP", "--http-port");
     requireSenderPort(config);
     if (config.kafka() instanceof Kafka.Embedded embedded) {

@@ -1,0 +1,864 @@
+package dev.ebb.gateway.pool;
+
+import dev.ebb.gateway.protocol.ErrorFrame;
+import dev.ebb.gateway.protocol.SqlState;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.util.ReferenceCountUtil;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One connection to a compute, and what it knows of the session there. It follows what the compute
+ * answers and passes it on to the client of the moment, but for answers to what the gateway asked
+ * by itself. Confined to the channel's event loop.
+ */
+final class PooledServer extends ChannelInboundHandlerAdapter {
+  private static final Logger log = LoggerFactory.getLogger(PooledServer.class);
+
+  /** PostgreSQL keeps its errors under 30,000 bytes; rows of Ebb's own are short as well. */
+  private static final int MAX_JUDGED_BYTES = 1 << 20;
+
+  private static final int HEADER_BYTES = 5;
+
+  /** Of what was to be closed and is still there. */
+  private static final int OLD_EPOCH = -1;
+
+  static final byte[] PARSE_COMPLETE = {'1', 0, 0, 0, 4};
+  static final byte[] CLOSE_COMPLETE = {'3', 0, 0, 0, 4};
+
+  private final Pool pool;
+  private final Backend backend;
+  private final Channel channel;
+  private final long openedNanos = System.nanoTime();
+  private final ArrayDeque<Awaited> awaited = new ArrayDeque<>();
+  private final LinkedHashMap<Prepared, Use> prepared = new LinkedHashMap<>(64, 0.75f, true);
+  private SessionSettings settings = SessionSettings.OPENED;
+  private boolean uncertain;
+  private @Nullable PooledClient client;
+  private long transaction;
+  private long idleSinceNanos;
+
+  private @Nullable Unnamed unnamed;
+
+  /** Of the last ReadyForQuery. */
+  private byte status = 'I';
+
+  /** How many ReadyForQuery are awaited. */
+  private int readies;
+
+  /** The compute ignores all up to the next Sync, which was not sent yet. */
+  private boolean skipping;
+
+  private boolean copyingIn;
+  private boolean forgetsStatements;
+  private boolean closed;
+  private boolean saidFatal;
+
+  /** Bytes that are not a whole header, or not a whole message where that is needed. */
+  private @Nullable ByteBuf held;
+
+  private boolean asking;
+  private int bodyLeft;
+  private byte bodyType;
+  private boolean bodyHidden;
+  private @Nullable ErrorFrame lastError;
+
+  /**
+   * @param epoch of the statement when it was prepared here
+   * @param transaction in which it was used last
+   */
+  private record Use(int epoch, long transaction) {}
+
+  PooledServer(Pool pool, Backend backend, Channel channel) {
+    this.pool = pool;
+    this.backend = backend;
+    this.channel = channel;
+  }
+
+  Backend backend() {
+    return backend;
+  }
+
+  Channel channel() {
+    return channel;
+  }
+
+  long openedNanos() {
+    return openedNanos;
+  }
+
+  long idleSinceNanos() {
+    return idleSinceNanos;
+  }
+
+  boolean isUsable() {
+    return !closed && channel.isActive();
+  }
+
+  @Nullable PooledClient client() {
+    return client;
+  }
+
+  /** A client's transaction begins. */
+  void begin(PooledClient next) {
+    client = next;
+    transaction++;
+  }
+
+  /** It is over; nothing is awaited. */
+  void end() {
+    client = null;
+    idleSinceNanos = System.nanoTime();
+    channel.config().setAutoRead(true);
+  }
+
+  /** Whether it has told all that it was asked. */
+  boolean isQuiet() {
+    return awaited.isEmpty() && !skipping && !copyingIn;
+  }
+
+  boolean isCopyingIn() {
+    return copyingIn;
+  }
+
+  /** Whether a message to the client has begun and not ended, so that none can be put behind it. */
+  boolean isInMessage() {
+    return bodyLeft > 0 && !bodyHidden;
+  }
+
+  boolean saidFatal() {
+    return saidFatal;
+  }
+
+  // What a client's messages are turned into.
+
+  /** Takes the bytes over. */
+  void write(ByteBuf bytes) {
+    var _ = channel.write(bytes, channel.voidPromise());
+  }
+
+  void flush() {
+    channel.flush();
+  }
+
+  /** Something was sent, or is put in, that this stands for. */
+  void await(Awaited next) {
+    if (skipping && next.kind() != Awaited.Kind.SYNC) {
+      throw new IllegalStateException("nothing but a Sync is heard now");
+    }
+    skipping = false;
+    awaited.add(next);
+    if (next.kind().endsReady()) {
+      readies++;
+    }
+    if (awaited.size() == 1) {
+      answerKnown();
+    }
+  }
+
+  /** Whether the compute ignores everything up to the next Sync. */
+  boolean isSkipping() {
+    return skipping;
+  }
+
+  /** Whether the transaction has failed, as far as was told. */
+  boolean isFailed() {
+    return status == 'E';
+  }
+
+  /** The client ends what it copies in: a Sync counts again. */
+  void copyEnds() {
+    copyingIn = false;
+  }
+
+  /**
+   * Whether a Parse of the statement need not be sent. In a transaction that has failed, or may
+   * have by then, the compute has to say itself what comes of it.
+   */
+  boolean knows(Prepared statement) {
+    Use use = prepared.get(statement);
+    return use != null && use.epoch() == statement.epoch() && status != 'E' && readies == 0;
+  }
+
+  /**
+   * Prepares the statement under its own name.
+   *
+   * @param answer whose it is: the client's, or nobody's
+   */
+  void prepare(Prepared statement, Awaited answer) {
+    letGoOf(statement);
+    pool.statements().use(statement);
+    prepared.put(statement, new Use(statement.epoch(), transaction));
+    write(Messages.parse(channel.alloc(), statement.name(), statement.definition()));
+    await(answer);
+    evict();
+  }
+
+  /** Closes the statement, for it to be prepared anew. */
+  void letGoOf(Prepared statement) {
+    if (prepared.remove(statement) != null) {
+      close(statement);
+      pool.statements().release(statement);
+    }
+  }
+
+  /**
+   * Prepares the statement where it is not, hidden from the client.
+   *
+   * @return whether that is on its way, and may fail
+   */
+  boolean require(Prepared statement) {
+    Use use = prepared.get(statement);
+    if (use != null && use.epoch() == statement.epoch()) {
+      if (use.transaction() != transaction) {
+        prepared.put(statement, new Use(use.epoch(), transaction));
+      }
+      return false;
+    }
+    prepare(statement, Awaited.hiddenParse(statement));
+    return true;
+  }
+
+  private void close(Prepared statement) {
+    write(Messages.closeStatement(channel.alloc(), statement.name()));
+    await(Awaited.hiddenClose(statement));
+  }
+
+  /** What this transaction has used stays: closing it would close its portals. */
+  private void evict() {
+    int over = prepared.size() - pool.config().maxPreparedStatements();
+    if (over > 0) {
+      prepared.entrySet().stream()
+          .filter(each -> each.getValue().transaction() != transaction)
+          .limit(over)
+          .map(Map.Entry::getKey)
+          .toList()
+          .forEach(this::letGoOf);
+    }
+  }
+
+  /** The client's Parse of the unnamed statement, or a simple query that ends it, is on its way. */
+  void unnamedBecomes(@Nullable Unnamed statement) {
+    unnamed = statement;
+  }
+
+  /** Whether the unnamed statement is the one that this very Parse has made. */
+  boolean isUnnamed(@Nullable Unnamed statement) {
+    return unnamed == statement;
+  }
+
+  /** Makes the unnamed statement the client's, or none where the client has none. */
+  void requireUnnamed(@Nullable Unnamed statement) {
+    if (statement == null) {
+      write(Messages.closeStatement(channel.alloc(), new byte[0]));
+      await(Awaited.HIDDEN_CLOSE_UNNAMED);
+    } else {
+      write(Messages.parse(channel.alloc(), new byte[0], statement.definition()));
+      await(Awaited.HIDDEN_PARSE_UNNAMED);
+    }
+    unnamed = statement;
+  }
+
+  // The session's settings.
+
+  SessionSettings settings() {
+    return settings;
+  }
+
+  /** Whether the settings may be others than {@link #settings} says. */
+  boolean isUncertain() {
+    return uncertain;
+  }
+
+  void settingsBecame(SessionSettings now) {
+    settings = now;
+    uncertain = false;
+  }
+
+  /** A statement may change the session. */
+  void becomesUncertain() {
+    uncertain = true;
+  }
+
+  /** How many statements it should have by Ebb's names. */
+  int preparedCount() {
+    return prepared.size();
+  }
+
+  /** Runs a query of the gateway's own; only while nothing else goes on. */
+  void ask(byte[] sql, OwnQuery query) {
+    unnamed = null;
+    write(Messages.query(channel.alloc(), sql));
+    await(Awaited.own(query));
+    flush();
+  }
+
+  /** Forgets what is prepared here; the compute is told as well where it did not say so itself. */
+  void forgetPrepared() {
+    prepared.keySet().forEach(pool.statements()::release);
+    prepared.clear();
+    unnamed = Unnamed.UNCERTAIN;
+    forgetsStatements = false;
+  }
+
+  /** Whether it does not have what it should have. */
+  boolean isConfused() {
+    return forgetsStatements;
+  }
+
+  void confused() {
+    forgetsStatements = true;
+  }
+
+  // What the compute says.
+
+  @Override
+  public void channelRead(ChannelHandlerContext context, Object message) {
+    if (!(message instanceof ByteBuf chunk)) {
+      ReferenceCountUtil.release(message);
+      return;
+    }
+    pool.traffic().toClients(chunk.readableBytes());
+    ByteBuf earlier = held;
+    ByteBuf all = chunk;
+    if (earlier != null) {
+      earlier.writeBytes(chunk);
+      chunk.release();
+      all = earlier;
+      held = null;
+    }
+    if (asking) {
+      held = earlier == null ? copy(all) : all;
+    } else {
+      walk(all);
+    }
+  }
+
+  private static ByteBuf copy(ByteBuf from) {
+    ByteBuf copy = Unpooled.buffer(Math.max(256, from.readableBytes()));
+    copy.writeBytes(from);
+    from.release();
+    return copy;
+  }
+
+  /** Passes on what may be, and takes the bytes over. */
+  private void walk(ByteBuf in) {
+    try {
+      pass(in, walkTo(in));
+    } catch (Nonsense e) {
+      log.warn("a compute at {} is not understood: {}", backend.address(), e.getMessage());
+      close();
+    }
+    if (in.isReadable() && !closed) {
+      held = copy(in);
+    } else {
+      in.release();
+    }
+  }
+
+  /**
+   * Reads message after message. What is in front of the place reached and has not been passed on
+   * is for the client as it is.
+   */
+  private int walkTo(ByteBuf in) {
+    int at = in.readerIndex();
+    int end = in.writerIndex();
+    while (at < end && !asking && !closed) {
+      if (bodyLeft > 0) {
+        int bytes = Math.min(bodyLeft, end - at);
+        bodyLeft -= bytes;
+        at += bytes;
+        if (bodyHidden) {
+          in.readerIndex(at);
+        }
+        if (bodyLeft == 0 && isTelling(bodyType)) {
+          if (isKnownNext()) {
+            pass(in, at);
+          }
+          ended(bodyType);
+        }
+        continue;
+      }
+      if (end - at < HEADER_BYTES) {
+        break;
+      }
+      byte type = in.getByte(at);
+      int length = in.getInt(at + 1);
+      if (length < 4) {
+        throw new Nonsense("a message of impossible length");
+      }
+      if (isJudged(type)) {
+        if (end - at <= length) {
+          if (length > MAX_JUDGED_BYTES) {
+            throw new Nonsense("a message of type " + (char) type + " with " + length + " bytes");
+          }
+          break;
+        }
+        judge(type, in, at, length);
+        at += length + 1;
+      } else {
+        bodyHidden = isHidden(type);
+        if (bodyHidden) {
+          pass(in, at);
+        }
+        bodyType = type;
+        bodyLeft = length + 1;
+      }
+    }
+    return closed ? in.readerIndex() : at;
+  }
+
+  /** Whether something is put in behind the answer that is at hand. */
+  private boolean isKnownNext() {
+    if (awaited.size() < 2) {
+      return false;
+    }
+    Iterator<Awaited> next = awaited.iterator();
+    next.next();
+    Awaited.Kind kind = next.next().kind();
+    return kind == Awaited.Kind.PARSE_KNOWN || kind == Awaited.Kind.CLOSE_KNOWN;
+  }
+
+  /** The compute does not keep to the protocol. */
+  private static final class Nonsense extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    Nonsense(String message) {
+      super(message, null, false, false);
+    }
+  }
+
+  /** What is read as a whole before it is passed on. */
+  private boolean isJudged(byte type) {
+    return switch (type) {
+      case 'E', 'Z', 'S' -> true;
+      case 'C' -> true;
+      case 'D' -> ownQuery() != null;
+      default -> false;
+    };
+  }
+
+  /** Whether the end of such a message is the end of an answer. */
+  private static boolean isTelling(byte type) {
+    return switch (type) {
+      case '1', '2', '3', 'n', 'T', 'I', 's', 'G' -> true;
+      default -> false;
+    };
+  }
+
+  private @Nullable OwnQuery ownQuery() {
+    Awaited head = awaited.peek();
+    return head == null ? null : head.own();
+  }
+
+  private boolean isHidden(byte type) {
+    Awaited head = awaited.peek();
+    if (client == null && (head == null || head.own() == null)) {
+      if (type == 'N' || type == 'A') {
+        return true;
+      }
+      throw new Nonsense("a message of type " + (char) type + " that nobody asked for");
+    }
+    if (head == null) {
+      return false;
+    }
+    if (head.own() != null) {
+      return type != 'A' || client == null;
+    }
+    return head.hidden() && (type == '1' || type == '3');
+  }
+
+  /** Passes on what is in front of {@code end} and was not yet. */
+  private void pass(ByteBuf in, int end) {
+    int bytes = end - in.readerIndex();
+    PooledClient to = client;
+    if (to == null) {
+      in.readerIndex(end);
+    } else if (bytes > 0) {
+      to.write(in.readRetainedSlice(bytes));
+      if (!to.channel().isWritable()) {
+        channel.config().setAutoRead(false);
+      }
+    }
+  }
+
+  /** The message at {@code at} is there as a whole. */
+  private void judge(byte type, ByteBuf in, int at, int length) {
+    int behind = at + length + 1;
+    switch (type) {
+      case 'E' -> {
+        pass(in, at);
+        error(in, length);
+      }
+      case 'Z' -> ready(in, at, length);
+      case 'C' -> {
+        Awaited head = awaited.peek();
+        if (head == null) {
+          throw new Nonsense("a command's end that nobody asked for");
+        }
+        hide(in, at, behind, head.own() != null);
+        tag(in, at + HEADER_BYTES, length - 4);
+        if (head.kind() == Awaited.Kind.EXECUTE) {
+          if (isKnownNext()) {
+            pass(in, behind);
+          }
+          pop();
+        }
+      }
+      case 'S' -> hide(in, at, behind, client == null || ownQuery() != null);
+      case 'D' -> {
+        OwnQuery own = ownQuery();
+        hide(in, at, behind, true);
+        if (own != null) {
+          own.row(Messages.row(in, at + HEADER_BYTES, length - 4));
+        }
+      }
+      default -> throw new IllegalStateException("unreachable: " + type);
+    }
+  }
+
+  private void hide(ByteBuf in, int at, int behind, boolean hidden) {
+    if (hidden) {
+      pass(in, at);
+      in.readerIndex(behind);
+    }
+  }
+
+  /** What a command's tag says about prepared statements. */
+  private void tag(ByteBuf in, int start, int length) {
+    PooledClient of = ownQuery() == null ? client : null;
+    boolean maybe =
+        length > 10
+            && in.getByte(start) == 'D'
+            && (in.getByte(start + 1) == 'I' || in.getByte(start + 2) == 'A');
+    if (maybe) {
+      String tag = in.toString(start, length - 1, StandardCharsets.ISO_8859_1);
+      if (tag.equals("DISCARD ALL") || tag.equals("DEALLOCATE ALL")) {
+        forgetPrepared();
+        if (of != null) {
+          of.deallocatedAll();
+        }
+      } else if (tag.equals("DEALLOCATE") && of != null) {
+        of.deallocatedOne();
+      }
+    }
+  }
+
+  /** The end of a message that answers something. */
+  private void ended(byte type) {
+    Awaited head = awaited.peek();
+    if (head == null) {
+      throw new Nonsense("a message of type " + (char) type + " that nobody asked for");
+    }
+    Awaited.Kind kind = head.kind();
+    switch (type) {
+      case '1' -> {
+        Prepared statement = head.statement();
+        if (statement != null) {
+          statement.prove();
+        }
+        pop(kind, Awaited.Kind.PARSE);
+      }
+      case '2' -> pop(kind, Awaited.Kind.BIND);
+      case '3' -> pop(kind, Awaited.Kind.CLOSE);
+      case 'n' -> pop(kind, Awaited.Kind.DESCRIBE);
+      case 'T' -> {
+        if (kind == Awaited.Kind.DESCRIBE) {
+          pop();
+        } else if (kind != Awaited.Kind.QUERY) {
+          throw new Nonsense("a description of rows that nobody asked for");
+        }
+      }
+      case 'I', 's' -> {
+        if (kind == Awaited.Kind.EXECUTE) {
+          pop();
+        }
+      }
+      case 'G' -> {
+        copyingIn = true;
+        if (kind == Awaited.Kind.EXECUTE) {
+          // PostgreSQL ignores a Sync that it reads while it copies in, so no answer follows.
+          awaited.remove();
+          while (Awaited.SYNC.equals(awaited.peek())) {
+            awaited.remove();
+            readies--;
+          }
+          awaited.addFirst(head);
+        }
+      }
+      default -> throw new IllegalStateException("unreachable: " + type);
+    }
+  }
+
+  private void pop(Awaited.Kind is, Awaited.Kind must) {
+    if (is != must) {
+      throw new Nonsense("an answer to " + must + " instead of " + is);
+    }
+    pop();
+  }
+
+  /** The first of what is awaited was answered. */
+  private void pop() {
+    awaited.remove();
+    answerKnown();
+  }
+
+  /** Says what the compute need not be asked for. */
+  private void answerKnown() {
+    Awaited head;
+    while ((head = awaited.peek()) != null
+        && (head.kind() == Awaited.Kind.PARSE_KNOWN || head.kind() == Awaited.Kind.CLOSE_KNOWN)) {
+      awaited.remove();
+      PooledClient to = client;
+      if (to != null) {
+        boolean parse = head.kind() == Awaited.Kind.PARSE_KNOWN;
+        to.write(Unpooled.wrappedBuffer(parse ? PARSE_COMPLETE : CLOSE_COMPLETE));
+        Prepared closedStatement = head.before();
+        if (!parse && closedStatement != null) {
+          pool.statements().release(closedStatement);
+        }
+      }
+    }
+  }
+
+  private void ready(ByteBuf in, int at, int length) {
+    Awaited head = awaited.poll();
+    if (head == null || !head.kind().endsReady() || length != 5) {
+      throw new Nonsense("ReadyForQuery that nobody asked for");
+    }
+    status = in.getByte(at + HEADER_BYTES);
+    readies--;
+    int behind = at + length + 1;
+    copyingIn = false;
+    hide(in, at, behind, head.hidden());
+    OwnQuery own = head.own();
+    if (own != null) {
+      own.ready();
+      return;
+    }
+    PooledClient to = client;
+    if (to != null && !head.hidden()) {
+      pass(in, behind);
+      answerKnown();
+      to.ready(status);
+    }
+  }
+
+  /** An error is at hand: all in front of it was passed on. */
+  private void error(ByteBuf in, int length) {
+    var frame = ErrorFrame.read(in.readSlice(length + 1));
+    lastError = frame;
+    saidFatal |= frame.isFatal();
+    OwnQuery own = ownQuery();
+    PooledClient to = client;
+    if (own != null) {
+      own.failed(frame);
+    } else if (to == null) {
+      if (!saidFatal) {
+        throw new Nonsense("an error that nobody asked for");
+      }
+    } else if (pool.details().concerns(frame)) {
+      ask(frame, to);
+    } else {
+      pass(frame, frame.bytes(), to);
+    }
+  }
+
+  /** Asks for details; the connection is not read meanwhile. */
+  private void ask(ErrorFrame frame, PooledClient to) {
+    asking = true;
+    channel.config().setAutoRead(false);
+    pool.details()
+        .about(frame)
+        .onComplete(answer -> {
+          String text = answer.succeeded() ? answer.result() : "";
+          channel.eventLoop().execute(() -> answered(frame, text, to));
+        });
+  }
+
+  private void answered(ErrorFrame frame, String text, PooledClient to) {
+    if (!asking || closed) {
+      return;
+    }
+    asking = false;
+    pass(frame, frame.withDetail(text), to);
+    ByteBuf waiting = held;
+    held = null;
+    if (waiting != null) {
+      walk(waiting);
+    }
+    to.channel().flush();
+    channel.config().setAutoRead(to.channel().isWritable());
+  }
+
+  /** Passes an error on, and gives up what the compute will not do because of it. */
+  private void pass(ErrorFrame frame, byte[] bytes, PooledClient to) {
+    Awaited head = awaited.peek();
+    byte[] told = head == null ? bytes : to.inItsNames(bytes, head.clientName());
+    to.write(Unpooled.wrappedBuffer(told));
+    copyingIn = false;
+    if (head == null || head.kind().endsReady()) {
+      return;
+    }
+    judge(frame, head);
+    var dropped = new ArrayList<Awaited>();
+    while ((head = awaited.peek()) != null && head.kind() != Awaited.Kind.SYNC) {
+      if (head.kind().endsReady()) {
+        readies--; // ignored as well: only a Sync counts
+      }
+      dropped.add(awaited.remove());
+    }
+    skipping = head == null;
+    for (int i = dropped.size() - 1; i >= 0; i--) {
+      undo(dropped.get(i), i == 0);
+    }
+  }
+
+  /** What an error says about prepared statements. */
+  private void judge(ErrorFrame frame, Awaited head) {
+    String sqlState = frame.sqlState();
+    Prepared statement = head.statement();
+    if (sqlState.equals(SqlState.FEATURE_NOT_SUPPORTED)
+        && head.kind() == Awaited.Kind.BIND
+        && statement != null) {
+      statement.outdated();
+    } else if (sqlState.equals(SqlState.UNDEFINED_STATEMENT)
+        && statement != null
+        && prepared.containsKey(statement)) {
+      forgetsStatements = true;
+    }
+  }
+
+  /**
+   * Something that was asked for will not be done.
+   *
+   * @param failed whether it was tried
+   */
+  private void undo(Awaited given, boolean failed) {
+    PooledClient of = client;
+    Prepared statement = given.statement();
+    switch (given.kind()) {
+      case PARSE -> {
+        if (statement != null) {
+          if (prepared.remove(statement) != null) {
+            pool.statements().release(statement);
+          }
+        } else if (given.clientName() == null) {
+          keepsUnnamed(given, failed);
+        }
+        if (of != null && statement != null && given.clientName() != null) {
+          of.parseFailed(given.clientName(), statement);
+        }
+      }
+      case PARSE_KNOWN -> {
+        if (of != null && statement != null && given.clientName() != null) {
+          of.parseFailed(given.clientName(), statement);
+        }
+      }
+      case CLOSE_KNOWN -> {
+        if (of != null && given.clientName() != null && given.before() != null) {
+          of.closeFailed(given.clientName(), given.before());
+        }
+      }
+      case CLOSE -> {
+        if (statement == null) {
+          if (given.hidden() || given.unnamedBefore() != null) {
+            keepsUnnamed(given, failed);
+          } // else of a portal
+        } else if (prepared.putIfAbsent(statement, new Use(OLD_EPOCH, transaction)) == null) {
+          pool.statements().use(statement);
+        }
+      }
+      case QUERY -> keepsUnnamed(given, failed);
+      default -> {}
+    }
+  }
+
+  /** Only a Parse that was tried ends the unnamed statement although it fails. */
+  private void keepsUnnamed(Awaited given, boolean failed) {
+    PooledClient of = client;
+    unnamed = Unnamed.UNCERTAIN;
+    if (!given.hidden() && of != null) {
+      of.unnamedIs(failed ? null : given.unnamedBefore());
+    }
+  }
+
+  @Override
+  public void channelReadComplete(ChannelHandlerContext context) {
+    PooledClient to = client;
+    if (to != null) {
+      to.channel().flush();
+    }
+    context.fireChannelReadComplete();
+  }
+
+  @Override
+  public void channelWritabilityChanged(ChannelHandlerContext context) {
+    PooledClient from = client;
+    if (from != null) {
+      from.serverWritable(channel.isWritable());
+    }
+    context.fireChannelWritabilityChanged();
+  }
+
+  /** The client takes bytes again, or not. */
+  void clientWritable(boolean writable) {
+    channel.config().setAutoRead(writable && !asking);
+  }
+
+  @Override
+  public void channelInactive(ChannelHandlerContext context) {
+    gone();
+    context.fireChannelInactive();
+  }
+
+  /** Ends the connection; whoever uses it is told. */
+  void close() {
+    if (!closed) {
+      var _ = channel.close();
+      gone();
+    }
+  }
+
+  private void gone() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    asking = false;
+    ByteBuf waiting = held;
+    held = null;
+    if (waiting != null) {
+      waiting.release();
+    }
+    prepared.keySet().forEach(pool.statements()::release);
+    prepared.clear();
+    List<Awaited> left = List.copyOf(awaited);
+    awaited.clear();
+    PooledClient of = client;
+    client = null;
+    backend.close();
+    pool.gone(this);
+    for (Awaited each : left) {
+      Prepared closedStatement = each.before();
+      if (each.kind() == Awaited.Kind.CLOSE_KNOWN && closedStatement != null) {
+        pool.statements().release(closedStatement);
+      }
+    }
+    if (of != null) {
+      of.serverGone(this, lastError);
+    }
+  }
+}
