@@ -232,7 +232,6 @@ final class PoolIT {
           String pinned = pid(first);
           assertThat(pid(second)).as(sql).isNotEqualTo(pinned);
           assertThat(pid(first)).as(sql).isEqualTo(pinned);
-          assertThat(first.getWarnings() == null ? "" : "" + first.getWarnings()).isNotNull();
         }
       }
       try (var first = two.pooled();

@@ -54,8 +54,10 @@ record Awaited(
   /** Of the unnamed statement. */
   static final Awaited PARSE_UNNAMED = plain(Kind.PARSE);
 
-  static final Awaited HIDDEN_PARSE_UNNAMED = new Awaited(Kind.PARSE, true, null, null, null, null, null);
-  static final Awaited HIDDEN_CLOSE_UNNAMED = new Awaited(Kind.CLOSE, true, null, null, null, null, null);
+  static final Awaited HIDDEN_PARSE_UNNAMED =
+      new Awaited(Kind.PARSE, true, null, null, null, null, null);
+  static final Awaited HIDDEN_CLOSE_UNNAMED =
+      new Awaited(Kind.CLOSE, true, null, null, null, null, null);
   static final Awaited HIDDEN_SYNC = new Awaited(Kind.SYNC, true, null, null, null, null, null);
 
   private static Awaited plain(Kind kind) {
