@@ -436,7 +436,9 @@ final class Logs implements DurableEnds {
 
   /** Not one that was made again meanwhile: what was acknowledged before is not in it. */
   private void requireSame(BranchId branch, String before, LogSession opened) {
-    if (!topic(branch).equals(before)) {
+    String now = topic(branch);
+    // Another opening may have taken the note away: what is not known is not another one.
+    if (!now.isEmpty() && !before.isEmpty() && !now.equals(before)) {
       opened.abandon("its topic is another one");
       throw new EbbException.Corrupt(
           "the log of " + branch + " is lost: its topic was deleted and made again");

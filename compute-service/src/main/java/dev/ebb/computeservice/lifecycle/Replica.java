@@ -170,11 +170,9 @@ final class Replica {
     do {
       try {
         look();
-        vitals.well();
       } catch (RuntimeException e) {
         if (instance.isAlive()) {
           log.warn("replica {} of branch {}: {}", id, head.branch(), e.getMessage());
-          endIfItHangs();
         }
       }
     } while (caretaker.pause(LOOK_EVERY_MS));
@@ -184,9 +182,23 @@ final class Replica {
     // First what is known to be durable, then what is replayed: else it would seem behind by what
     // came in between.
     Lsn known = starter.durable(head.branch());
-    ReplicaActivity now = await(sql().replicaActivity());
-    long nanos = System.nanoTime();
-    vitals.answered(nanos);
+    ReplicaActivity now;
+    long nanos;
+    try {
+      now = await(sql().replicaActivity());
+      nanos = System.nanoTime();
+      vitals.answered(nanos);
+      if (vitals.isToBeMet(nanos)) {
+        meet();
+      }
+      vitals.well();
+    } catch (RuntimeException e) {
+      if (instance.isAlive()) {
+        endIfItHangs();
+      }
+      throw e;
+    }
+    // From here on others are asked, whose silence says nothing of the replica.
     activity = now;
     if (now.replayedLsn().isAfter(lag.replayed())) {
       movedAtNanos = nanos;
@@ -204,9 +216,6 @@ final class Replica {
     }
     if (nanos - streamedAtNanos >= SILENT_NANOS) {
       redirect();
-    }
-    if (vitals.isToBeMet(nanos)) {
-      meet();
     }
   }
 

@@ -191,7 +191,7 @@ public final class AdminConnection {
     return simple("CHECKPOINT", timeout).mapEmpty();
   }
 
-  /** What is flushed locally: U, when asked after the last block was read. */
+  /** What is flushed locally; often in the middle of a record. */
   public Future<Lsn> flushLsn() {
     return simple("SELECT pg_current_wal_flush_lsn() - '0/0'::pg_lsn", SHORT)
         .map(rows -> lsn(rows.iterator().next(), 0));
@@ -200,9 +200,12 @@ public final class AdminConnection {
   /**
    * Writes and commits a record, so that the flush position passes everything inserted before.
    * Waits for the synchronous standby as every commit does.
+   *
+   * @return where the record ends: behind everything inserted before, and between two records
    */
-  public Future<Void> forceCommit(Duration timeout) {
-    return simple("SELECT pg_logical_emit_message(true, 'ebb', '')", timeout).mapEmpty();
+  public Future<Lsn> forceCommit(Duration timeout) {
+    return simple("SELECT pg_logical_emit_message(true, 'ebb', '') - '0/0'::pg_lsn", timeout)
+        .map(rows -> lsn(rows.iterator().next(), 0));
   }
 
   /**

@@ -62,7 +62,9 @@ final class AdminConnectionIT {
   @Test
   void checkpointAndForcedCommitMoveTheFlushPosition() {
     Lsn before = await(admin.flushLsn());
-    await(admin.forceCommit(PostgresFixture.PATIENCE));
+    Lsn between = await(admin.forceCommit(PostgresFixture.PATIENCE));
+    assertThat(between).isGreaterThan(before);
+    assertThat(await(admin.flushLsn())).as("behind the commit's record").isGreaterThan(between);
     Lsn after = await(admin.flushLsn());
     assertThat(after).isGreaterThan(before);
     await(admin.checkpoint(PostgresFixture.PATIENCE));

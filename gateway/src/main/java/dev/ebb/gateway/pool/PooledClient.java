@@ -944,6 +944,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     server = null;
     phase = Phase.FREE;
     channel.flush();
+    readMore(true); // whatever the connection took, or not
     pool.release(lent);
     if (rest != null) {
       channel.eventLoop().execute(this::proceed);

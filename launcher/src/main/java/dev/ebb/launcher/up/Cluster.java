@@ -90,6 +90,7 @@ record Cluster(HazelcastInstance hazelcast, Vertx vertx) {
         // thread, and what members have to agree to is asked for at short intervals.
         .setProperty("hazelcast.io.output.thread.count", OUTPUT_THREADS)
         .setProperty("hazelcast.invocation.retry.pause.millis", "50")
+        .setProperty("hazelcast.invocation.max.retry.count", "2500") // for as long as before
         .setProperty("hazelcast.merge.first.run.delay.seconds", MEMBER_TIMEOUT_SECONDS)
         .setProperty("hazelcast.merge.next.run.delay.seconds", MEMBER_TIMEOUT_SECONDS);
     config.getMemberAttributeConfig().setAttribute(NODE_ID, UUID.randomUUID().toString());
