@@ -97,6 +97,55 @@ final class PoolModelIT {
     }
   }
 
+  /** Of those that come while a client copies in some are ignored, and some are not. */
+  @Test
+  void syncsAroundACopyAreCountedAsPostgresCountsThem() throws Exception {
+    var client = new Both(90);
+    var other = new Both(91);
+    client.alone.query(
+        "DROP VIEW IF EXISTS copied_view; CREATE TABLE IF NOT EXISTS copied_in (a int);"
+            + " CREATE VIEW copied_view AS SELECT a FROM copied_in");
+    client.alone.transcript(1);
+    String copy = "COPY copied_in FROM STDIN";
+    String view = "COPY copied_view FROM STDIN";
+    for (int round = 0; round < 20; round++) {
+      same(client, other, new Wire().query(copy).copyData("1\n").copyDone(), 1);
+      same(client, other, new Wire().query(copy).copyData("x\n").sync(), 2);
+      same(client, other, new Wire().query(copy).copyData("1\n").sync().copyDone(), 1);
+      same(client, other, new Wire().query(copy).copyData("x\n").copyDone().query("SELECT 7"), 2);
+      same(client, other, copyIn(copy).sync().copyData("1\n").copyDone().sync(), 1);
+      same(client, other, copyIn(copy).sync().copyData("x\n").copyDone().sync(), 1);
+      same(client, other, copyIn(view).sync(), 1);
+      same(client, other, copyIn(view).sync().copyData("1\n").copyDone().sync(), 2);
+      same(client, other, copyIn(copy).copyData("1\n").copyDone().sync(), 1);
+      same(client, other, new Wire().query(copy).raw('f', new byte[] {'n', 'o', 0}), 1);
+    }
+    for (Both each : List.of(client, other)) {
+      each.pooled.close();
+      each.alone.close();
+    }
+  }
+
+  private static Wire copyIn(String sql) {
+    return new Wire().parse("", sql).bind("", "", null).execute("", 0);
+  }
+
+  /** The same is answered both ways, and the one who comes next hears nothing of it. */
+  private static void same(Both client, Both other, Wire wire, int readies) throws Exception {
+    client.alone.send(wire.bytes());
+    List<String> alone = client.alone.transcript(readies);
+    client.pooled.send(wire.bytes());
+    String token = other.token();
+    other.pooled.query("SELECT '" + token + "'");
+    assertThat(other.pooled.transcript(1)).anyMatch(each -> each.contains(token));
+    assertThat(client.pooled.transcript(readies)).isEqualTo(alone);
+    for (RawClient each : List.of(client.alone, client.pooled)) {
+      String own = client.token();
+      each.query("SELECT '" + own + "'");
+      assertThat(each.transcript(1)).anyMatch(row -> row.startsWith("D") && row.contains(own));
+    }
+  }
+
   /**
    * In a transaction that has failed nearly everything fails, but where and why may differ, since a
    * statement that the connection does not have cannot be prepared there any more: what counts is

@@ -13,6 +13,7 @@ import io.vertx.core.internal.net.NetSocketInternal;
 import io.vertx.core.net.NetClient;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /** Passes cancel requests on to the backends that they are for. */
 public final class CancelForwarder {
@@ -59,6 +60,7 @@ public final class CancelForwarder {
 
   private Future<Void> forward(
       NetClient client, CancelKeys.Session session, Optional<CancelKeys.Target> target) {
+    var over = new AtomicBoolean();
     return target
         .map(backend ->
             connector
@@ -67,9 +69,12 @@ public final class CancelForwarder {
                     client,
                     backend.host(),
                     backend.port())
-                .compose(socket -> send(socket, backend))
+                .compose(socket -> over.get() ? socket.close() : send(socket, backend))
                 .timeout(TIMEOUT_MS, TimeUnit.MILLISECONDS)
-                .onComplete(done -> session.letGo())
+                .onComplete(done -> {
+                  over.set(true);
+                  session.letGo();
+                })
                 .otherwiseEmpty())
         .orElseGet(Future::succeededFuture);
   }

@@ -35,7 +35,14 @@ record Awaited(
     FUNCTION,
     /** Nothing is asked of the compute: ParseComplete or CloseComplete is put in here. */
     PARSE_KNOWN,
-    CLOSE_KNOWN;
+    CLOSE_KNOWN,
+    /** Nothing is answered: here the client ended what it would copy in. */
+    COPY_END;
+
+    /** Whether the compute has no part in it. */
+    boolean isOwn() {
+      return this == PARSE_KNOWN || this == CLOSE_KNOWN || this == COPY_END;
+    }
 
     /** Whether it ends with ReadyForQuery. */
     boolean endsReady() {
@@ -50,6 +57,8 @@ record Awaited(
   static final Awaited SYNC = plain(Kind.SYNC);
   static final Awaited QUERY = plain(Kind.QUERY);
   static final Awaited FUNCTION = plain(Kind.FUNCTION);
+
+  static final Awaited COPY_END = plain(Kind.COPY_END);
 
   /** Of the unnamed statement. */
   static final Awaited PARSE_UNNAMED = plain(Kind.PARSE);

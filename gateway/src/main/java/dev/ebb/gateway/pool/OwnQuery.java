@@ -10,6 +10,7 @@ final class OwnQuery {
   private final Consumer<List<@Nullable String>> rows;
   private final Consumer<@Nullable ErrorFrame> done;
   private @Nullable ErrorFrame error;
+  private boolean begun;
 
   /**
    * @param rows takes each row, with a character for each byte
@@ -18,6 +19,15 @@ final class OwnQuery {
   OwnQuery(Consumer<List<@Nullable String>> rows, Consumer<@Nullable ErrorFrame> done) {
     this.rows = rows;
     this.done = done;
+  }
+
+  /** The first of the answer is there. */
+  void begins() {
+    begun = true;
+  }
+
+  boolean hasBegun() {
+    return begun;
   }
 
   void row(List<@Nullable String> columns) {

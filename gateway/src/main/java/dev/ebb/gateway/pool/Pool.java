@@ -185,18 +185,22 @@ public final class Pool {
 
   private void open() {
     opening++;
-    opener
-        .get()
-        .onComplete(
-            opened -> {
-              opening--;
-              opened(opened);
-            },
-            error -> {
-              opening--;
-              pools.limits().give(key.owner());
-              openFailed(error);
-            });
+    Future<Opened> attempt;
+    try {
+      attempt = opener.get();
+    } catch (RuntimeException e) {
+      attempt = Future.failedFuture(e);
+    }
+    attempt.onComplete(
+        opened -> {
+          opening--;
+          opened(opened);
+        },
+        error -> {
+          opening--;
+          pools.limits().give(key.owner());
+          openFailed(error);
+        });
   }
 
   private void opened(Opened opened) {
@@ -210,10 +214,20 @@ public final class Pool {
       server.close();
       return;
     }
+    greetWaiting();
     release(server);
     while (all.size() + opening < config().minimum() && pools.limits().take(key.owner())) {
       open();
     }
+  }
+
+  /** Who waits only to be told that it may begin needs no connection for it. */
+  private void greetWaiting() {
+    List<PooledClient> greeted =
+        waiting.stream().map(each -> each.client).filter(PooledClient::isGreeting).toList();
+    waiting.removeIf(each -> each.client.isGreeting());
+    noteFirst();
+    greeted.forEach(PooledClient::greetIfKnown);
   }
 
   /** Others may still become free; where there are none, nobody waits for nothing. */
@@ -254,6 +268,7 @@ public final class Pool {
   void release(PooledServer server) {
     long now = System.nanoTime();
     if (server.isConfused()) {
+      server.end();
       server.forgetPrepared();
       server.ask(
           "DEALLOCATE ALL".getBytes(StandardCharsets.US_ASCII),

@@ -54,6 +54,9 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
   /** In front of names of the client's that look like the gateway's. */
   private static final String UNKNOWN_PREFIX = "ebb.no.";
 
+  /** Answers that are still to come, ahead of which a client may ask for more. */
+  private static final int MAX_AWAITED = 4_096;
+
   private static final Pattern OWN_NAME = Pattern.compile("\"ebb\\.(\\d+|no\\.[^\"]*)\"");
 
   /** Encodings in which a byte of a character may look like ASCII. */
@@ -191,6 +194,18 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     }
   }
 
+  boolean isGreeting() {
+    return phase == Phase.GREETING;
+  }
+
+  /** Tells the client that it may begin, where it is known what to say. */
+  void greetIfKnown() {
+    Buffer greeting = pool.greeting();
+    if (greeting != null) {
+      greet(greeting);
+    }
+  }
+
   private void greet(Buffer greeting) {
     BackendKeyData own = key;
     if (own == null || phase != Phase.GREETING) {
@@ -268,6 +283,10 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
       pass();
       refuse(ErrorResponse.fatal(e.sqlState, String.valueOf(e.getMessage())));
       return;
+    } catch (RuntimeException e) {
+      log.error("a session failed", e);
+      refuse(ErrorResponse.fatal("XX000", "internal error in the gateway"));
+      return;
     }
     ByteBuf left = rest;
     if (left == null || phase == Phase.ENDED) {
@@ -286,9 +305,18 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     readMore(!waits || left.readableBytes() < MAX_AHEAD_BYTES);
   }
 
+  private void resume() {
+    proceed();
+    if (rest == null && phase != Phase.ENDED) {
+      readMore(true);
+    }
+  }
+
   private void readMore(boolean more) {
     PooledServer lent = server;
-    channel.config().setAutoRead(more && (lent == null || lent.channel().isWritable()));
+    channel
+        .config()
+        .setAutoRead(more && channel.isWritable() && (lent == null || lent.channel().isWritable()));
   }
 
   /** The client does not keep to the protocol, or asks for more than there is. */
@@ -308,6 +336,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     while ((phase == Phase.FREE || phase == Phase.RUNNING)
         && in != null
         && in.isReadable()
+        && channel.isWritable()
         && step(in)) {}
     pass();
     PooledServer lent = server;
@@ -315,6 +344,9 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
       lent.flush();
     }
     channel.flush();
+    if (lent != null && lent.isUsed()) {
+      releaseIfOver(); // where no answer follows that would tell, as behind a COPY that failed
+    }
   }
 
   /** Deals with a message, or with a part of one. */
@@ -368,7 +400,8 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
       drop(in, length + 1);
       return true;
     }
-    if (changing && !unsynced && !lent.isQuiet() && !isOfCopy(type)) {
+    boolean mustWait = changing || lent.isDoubtful() || lent.awaitedCount() > MAX_AWAITED;
+    if (mustWait && !unsynced && !lent.isQuiet() && !isOfCopy(type)) {
       return false;
     }
     return withServer(lent, in, type, length);
@@ -483,7 +516,8 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     boolean isNamed = length >= 6 && in.getByte(start) == 'S' && in.getByte(start + 1) != 0;
     if (isNamed) {
       Prepared statement =
-          statements.remove(text(in, start + 1, zero(in, start, in.readerIndex() + length + 1)));
+          statements.remove(
+              text(in, start + 1, zero(in, start + 1, in.readerIndex() + length + 1)));
       if (statement != null) {
         pool.statements().release(statement);
       }
@@ -512,7 +546,9 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
       case 'H' -> keep(in, length + 1);
       case 'S' -> {
         keep(in, length + 1);
-        if (!lent.isCopyingIn()) {
+        if (lent.isCopyingIn()) {
+          lent.syncInCopy();
+        } else {
           unsynced = false;
           lent.await(Awaited.SYNC);
         }
@@ -721,7 +757,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     unsynced = true;
     int start = in.readerIndex() + HEADER_BYTES;
     int end = in.readerIndex() + length + 1;
-    String name = length < 6 ? "" : text(in, start + 1, zero(in, start, end));
+    String name = length < 6 ? "" : text(in, start + 1, zero(in, start + 1, end));
     if (length < 6 || in.getByte(start) != 'S') {
       lent.await(Awaited.DESCRIBE);
       keep(in, length + 1);
@@ -747,7 +783,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     changing = true;
     int start = in.readerIndex() + HEADER_BYTES;
     int end = in.readerIndex() + length + 1;
-    String name = length < 6 ? "" : text(in, start + 1, zero(in, start, end));
+    String name = length < 6 ? "" : text(in, start + 1, zero(in, start + 1, end));
     if (length < 6 || in.getByte(start) != 'S') {
       lent.await(Awaited.CLOSE);
       keep(in, length + 1);
@@ -779,6 +815,14 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
   void closeFailed(String name, Prepared statement) {
     if (statements.putIfAbsent(name, statement) != null) {
       pool.statements().release(statement);
+    }
+  }
+
+  /** A Sync went into what is copied in: the client will send another one. */
+  void syncIgnored() {
+    unsynced = true;
+    if (rest != null) {
+      channel.eventLoop().execute(this::proceed);
     }
   }
 
@@ -853,10 +897,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     }
     if (phase == Phase.GREETING) {
       pool.release(lent);
-      Buffer greeting = pool.greeting();
-      if (greeting != null) {
-        greet(greeting);
-      }
+      greetIfKnown();
       return;
     }
     lend(lent);
@@ -913,7 +954,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     if (lent != null && lent.isQuiet()) {
       changing = false;
       deallocated = null;
-      if (rest != null && !unsynced) {
+      if (rest != null) {
         channel.eventLoop().execute(this::proceed);
       }
     }
@@ -932,7 +973,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
         || !lent.isQuiet()) {
       return;
     }
-    if (suspect && !pinned) {
+    if ((suspect || lent.isDoubtful()) && !pinned) {
       probe(lent);
     } else if (!pinned) {
       release(lent);
@@ -1110,6 +1151,9 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     PooledServer lent = server;
     if (lent != null) {
       lent.clientWritable(channel.isWritable());
+    }
+    if (channel.isWritable()) {
+      channel.eventLoop().execute(this::resume);
     }
     context.fireChannelWritabilityChanged();
   }

@@ -62,6 +62,14 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
   private boolean skipping;
 
   private boolean copyingIn;
+
+  /**
+   * How many Syncs the compute may have ignored because it was copying in, or may yet answer
+   * because the copying had failed by then.
+   */
+  private int doubtfulSyncs;
+
+  private boolean used;
   private boolean forgetsStatements;
   private boolean closed;
   private boolean saidFatal;
@@ -104,7 +112,7 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
   }
 
   boolean isUsable() {
-    return !closed && channel.isActive();
+    return !closed && !saidFatal && channel.isActive();
   }
 
   @Nullable PooledClient client() {
@@ -115,6 +123,8 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
   void begin(PooledClient next) {
     client = next;
     transaction++;
+    used = false;
+    lastError = null;
   }
 
   /** It is over; nothing is awaited. */
@@ -159,6 +169,7 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
       throw new IllegalStateException("nothing but a Sync is heard now");
     }
     skipping = false;
+    used = true;
     awaited.add(next);
     if (next.kind().endsReady()) {
       readies++;
@@ -180,7 +191,30 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
 
   /** The client ends what it copies in: a Sync counts again. */
   void copyEnds() {
-    copyingIn = false;
+    if (copyingIn) {
+      copyingIn = false;
+    } else if (!awaited.isEmpty()) {
+      await(Awaited.COPY_END); // sent before the compute asked for it
+    }
+  }
+
+  /** The client sent a Sync in the middle of what it copies in. */
+  void syncInCopy() {
+    doubtfulSyncs++;
+  }
+
+  /** Whether more may be answered than is awaited. */
+  boolean isDoubtful() {
+    return doubtfulSyncs > 0;
+  }
+
+  /** Whether anything was asked since it was lent. */
+  boolean isUsed() {
+    return used;
+  }
+
+  int awaitedCount() {
+    return awaited.size();
   }
 
   /**
@@ -300,6 +334,7 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
   /** Runs a query of the gateway's own; only while nothing else goes on. */
   void ask(byte[] sql, OwnQuery query) {
     unnamed = null;
+    channel.config().setAutoRead(true);
     write(Messages.query(channel.alloc(), sql));
     await(Awaited.own(query));
     flush();
@@ -359,6 +394,9 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
       pass(in, walkTo(in));
     } catch (Nonsense e) {
       log.warn("a compute at {} is not understood: {}", backend.address(), e.getMessage());
+      close();
+    } catch (RuntimeException e) {
+      log.error("a connection to a compute failed", e);
       close();
     }
     if (in.isReadable() && !closed) {
@@ -427,8 +465,7 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
     }
     Iterator<Awaited> next = awaited.iterator();
     next.next();
-    Awaited.Kind kind = next.next().kind();
-    return kind == Awaited.Kind.PARSE_KNOWN || kind == Awaited.Kind.CLOSE_KNOWN;
+    return next.next().kind().isOwn();
   }
 
   /** The compute does not keep to the protocol. */
@@ -474,7 +511,11 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
     if (head == null) {
       return false;
     }
-    if (head.own() != null) {
+    OwnQuery own = head.own();
+    if (own != null) {
+      if (type != 'A' && type != 'N') {
+        own.begins();
+      }
       return type != 'A' || client == null;
     }
     return head.hidden() && (type == '1' || type == '3');
@@ -509,6 +550,9 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
           throw new Nonsense("a command's end that nobody asked for");
         }
         hide(in, at, behind, head.own() != null);
+        if (head.own() == null) {
+          doubtfulSyncs = 0; // what was sent while it copied in was ignored for certain
+        }
         tag(in, at + HEADER_BYTES, length - 4);
         if (head.kind() == Awaited.Kind.EXECUTE) {
           if (isKnownNext()) {
@@ -587,19 +631,26 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
         }
       }
       case 'G' -> {
-        copyingIn = true;
-        if (kind == Awaited.Kind.EXECUTE) {
-          // PostgreSQL ignores a Sync that it reads while it copies in, so no answer follows.
-          awaited.remove();
-          while (Awaited.SYNC.equals(awaited.peek())) {
-            awaited.remove();
-            readies--;
-          }
-          awaited.addFirst(head);
-        }
+        ignoreSyncs(head);
       }
       default -> throw new IllegalStateException("unreachable: " + type);
     }
+  }
+
+  /** PostgreSQL ignores a Sync that it reads while it copies in, so no answer follows. */
+  private void ignoreSyncs(Awaited copy) {
+    PooledClient of = client;
+    awaited.remove();
+    while (Awaited.SYNC.equals(awaited.peek())) {
+      awaited.remove();
+      readies--;
+      doubtfulSyncs++;
+      if (of != null) {
+        of.syncIgnored();
+      }
+    }
+    copyingIn = !Awaited.COPY_END.equals(awaited.peek());
+    awaited.addFirst(copy);
   }
 
   private void pop(Awaited.Kind is, Awaited.Kind must) {
@@ -618,11 +669,10 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
   /** Says what the compute need not be asked for. */
   private void answerKnown() {
     Awaited head;
-    while ((head = awaited.peek()) != null
-        && (head.kind() == Awaited.Kind.PARSE_KNOWN || head.kind() == Awaited.Kind.CLOSE_KNOWN)) {
+    while ((head = awaited.peek()) != null && head.kind().isOwn()) {
       awaited.remove();
       PooledClient to = client;
-      if (to != null) {
+      if (to != null && head.kind() != Awaited.Kind.COPY_END) {
         boolean parse = head.kind() == Awaited.Kind.PARSE_KNOWN;
         to.write(Unpooled.wrappedBuffer(parse ? PARSE_COMPLETE : CLOSE_COMPLETE));
         Prepared closedStatement = head.before();
@@ -634,17 +684,29 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
   }
 
   private void ready(ByteBuf in, int at, int length) {
-    Awaited head = awaited.poll();
+    Awaited head = awaited.peek();
+    int behind = at + length + 1;
+    OwnQuery asked = ownQuery();
+    if (doubtfulSyncs > 0
+        && length == 5
+        && (head == null || (asked != null && !asked.hasBegun()))) {
+      // To a Sync that was not ignored after all; the client expects it.
+      doubtfulSyncs--;
+      skipping = false;
+      pass(in, behind);
+      return;
+    }
     if (head == null || !head.kind().endsReady() || length != 5) {
       throw new Nonsense("ReadyForQuery that nobody asked for");
     }
+    awaited.remove();
     status = in.getByte(at + HEADER_BYTES);
     readies--;
-    int behind = at + length + 1;
     copyingIn = false;
     hide(in, at, behind, head.hidden());
     OwnQuery own = head.own();
     if (own != null) {
+      doubtfulSyncs = 0;
       own.ready();
       return;
     }
@@ -664,11 +726,13 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
     OwnQuery own = ownQuery();
     PooledClient to = client;
     if (own != null) {
+      own.begins();
       own.failed(frame);
     } else if (to == null) {
       if (!saidFatal) {
         throw new Nonsense("an error that nobody asked for");
       }
+      close();
     } else if (pool.details().concerns(frame)) {
       ask(frame, to);
     } else {
@@ -700,7 +764,8 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
       walk(waiting);
     }
     to.channel().flush();
-    channel.config().setAutoRead(to.channel().isWritable());
+    PooledClient now = client;
+    channel.config().setAutoRead(!asking && (now == null || now.channel().isWritable()));
   }
 
   /** Passes an error on, and gives up what the compute will not do because of it. */
@@ -815,7 +880,9 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
 
   /** The client takes bytes again, or not. */
   void clientWritable(boolean writable) {
-    channel.config().setAutoRead(writable && !asking);
+    if (ownQuery() == null) {
+      channel.config().setAutoRead(writable && !asking);
+    }
   }
 
   @Override

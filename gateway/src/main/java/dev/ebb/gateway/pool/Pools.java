@@ -15,9 +15,12 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The pools of one event loop. Confined to it, but for what says otherwise. */
 public final class Pools {
+  private static final Logger log = LoggerFactory.getLogger(Pools.class);
   private static final long TICK_MS = 1_000;
 
   private final Shared shared;
@@ -170,6 +173,12 @@ public final class Pools {
   }
 
   private void tick() {
-    List.copyOf(byKey.values()).forEach(Pool::tick);
+    for (Pool pool : List.copyOf(byKey.values())) {
+      try {
+        pool.tick();
+      } catch (RuntimeException e) {
+        log.error("a pool failed", e);
+      }
+    }
   }
 }

@@ -35,9 +35,16 @@ public final class Closing {
    * kernel reset the connection and drop the message, so what comes is thrown away for a moment.
    */
   public static void afterLast(Vertx vertx, NetSocketInternal socket, Buffer message) {
+    long unread =
+        vertx.setTimer(
+            FLUSH_TIMEOUT_MS,
+            fired -> {
+              var _ = socket.channelHandlerContext().close();
+            });
     socket
         .write(message)
         .onComplete(written -> {
+          vertx.cancelTimer(unread);
           var channel = socket.channelHandlerContext().channel();
           if (written.failed()
               || channel.pipeline().get(SslHandler.class) != null
