@@ -117,16 +117,8 @@ public final class Pool {
     return clients == 0 && all.isEmpty() && opening == 0;
   }
 
-  int size() {
-    return all.size();
-  }
-
   int waitingCount() {
     return waiting.size();
-  }
-
-  int idleCount() {
-    return idle.size();
   }
 
   /** What a client is told before its first statement; null before any connection was opened. */
@@ -267,9 +259,9 @@ public final class Pool {
   /** A transaction is over, or a connection is new. */
   void release(PooledServer server) {
     long now = System.nanoTime();
-    if (server.isConfused()) {
+    if (server.statements().isConfused()) {
       server.end();
-      server.forgetPrepared();
+      server.statements().clear();
       server.ask(
           "DEALLOCATE ALL".getBytes(StandardCharsets.US_ASCII),
           new OwnQuery(row -> {}, error -> release(server)));

@@ -39,8 +39,4 @@ public final class PoolLimits {
     byBranch.computeIfPresent(owner.branch(), (key, count) -> count == 1 ? null : count - 1);
     inAll--;
   }
-
-  public synchronized int inAll() {
-    return inAll;
-  }
 }

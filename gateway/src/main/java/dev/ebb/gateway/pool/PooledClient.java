@@ -13,19 +13,12 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.util.ReferenceCountUtil;
 import io.vertx.core.Future;
 import io.vertx.core.buffer.Buffer;
-import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
-import java.util.HashMap;
-import java.util.Map;
+import java.util.Iterator;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.function.Supplier;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * A logged-in client that is lent a connection for each of its transactions. Keeps what its session
@@ -33,31 +26,8 @@ import org.slf4j.LoggerFactory;
  * connections' share.
  */
 public final class PooledClient extends ChannelInboundHandlerAdapter {
-  private static final Logger log = LoggerFactory.getLogger(PooledClient.class);
-  private static final int HEADER_BYTES = 5;
-
-  /** {@code PQ_LARGE_MESSAGE_LIMIT} of PostgreSQL's libpq.h. */
-  private static final int MAX_MESSAGE_BYTES = 0x3fffffff;
-
-  /** A statement's text is kept for as long as the client may bind it. */
-  private static final int MAX_PARSE_BYTES = 16 << 20;
-
-  /** Names of portals and statements, in front of a Bind's parameters. */
-  private static final int MAX_NAMES_BYTES = 16 << 10;
-
-  /** What is read ahead of a client that has to wait: only what is read shows that it is gone. */
-  private static final int MAX_AHEAD_BYTES = 64 << 10;
-
   /** Settings with a dot in their names that are carried along. */
   private static final int MAX_CUSTOM_SETTINGS = 100;
-
-  /** In front of names of the client's that look like the gateway's. */
-  private static final String UNKNOWN_PREFIX = "ebb.no.";
-
-  /** Answers that are still to come, ahead of which a client may ask for more. */
-  private static final int MAX_AWAITED = 4_096;
-
-  private static final Pattern OWN_NAME = Pattern.compile("\"ebb\\.(\\d+|no\\.[^\"]*)\"");
 
   /** Encodings in which a byte of a character may look like ASCII. */
   private static final Set<String> UNSAFE_ENCODINGS =
@@ -66,40 +36,20 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
   private final Channel channel;
   private final Pool pool;
   private final End end;
-  private final Map<String, Prepared> statements = new HashMap<>();
+  private final ClientStatements statements;
+  private final ClientReader reader;
   private final Set<String> customSettings = new TreeSet<>();
   private final SessionSettings initial;
   private SessionSettings settings;
   private Phase phase = Phase.GREETING;
   private @Nullable PooledServer server;
-  private @Nullable ByteBuf rest;
 
-  /** Bytes of a message whose beginning was dealt with. */
-  private int streaming;
-
-  private boolean dropping;
-
-  /** Where what can be passed on as it is begins in {@code rest}; -1: nothing is to be. */
-  private int run = -1;
-
-  /** After an error of the gateway's own: everything up to the next Sync is ignored. */
-  private boolean ignoring;
-
-  /** Something was sent behind the last Sync. */
-  private boolean unsynced;
-
-  /**
-   * What is on its way may prepare or close statements, or fail to: what comes behind the next Sync
-   * has to wait for the outcome.
-   */
-  private boolean changing;
-
+  /** A statement may have changed the session, and in a way that cannot be read. */
   private boolean suspect;
+
   private boolean hidden;
   private boolean pinned;
-  private @Nullable Unnamed unnamed;
   private long waitingSinceNanos;
-  private @Nullable String deallocated;
   private @Nullable BackendKeyData key;
 
   /** How many cancel requests are on their way. */
@@ -136,9 +86,12 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     void refuse(ErrorResponse error);
   }
 
-  private PooledClient(Channel channel, Pool pool, SessionSettings initial, End end) {
+  private PooledClient(
+      Channel channel, Pool pool, SessionSettings initial, ByteBuf early, End end) {
     this.channel = channel;
     this.pool = pool;
+    this.statements = new ClientStatements(pool.statements());
+    this.reader = new ClientReader(this, channel, early);
     this.initial = initial;
     this.settings = initial;
     this.end = end;
@@ -164,8 +117,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
         applicationName.isEmpty()
             ? SessionSettings.OPENED
             : SessionSettings.of("application_name", applicationName);
-    var client = new PooledClient(channel, pool, initial, end);
-    client.rest = Unpooled.buffer(256).writeBytes(early);
+    var client = new PooledClient(channel, pool, initial, early, end);
     var pipeline = channel.pipeline();
     pipeline.addBefore(pipeline.lastContext().name(), "pooled", client);
     return client;
@@ -182,9 +134,8 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
    */
   public void begin(BackendKeyData key) {
     this.key = key;
-    Buffer greeting = pool.greeting();
-    if (greeting != null) {
-      greet(greeting);
+    if (pool.greeting() != null) {
+      greetIfKnown();
       return;
     }
     waitingSinceNanos = System.nanoTime();
@@ -220,7 +171,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     write(Unpooled.wrappedBuffer(own.encode().getBytes()));
     write(Messages.ready((byte) 'I'));
     channel.flush();
-    proceed();
+    reader.proceed();
   }
 
   /** Runs something on the client's event loop; from any thread. */
@@ -246,10 +197,6 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     }
   }
 
-  public boolean isPinned() {
-    return pinned;
-  }
-
   // What the client sends.
 
   @Override
@@ -259,226 +206,36 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
       return;
     }
     pool.traffic().fromClients(chunk.readableBytes());
-    ByteBuf earlier = rest;
-    if (earlier == null) {
-      rest = chunk;
-    } else {
-      earlier.discardReadBytes().writeBytes(chunk);
-      chunk.release();
-    }
-    proceed();
+    reader.received(chunk);
   }
 
-  /** Does what the bytes at hand allow. */
-  private void proceed() {
-    if (phase == Phase.ENDED) {
-      return;
-    }
-    try {
-      if (phase == Phase.FREE || phase == Phase.RUNNING) {
-        work();
-      }
-    } catch (Violation e) {
-      log.debug("a client broke the protocol: {}", e.getMessage());
-      pass();
-      refuse(ErrorResponse.fatal(e.sqlState, String.valueOf(e.getMessage())));
-      return;
-    } catch (RuntimeException e) {
-      log.error("a session failed", e);
-      refuse(ErrorResponse.fatal("XX000", "internal error in the gateway"));
-      return;
-    }
-    ByteBuf left = rest;
-    if (left == null || phase == Phase.ENDED) {
-      return;
-    }
-    if (!left.isReadable()) {
-      left.release();
-      rest = null;
-    } else if (left.isDirect() || left.refCnt() > 1 || left.maxFastWritableBytes() < HEADER_BYTES) {
-      ByteBuf own = Unpooled.buffer(Math.max(256, left.readableBytes()));
-      own.writeBytes(left);
-      left.release();
-      rest = own;
-    }
-    boolean waits = phase != Phase.FREE && phase != Phase.RUNNING;
-    readMore(!waits || left.readableBytes() < MAX_AHEAD_BYTES);
+  // What reading it needs to know, and leads to.
+
+  ClientStatements statements() {
+    return statements;
   }
 
-  private void resume() {
-    proceed();
-    if (rest == null && phase != Phase.ENDED) {
-      readMore(true);
-    }
+  /** The connection that is lent; null where none is. */
+  @Nullable PooledServer server() {
+    return server;
   }
 
-  private void readMore(boolean more) {
-    PooledServer lent = server;
-    channel
-        .config()
-        .setAutoRead(more && channel.isWritable() && (lent == null || lent.channel().isWritable()));
+  boolean isEnded() {
+    return phase == Phase.ENDED;
   }
 
-  /** The client does not keep to the protocol, or asks for more than there is. */
-  private static final class Violation extends RuntimeException {
-    private static final long serialVersionUID = 1L;
-
-    private final String sqlState;
-
-    Violation(String sqlState, String message) {
-      super(message, null, false, false);
-      this.sqlState = sqlState;
-    }
+  /** Whether messages may be dealt with as they come. */
+  boolean mayWork() {
+    return phase == Phase.FREE || phase == Phase.RUNNING;
   }
 
-  private void work() {
-    ByteBuf in = rest;
-    while ((phase == Phase.FREE || phase == Phase.RUNNING)
-        && in != null
-        && in.isReadable()
-        && channel.isWritable()
-        && step(in)) {}
-    pass();
-    PooledServer lent = server;
-    if (lent != null) {
-      lent.flush();
-    }
-    channel.flush();
-    if (lent != null && lent.isUsed()) {
-      releaseIfOver(); // where no answer follows that would tell, as behind a COPY that failed
-    }
+  /** What decides, beside its text, what a statement of the client's means. */
+  Prepared.Scope scope() {
+    return settings.scope();
   }
 
-  /** Deals with a message, or with a part of one. */
-  private boolean step(ByteBuf in) {
-    if (streaming > 0) {
-      int bytes = Math.min(streaming, in.readableBytes());
-      streaming -= bytes;
-      if (dropping) {
-        in.skipBytes(bytes);
-      } else {
-        keep(in, bytes);
-      }
-      return true;
-    }
-    if (in.readableBytes() < HEADER_BYTES) {
-      requireKnown(in.getByte(in.readerIndex()));
-      return false;
-    }
-    int at = in.readerIndex();
-    byte type = in.getByte(at);
-    requireKnown(type);
-    int length = in.getInt(at + 1);
-    if (length < 4 || length > MAX_MESSAGE_BYTES) {
-      throw new Violation(SqlState.PROTOCOL_VIOLATION, "invalid message length");
-    }
-    if (ignoring) {
-      return ignore(in, type, length);
-    }
-    if (isSmall(type) && length > MAX_NAMES_BYTES) {
-      throw new Violation(SqlState.PROTOCOL_VIOLATION, "invalid message length");
-    }
-    if (type == 'P' && length > MAX_PARSE_BYTES) {
-      throw new Violation(
-          SqlState.FEATURE_NOT_SUPPORTED,
-          "a prepared statement of more than "
-              + MAX_PARSE_BYTES
-              + " bytes needs a session of its own: use the port without pooling");
-    }
-    boolean isWhole = in.readableBytes() > length;
-    if (!isWhole
-        && (isSmall(type)
-            || type == 'P'
-            || (type == 'Q' && length <= Statements.MAX_JUDGED_BYTES))) {
-      return false;
-    }
-    PooledServer lent = server;
-    if (lent == null) {
-      return withoutServer(in, type, length);
-    }
-    if (lent.isSkipping() && type != 'S' && type != 'X') {
-      drop(in, length + 1);
-      return true;
-    }
-    boolean mustWait = changing || lent.isDoubtful() || lent.awaitedCount() > MAX_AWAITED;
-    if (mustWait && !unsynced && !lent.isQuiet() && !isOfCopy(type)) {
-      return false;
-    }
-    return withServer(lent, in, type, length);
-  }
-
-  private static boolean isOfCopy(byte type) {
-    return switch (type) {
-      case 'd', 'c', 'f', 'H', 'X' -> true;
-      default -> false;
-    };
-  }
-
-  private static void requireKnown(byte type) {
-    switch (type) {
-      case 'Q', 'P', 'B', 'D', 'E', 'C', 'S', 'H', 'F', 'd', 'c', 'f', 'X' -> {}
-      default ->
-          throw new Violation(
-              SqlState.PROTOCOL_VIOLATION, "invalid frontend message type " + (type & 0xFF));
-    }
-  }
-
-  private static boolean isSmall(byte type) {
-    return switch (type) {
-      case 'D', 'E', 'C', 'S', 'H', 'c', 'X' -> true;
-      default -> false;
-    };
-  }
-
-  private boolean ignore(ByteBuf in, byte type, int length) {
-    if (type == 'S') {
-      ignoring = false;
-      in.skipBytes(length + 1);
-      write(Messages.ready((byte) 'I'));
-    } else if (type == 'X') {
-      bye();
-      return false;
-    } else {
-      drop(in, length + 1);
-    }
-    return true;
-  }
-
-  private void drop(ByteBuf in, int bytes) {
-    pass();
-    int here = Math.min(bytes, in.readableBytes());
-    in.skipBytes(here);
-    streaming = bytes - here;
-    dropping = true;
-  }
-
-  private boolean withoutServer(ByteBuf in, byte type, int length) {
-    return switch (type) {
-      case 'X' -> {
-        bye();
-        yield false;
-      }
-      case 'S' -> {
-        in.skipBytes(length + 1);
-        write(Messages.ready((byte) 'I'));
-        yield true;
-      }
-      case 'H' -> {
-        in.skipBytes(length + 1);
-        yield true;
-      }
-      case 'd', 'c', 'f' -> {
-        // As PostgreSQL does: a client may still be sending after a COPY has failed.
-        drop(in, length + 1);
-        yield true;
-      }
-      case 'P' -> parseKnown(in, length) || acquire();
-      case 'C' -> closeKnown(in, length) || acquire();
-      default -> acquire();
-    };
-  }
-
-  private boolean acquire() {
+  /** A message needs a connection; returns whether to go on. */
+  boolean acquire() {
     waitingSinceNanos = System.nanoTime();
     phase = Phase.WAITING;
     PooledServer lent = pool.acquire(this);
@@ -488,402 +245,26 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     return true;
   }
 
-  /**
-   * What some compute has accepted already needs none to be accepted again: nobody waits for a
-   * connection in order to prepare what all prepare.
-   */
-  private boolean parseKnown(ByteBuf in, int length) {
-    int start = in.readerIndex() + HEADER_BYTES;
-    int end = in.readerIndex() + length + 1;
-    int nameEnd = zero(in, start, end);
-    String name = text(in, start, nameEnd);
-    var definition = new byte[end - nameEnd - 1];
-    in.getBytes(nameEnd + 1, definition);
-    boolean isKnown =
-        !name.isEmpty()
-            && !statements.containsKey(name)
-            && pool.statements().isProven(definition, settings.scope());
-    if (isKnown) {
-      statements.put(name, pool.statements().acquire(definition, settings.scope()));
-      in.skipBytes(length + 1);
-      write(Unpooled.wrappedBuffer(PooledServer.PARSE_COMPLETE));
-    }
-    return isKnown;
-  }
-
-  private boolean closeKnown(ByteBuf in, int length) {
-    int start = in.readerIndex() + HEADER_BYTES;
-    boolean isNamed = length >= 6 && in.getByte(start) == 'S' && in.getByte(start + 1) != 0;
-    if (isNamed) {
-      Prepared statement =
-          statements.remove(
-              text(in, start + 1, zero(in, start + 1, in.readerIndex() + length + 1)));
-      if (statement != null) {
-        pool.statements().release(statement);
-      }
-      in.skipBytes(length + 1);
-      write(Unpooled.wrappedBuffer(PooledServer.CLOSE_COMPLETE));
-    }
-    return isNamed;
-  }
-
-  private boolean withServer(PooledServer lent, ByteBuf in, byte type, int length) {
-    switch (type) {
-      case 'Q' -> {
-        return query(lent, in, length);
-      }
-      case 'P' -> parse(lent, in, length);
-      case 'B' -> {
-        return bind(lent, in, length);
-      }
-      case 'D' -> describe(lent, in, length);
-      case 'C' -> close(lent, in, length);
-      case 'E' -> {
-        unsynced = true;
-        lent.await(Awaited.EXECUTE);
-        keep(in, length + 1);
-      }
-      case 'H' -> keep(in, length + 1);
-      case 'S' -> {
-        keep(in, length + 1);
-        if (lent.isCopyingIn()) {
-          lent.syncInCopy();
-        } else {
-          unsynced = false;
-          lent.await(Awaited.SYNC);
-        }
-      }
-      case 'F' -> {
-        suspect = true;
-        lent.becomesUncertain();
-        lent.await(Awaited.FUNCTION);
-        keep(in, length + 1);
-      }
-      case 'd' -> keep(in, length + 1);
-      case 'c', 'f' -> {
-        keep(in, length + 1);
-        lent.copyEnds();
-      }
-      case 'X' -> {
-        bye();
-        return false;
-      }
-      default -> throw new IllegalStateException("unreachable: " + type);
-    }
-    return true;
-  }
-
-  /** Passes the message on as it is, or as much of it as there is. */
-  private void keep(ByteBuf in, int bytes) {
-    if (run < 0) {
-      run = in.readerIndex();
-    }
-    int here = Math.min(bytes, in.readableBytes());
-    in.skipBytes(here);
-    if (bytes > here) {
-      streaming = bytes - here;
-      dropping = false;
-    }
-  }
-
-  /** Hands over what was kept. */
-  private void pass() {
-    ByteBuf in = rest;
+  /** Something on its way may change the session. */
+  void suspect() {
     PooledServer lent = server;
-    if (run >= 0 && in != null && lent != null && in.readerIndex() > run) {
-      lent.write(in.retainedSlice(run, in.readerIndex() - run));
-      if (!lent.channel().isWritable()) {
-        channel.config().setAutoRead(false);
-      }
-    }
-    run = -1;
-  }
-
-  private void judged(PooledServer lent, SqlTraits traits) {
-    if (traits.mayChangeSession()) {
-      suspect = true;
-      changing = true;
-      hidden |= traits.hidesSettings();
+    suspect = true;
+    if (lent != null) {
       lent.becomesUncertain();
-      customSettings.addAll(traits.customSettings());
-      hidden |= customSettings.size() > MAX_CUSTOM_SETTINGS;
     }
   }
 
-  private boolean query(PooledServer lent, ByteBuf in, int length) {
-    SqlTraits traits = SqlTraits.UNKNOWN;
-    if (length <= Statements.MAX_JUDGED_BYTES) {
-      var text = new byte[Math.max(0, length - 5)];
-      in.getBytes(in.readerIndex() + HEADER_BYTES, text);
-      traits = SqlTraits.of(text);
-    }
-    String name = traits.deallocates();
-    Prepared statement = name == null ? null : statements.get(name);
-    if (statement != null && !lent.isQuiet() && !unsynced) {
-      changing = true; // whether the transaction has failed is told in a moment
-      return false;
-    }
-    judged(lent, traits);
-    if (name != null && statement != null && !lent.isFailed()) {
-      // It has the client's name for as long as it takes to let it go by that.
-      pass();
-      byte[] bytes = name.getBytes(StandardCharsets.ISO_8859_1);
-      lent.write(Messages.parse(channel.alloc(), bytes, statement.definition()));
-      lent.await(Awaited.HIDDEN_PARSE_UNNAMED);
-      lent.write(Messages.sync());
-      lent.await(Awaited.HIDDEN_SYNC);
-      deallocated = name;
-    }
-    Unnamed before = unnamed;
-    lent.unnamedBecomes(null);
-    unnamed = null;
-    unsynced = false;
-    lent.await(Awaited.ends(Awaited.QUERY, before));
-    keep(in, length + 1);
-    return true;
+  /** A statement on its way may change the session. */
+  void mayChange(SqlTraits traits) {
+    suspect();
+    hidden |= traits.hidesSettings();
+    customSettings.addAll(traits.customSettings());
+    hidden |= customSettings.size() > MAX_CUSTOM_SETTINGS;
   }
 
-  private void parse(PooledServer lent, ByteBuf in, int length) {
-    int start = in.readerIndex() + HEADER_BYTES;
-    int nameEnd = zero(in, start, in.readerIndex() + length + 1);
-    String name = text(in, start, nameEnd);
-    var definition = new byte[in.readerIndex() + length + 1 - nameEnd - 1];
-    in.getBytes(nameEnd + 1, definition);
-    unsynced = true;
-    changing = true;
-    if (name.isEmpty()) {
-      Unnamed before = unnamed;
-      unnamed = Unnamed.of(definition);
-      lent.unnamedBecomes(unnamed);
-      lent.await(Awaited.ends(Awaited.PARSE_UNNAMED, before));
-      keep(in, length + 1);
-      return;
-    }
-    Prepared existing = statements.get(name);
-    if (existing != null) {
-      // The compute says that the name is taken, as it would for one client.
-      pass();
-      changing |= lent.require(existing);
-      lent.write(Messages.parse(channel.alloc(), existing.name(), definition));
-      lent.await(new Awaited(Awaited.Kind.PARSE, false, null, name, null, null, null));
-      in.skipBytes(length + 1);
-      return;
-    }
-    Prepared statement = pool.statements().acquire(definition, settings.scope());
-    statements.put(name, statement);
-    if (lent.knows(statement)) {
-      pass();
-      in.skipBytes(length + 1);
-      lent.await(Awaited.parseKnown(statement, name));
-      changing |= lent.require(statement);
-      return;
-    }
-    pass();
-    lent.prepare(statement, Awaited.parse(statement, name));
-    in.skipBytes(length + 1);
-  }
-
-  private static String text(ByteBuf in, int start, int end) {
-    return in.toString(start, end - start, StandardCharsets.ISO_8859_1);
-  }
-
-  /** Where the next zero byte is. */
-  private static int zero(ByteBuf in, int from, int end) {
-    int at = in.indexOf(from, Math.min(end, in.writerIndex()), (byte) 0);
-    if (at < 0) {
-      throw new Violation(SqlState.PROTOCOL_VIOLATION, "invalid string in message");
-    }
-    return at;
-  }
-
-  private boolean bind(PooledServer lent, ByteBuf in, int length) {
-    int start = in.readerIndex() + HEADER_BYTES;
-    int end = Math.min(in.writerIndex(), in.readerIndex() + length + 1);
-    int portalEnd = in.indexOf(start, end, (byte) 0);
-    int nameEnd = portalEnd < 0 ? -1 : in.indexOf(portalEnd + 1, end, (byte) 0);
-    if (nameEnd < 0) {
-      if (in.readableBytes() > Math.min(length, MAX_NAMES_BYTES)) {
-        throw new Violation(SqlState.PROTOCOL_VIOLATION, "invalid string in message");
-      }
-      return false;
-    }
-    unsynced = true;
-    if (nameEnd == portalEnd + 1) {
-      requireUnnamed(lent);
-      if (unnamed != null) {
-        judged(lent, unnamed.traits());
-      }
-      lent.await(Awaited.BIND);
-      keep(in, length + 1);
-      return true;
-    }
-    String name = text(in, portalEnd + 1, nameEnd);
-    Prepared statement = statements.get(name);
-    byte[] nameThere;
-    if (statement == null) {
-      nameThere = unknown(name);
-      lent.await(Awaited.BIND);
-    } else {
-      pass();
-      changing |= lent.require(statement);
-      judged(lent, statement.traits());
-      nameThere = statement.name();
-      lent.await(new Awaited(Awaited.Kind.BIND, false, statement, name, null, null, null));
-    }
-    pass();
-    int parameters = length + 1 - (nameEnd + 1 - in.readerIndex());
-    lent.write(
-        Messages.bind(
-            channel.alloc(), in.slice(start, portalEnd + 1 - start), nameThere, parameters));
-    in.readerIndex(nameEnd + 1);
-    keep(in, parameters);
-    return true;
-  }
-
-  private void requireUnnamed(PooledServer lent) {
-    if (!lent.isUnnamed(unnamed)) {
-      pass();
-      lent.requireUnnamed(unnamed);
-    }
-  }
-
-  /** A name that no statement has at a compute. */
-  private static byte[] unknown(String name) {
-    return (name.startsWith("ebb.") ? UNKNOWN_PREFIX + name : name)
-        .getBytes(StandardCharsets.ISO_8859_1);
-  }
-
-  private void describe(PooledServer lent, ByteBuf in, int length) {
-    unsynced = true;
-    int start = in.readerIndex() + HEADER_BYTES;
-    int end = in.readerIndex() + length + 1;
-    String name = length < 6 ? "" : text(in, start + 1, zero(in, start + 1, end));
-    if (length < 6 || in.getByte(start) != 'S') {
-      lent.await(Awaited.DESCRIBE);
-      keep(in, length + 1);
-    } else if (name.isEmpty()) {
-      requireUnnamed(lent);
-      lent.await(Awaited.DESCRIBE);
-      keep(in, length + 1);
-    } else {
-      Prepared statement = statements.get(name);
-      pass();
-      if (statement != null) {
-        changing |= lent.require(statement);
-      }
-      byte[] there = statement == null ? unknown(name) : statement.name();
-      lent.write(Messages.describeStatement(channel.alloc(), there));
-      lent.await(new Awaited(Awaited.Kind.DESCRIBE, false, statement, name, null, null, null));
-      in.skipBytes(length + 1);
-    }
-  }
-
-  private void close(PooledServer lent, ByteBuf in, int length) {
-    unsynced = true;
-    changing = true;
-    int start = in.readerIndex() + HEADER_BYTES;
-    int end = in.readerIndex() + length + 1;
-    String name = length < 6 ? "" : text(in, start + 1, zero(in, start + 1, end));
-    if (length < 6 || in.getByte(start) != 'S') {
-      lent.await(Awaited.CLOSE);
-      keep(in, length + 1);
-    } else if (name.isEmpty()) {
-      // Whatever the connection has by no name: nobody needs it any more.
-      Unnamed before = unnamed;
-      unnamed = null;
-      lent.unnamedBecomes(null);
-      lent.await(Awaited.ends(Awaited.CLOSE, before));
-      keep(in, length + 1);
-    } else {
-      Prepared statement = statements.remove(name);
-      pass();
-      in.skipBytes(length + 1);
-      lent.await(Awaited.closeKnown(name, statement));
-    }
-  }
-
-  // What becomes of what was sent.
-
-  /** A Parse will not be done. */
-  void parseFailed(String name, Prepared statement) {
-    if (statements.remove(name, statement)) {
-      pool.statements().release(statement);
-    }
-  }
-
-  /** A Close will not be done. */
-  void closeFailed(String name, Prepared statement) {
-    if (statements.putIfAbsent(name, statement) != null) {
-      pool.statements().release(statement);
-    }
-  }
-
-  /** A Sync went into what is copied in: the client will send another one. */
+  /** A Sync went into what is copied in. */
   void syncIgnored() {
-    unsynced = true;
-    if (rest != null) {
-      channel.eventLoop().execute(this::proceed);
-    }
-  }
-
-  /** What ends the unnamed statement will not be done. */
-  void unnamedIs(@Nullable Unnamed statement) {
-    unnamed = statement;
-  }
-
-  /** {@code DEALLOCATE ALL} or {@code DISCARD ALL}. */
-  void deallocatedAll() {
-    statements.values().forEach(pool.statements()::release);
-    statements.clear();
-    unnamed = null;
-  }
-
-  /** {@code DEALLOCATE} of one. */
-  void deallocatedOne() {
-    String name = deallocated;
-    Prepared statement = name == null ? null : statements.remove(name);
-    deallocated = null;
-    if (statement != null) {
-      pool.statements().release(statement);
-    }
-  }
-
-  /**
-   * An error, with the client's names in the place of the gateway's.
-   *
-   * @param meant the statement that the message which failed was about; null: of none by name
-   */
-  byte[] inItsNames(byte[] error, @Nullable String meant) {
-    String text = Statements.text(error);
-    if (!OWN_NAME.matcher(text).find()) {
-      return error;
-    }
-    String named =
-        OWN_NAME
-            .matcher(text.substring(HEADER_BYTES))
-            .replaceAll(found -> Matcher.quoteReplacement(nameOf(found.group(), meant)));
-    byte[] body = named.getBytes(StandardCharsets.ISO_8859_1);
-    return Unpooled.buffer(body.length + HEADER_BYTES)
-        .writeByte('E')
-        .writeInt(body.length + 4)
-        .writeBytes(body)
-        .array();
-  }
-
-  private String nameOf(String quoted, @Nullable String meant) {
-    if (meant != null) {
-      return "\"" + meant + "\"";
-    }
-    String own = quoted.substring(1, quoted.length() - 1);
-    if (own.startsWith(UNKNOWN_PREFIX)) {
-      return "\"" + own.substring(UNKNOWN_PREFIX.length()) + "\"";
-    }
-    for (var each : statements.entrySet()) {
-      if (Statements.text(each.getValue().name()).equals(own)) {
-        return "\"" + each.getKey() + "\"";
-      }
-    }
-    return quoted;
+    reader.syncIgnored();
   }
 
   // The connection.
@@ -901,7 +282,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
       return;
     }
     lend(lent);
-    proceed();
+    reader.proceed();
   }
 
   private void lend(PooledServer lent) {
@@ -914,19 +295,18 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     }
     phase = Phase.RESTORING;
     pool.traffic().restored();
-    restore(lent, 0);
+    restore(lent, settings.restoring().iterator());
   }
 
-  private void restore(PooledServer lent, int step) {
-    var queries = settings.restoring();
-    if (step == queries.size()) {
+  private void restore(PooledServer lent, Iterator<byte[]> queries) {
+    if (!queries.hasNext()) {
       lent.settingsBecame(settings);
       phase = Phase.RUNNING;
-      proceed();
+      reader.proceed();
       return;
     }
     lent.ask(
-        queries.get(step),
+        queries.next(),
         new OwnQuery(
             row -> {},
             error -> {
@@ -934,7 +314,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
                 return;
               }
               if (error == null) {
-                restore(lent, step + 1);
+                restore(lent, queries);
               } else {
                 lent.becomesUncertain();
                 server = null;
@@ -952,23 +332,18 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     status = now;
     PooledServer lent = server;
     if (lent != null && lent.isQuiet()) {
-      changing = false;
-      deallocated = null;
-      if (rest != null) {
-        channel.eventLoop().execute(this::proceed);
-      }
+      reader.allIsAnswered();
     }
     releaseIfOver();
   }
 
   /** Gives the connection back where the transaction is over. */
-  private void releaseIfOver() {
+  void releaseIfOver() {
     PooledServer lent = server;
     if (lent == null
         || phase != Phase.RUNNING
         || status != 'I'
-        || unsynced
-        || (streaming > 0 && !dropping)
+        || !reader.isBetweenTransactions()
         || holds > 0
         || !lent.isQuiet()) {
       return;
@@ -981,15 +356,13 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
   }
 
   private void release(PooledServer lent) {
-    pass();
+    reader.pass();
     server = null;
     phase = Phase.FREE;
     channel.flush();
-    readMore(true); // whatever the connection took, or not
+    reader.readMore(true); // whatever the connection took, or not
     pool.release(lent);
-    if (rest != null) {
-      channel.eventLoop().execute(this::proceed);
-    }
+    reader.proceedLater();
   }
 
   private void probe(PooledServer lent) {
@@ -1017,14 +390,14 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     if (!why.isEmpty()) {
       pin(why);
       phase = Phase.RUNNING;
-      proceed();
+      reader.proceed();
       return;
     }
     SessionSettings now = probe.settings();
     lent.settingsBecame(now);
     settings = now.orElse(initial);
-    if (probe.prepared() != lent.preparedCount()) {
-      lent.confused();
+    if (probe.prepared() != lent.statements().count()) {
+      lent.statements().confused();
     }
     release(lent);
   }
@@ -1049,11 +422,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
 
   /** No connection could be opened. */
   void refused(Throwable error) {
-    if (phase == Phase.GREETING) {
-      refuse(refusals.apply(error));
-    } else {
-      answerWaiting(refusals.apply(error));
-    }
+    giveUpWaiting(refusals.apply(error));
   }
 
   /** How the client is told why no connection can be opened. */
@@ -1062,16 +431,22 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
   }
 
   void waitedTooLong(long timeoutMs) {
-    var error =
+    giveUpWaiting(
         ErrorResponse.fatal(
             SqlState.TOO_MANY_CONNECTIONS,
             "no connection of the pool was free for "
                 + timeoutMs / 1000
-                + " s: all are in use by other transactions");
+                + " s: all are in use by other transactions"));
+  }
+
+  /** Who has not begun is refused; the message that waits is answered, and the session goes on. */
+  private void giveUpWaiting(ErrorResponse error) {
     if (phase == Phase.GREETING) {
       refuse(error);
-    } else {
-      answerWaiting(error);
+    } else if (phase == Phase.WAITING && reader.answerWaiting(error)) {
+      phase = Phase.FREE;
+      channel.flush();
+      reader.proceed();
     }
   }
 
@@ -1086,32 +461,13 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     }
   }
 
-  /** The message that waits is answered with an error, and the session goes on. */
-  private void answerWaiting(ErrorResponse error) {
-    ByteBuf in = rest;
-    if (phase != Phase.WAITING || in == null || in.readableBytes() < HEADER_BYTES) {
-      return;
-    }
-    phase = Phase.FREE;
-    byte type = in.getByte(in.readerIndex());
-    write(Messages.error(error.sqlState(), error.message()));
-    if (type == 'Q' || type == 'F') {
-      drop(in, in.getInt(in.readerIndex() + 1) + 1);
-      write(Messages.ready((byte) 'I'));
-    } else {
-      ignoring = true;
-    }
-    channel.flush();
-    proceed();
-  }
-
   /** The compute is gone, or does not keep to the protocol. */
   void serverGone(PooledServer lent, @Nullable ErrorFrame lastError) {
     if (server != lent) {
       return;
     }
     server = null;
-    run = -1;
+    reader.forgetKept();
     if (phase == Phase.RESTORING) {
       // Nothing of the client's was sent.
       phase = Phase.WAITING;
@@ -1133,9 +489,9 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
 
   void serverWritable(boolean writable) {
     if (writable) {
-      proceed();
+      reader.proceed();
     }
-    readMore(writable);
+    reader.readMore(writable);
   }
 
   void write(ByteBuf bytes) {
@@ -1153,19 +509,21 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
       lent.clientWritable(channel.isWritable());
     }
     if (channel.isWritable()) {
-      channel.eventLoop().execute(this::resume);
+      channel.eventLoop().execute(reader::resume);
     }
     context.fireChannelWritabilityChanged();
   }
 
   // The end.
 
-  private void bye() {
+  /** The client says that it goes. */
+  void bye() {
     ended();
     end.close();
   }
 
-  private void refuse(ErrorResponse error) {
+  /** Tells the client why its session ends. */
+  void refuse(ErrorResponse error) {
     if (phase != Phase.ENDED) {
       ended();
       end.refuse(error);
@@ -1195,13 +553,8 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     if (phase == Phase.ENDED) {
       return;
     }
-    pass();
+    reader.end();
     phase = Phase.ENDED;
-    ByteBuf left = rest;
-    rest = null;
-    if (left != null) {
-      left.release();
-    }
     pool.forget(this);
     PooledServer lent = server;
     server = null;
@@ -1210,7 +563,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
       lent.flush();
       lent.close();
     }
-    deallocatedAll();
+    statements.clear();
     pool.leave();
   }
 
@@ -1218,15 +571,5 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
   public void channelInactive(ChannelHandlerContext context) {
     ended();
     context.fireChannelInactive();
-  }
-
-  /** The settings that the client has changed, by name. */
-  Map<String, String> settings() {
-    return settings.values();
-  }
-
-  @Override
-  public String toString() {
-    return "PooledClient" + Arrays.asList(pool.key().user(), phase);
   }
 }

@@ -12,9 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Iterator;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -32,9 +30,6 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
 
   private static final int HEADER_BYTES = 5;
 
-  /** Of what was to be closed and is still there. */
-  private static final int OLD_EPOCH = -1;
-
   static final byte[] PARSE_COMPLETE = {'1', 0, 0, 0, 4};
   static final byte[] CLOSE_COMPLETE = {'3', 0, 0, 0, 4};
 
@@ -43,14 +38,11 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
   private final Channel channel;
   private final long openedNanos = System.nanoTime();
   private final ArrayDeque<Awaited> awaited = new ArrayDeque<>();
-  private final LinkedHashMap<Prepared, Use> prepared = new LinkedHashMap<>(64, 0.75f, true);
+  private final ServerStatements statements;
   private SessionSettings settings = SessionSettings.OPENED;
   private boolean uncertain;
   private @Nullable PooledClient client;
-  private long transaction;
   private long idleSinceNanos;
-
-  private @Nullable Unnamed unnamed;
 
   /** Of the last ReadyForQuery. */
   private byte status = 'I';
@@ -70,7 +62,6 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
   private int doubtfulSyncs;
 
   private boolean used;
-  private boolean forgetsStatements;
   private boolean closed;
   private boolean saidFatal;
 
@@ -83,16 +74,12 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
   private boolean bodyHidden;
   private @Nullable ErrorFrame lastError;
 
-  /**
-   * @param epoch of the statement when it was prepared here
-   * @param transaction in which it was used last
-   */
-  private record Use(int epoch, long transaction) {}
-
   PooledServer(Pool pool, Backend backend, Channel channel) {
     this.pool = pool;
     this.backend = backend;
     this.channel = channel;
+    this.statements =
+        new ServerStatements(this, pool.statements(), pool.config().maxPreparedStatements());
   }
 
   Backend backend() {
@@ -115,14 +102,10 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
     return !closed && !saidFatal && channel.isActive();
   }
 
-  @Nullable PooledClient client() {
-    return client;
-  }
-
   /** A client's transaction begins. */
   void begin(PooledClient next) {
     client = next;
-    transaction++;
+    statements.transactionBegins();
     used = false;
     lastError = null;
   }
@@ -217,92 +200,16 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
     return awaited.size();
   }
 
+  ServerStatements statements() {
+    return statements;
+  }
+
   /**
    * Whether a Parse of the statement need not be sent. In a transaction that has failed, or may
    * have by then, the compute has to say itself what comes of it.
    */
   boolean knows(Prepared statement) {
-    Use use = prepared.get(statement);
-    return use != null && use.epoch() == statement.epoch() && status != 'E' && readies == 0;
-  }
-
-  /**
-   * Prepares the statement under its own name.
-   *
-   * @param answer whose it is: the client's, or nobody's
-   */
-  void prepare(Prepared statement, Awaited answer) {
-    letGoOf(statement);
-    pool.statements().use(statement);
-    prepared.put(statement, new Use(statement.epoch(), transaction));
-    write(Messages.parse(channel.alloc(), statement.name(), statement.definition()));
-    await(answer);
-    evict();
-  }
-
-  /** Closes the statement, for it to be prepared anew. */
-  void letGoOf(Prepared statement) {
-    if (prepared.remove(statement) != null) {
-      close(statement);
-      pool.statements().release(statement);
-    }
-  }
-
-  /**
-   * Prepares the statement where it is not, hidden from the client.
-   *
-   * @return whether that is on its way, and may fail
-   */
-  boolean require(Prepared statement) {
-    Use use = prepared.get(statement);
-    if (use != null && use.epoch() == statement.epoch()) {
-      if (use.transaction() != transaction) {
-        prepared.put(statement, new Use(use.epoch(), transaction));
-      }
-      return false;
-    }
-    prepare(statement, Awaited.hiddenParse(statement));
-    return true;
-  }
-
-  private void close(Prepared statement) {
-    write(Messages.closeStatement(channel.alloc(), statement.name()));
-    await(Awaited.hiddenClose(statement));
-  }
-
-  /** What this transaction has used stays: closing it would close its portals. */
-  private void evict() {
-    int over = prepared.size() - pool.config().maxPreparedStatements();
-    if (over > 0) {
-      prepared.entrySet().stream()
-          .filter(each -> each.getValue().transaction() != transaction)
-          .limit(over)
-          .map(Map.Entry::getKey)
-          .toList()
-          .forEach(this::letGoOf);
-    }
-  }
-
-  /** The client's Parse of the unnamed statement, or a simple query that ends it, is on its way. */
-  void unnamedBecomes(@Nullable Unnamed statement) {
-    unnamed = statement;
-  }
-
-  /** Whether the unnamed statement is the one that this very Parse has made. */
-  boolean isUnnamed(@Nullable Unnamed statement) {
-    return unnamed == statement;
-  }
-
-  /** Makes the unnamed statement the client's, or none where the client has none. */
-  void requireUnnamed(@Nullable Unnamed statement) {
-    if (statement == null) {
-      write(Messages.closeStatement(channel.alloc(), new byte[0]));
-      await(Awaited.HIDDEN_CLOSE_UNNAMED);
-    } else {
-      write(Messages.parse(channel.alloc(), new byte[0], statement.definition()));
-      await(Awaited.HIDDEN_PARSE_UNNAMED);
-    }
-    unnamed = statement;
+    return statements.has(statement) && !isFailed() && readies == 0;
   }
 
   // The session's settings.
@@ -326,35 +233,13 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
     uncertain = true;
   }
 
-  /** How many statements it should have by Ebb's names. */
-  int preparedCount() {
-    return prepared.size();
-  }
-
   /** Runs a query of the gateway's own; only while nothing else goes on. */
   void ask(byte[] sql, OwnQuery query) {
-    unnamed = null;
+    statements.unnamedBecomes(null);
     channel.config().setAutoRead(true);
     write(Messages.query(channel.alloc(), sql));
     await(Awaited.own(query));
     flush();
-  }
-
-  /** Forgets what is prepared here; the compute is told as well where it did not say so itself. */
-  void forgetPrepared() {
-    prepared.keySet().forEach(pool.statements()::release);
-    prepared.clear();
-    unnamed = Unnamed.UNCERTAIN;
-    forgetsStatements = false;
-  }
-
-  /** Whether it does not have what it should have. */
-  boolean isConfused() {
-    return forgetsStatements;
-  }
-
-  void confused() {
-    forgetsStatements = true;
   }
 
   // What the compute says.
@@ -480,8 +365,7 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
   /** What is read as a whole before it is passed on. */
   private boolean isJudged(byte type) {
     return switch (type) {
-      case 'E', 'Z', 'S' -> true;
-      case 'C' -> true;
+      case 'E', 'Z', 'S', 'C' -> true;
       case 'D' -> ownQuery() != null;
       default -> false;
     };
@@ -590,12 +474,12 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
     if (maybe) {
       String tag = in.toString(start, length - 1, StandardCharsets.ISO_8859_1);
       if (tag.equals("DISCARD ALL") || tag.equals("DEALLOCATE ALL")) {
-        forgetPrepared();
+        statements.clear();
         if (of != null) {
-          of.deallocatedAll();
+          of.statements().clear();
         }
       } else if (tag.equals("DEALLOCATE") && of != null) {
-        of.deallocatedOne();
+        of.statements().deallocatedOne();
       }
     }
   }
@@ -630,9 +514,7 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
           pop();
         }
       }
-      case 'G' -> {
-        ignoreSyncs(head);
-      }
+      case 'G' -> ignoreSyncs(head);
       default -> throw new IllegalStateException("unreachable: " + type);
     }
   }
@@ -771,7 +653,7 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
   /** Passes an error on, and gives up what the compute will not do because of it. */
   private void pass(ErrorFrame frame, byte[] bytes, PooledClient to) {
     Awaited head = awaited.peek();
-    byte[] told = head == null ? bytes : to.inItsNames(bytes, head.clientName());
+    byte[] told = head == null ? bytes : to.statements().inItsNames(bytes, head.clientName());
     to.write(Unpooled.wrappedBuffer(told));
     copyingIn = false;
     if (head == null || head.kind().endsReady()) {
@@ -793,16 +675,16 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
 
   /** What an error says about prepared statements. */
   private void judge(ErrorFrame frame, Awaited head) {
-    String sqlState = frame.sqlState();
     Prepared statement = head.statement();
-    if (sqlState.equals(SqlState.FEATURE_NOT_SUPPORTED)
-        && head.kind() == Awaited.Kind.BIND
-        && statement != null) {
+    if (statement == null) {
+      return;
+    }
+    String sqlState = frame.sqlState();
+    if (sqlState.equals(SqlState.UNDEFINED_STATEMENT)) {
+      statements.isMissed(statement);
+    } else if (sqlState.equals(SqlState.FEATURE_NOT_SUPPORTED)
+        && head.kind() == Awaited.Kind.BIND) {
       statement.outdated();
-    } else if (sqlState.equals(SqlState.UNDEFINED_STATEMENT)
-        && statement != null
-        && prepared.containsKey(statement)) {
-      forgetsStatements = true;
     }
   }
 
@@ -812,51 +694,57 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
    * @param failed whether it was tried
    */
   private void undo(Awaited given, boolean failed) {
-    PooledClient of = client;
     Prepared statement = given.statement();
     switch (given.kind()) {
       case PARSE -> {
         if (statement != null) {
-          if (prepared.remove(statement) != null) {
-            pool.statements().release(statement);
-          }
+          statements.parseFailed(statement);
+          parseFailed(given, statement);
         } else if (given.clientName() == null) {
           keepsUnnamed(given, failed);
         }
-        if (of != null && statement != null && given.clientName() != null) {
-          of.parseFailed(given.clientName(), statement);
-        }
       }
       case PARSE_KNOWN -> {
-        if (of != null && statement != null && given.clientName() != null) {
-          of.parseFailed(given.clientName(), statement);
+        if (statement != null) {
+          parseFailed(given, statement);
         }
       }
-      case CLOSE_KNOWN -> {
-        if (of != null && given.clientName() != null && given.before() != null) {
-          of.closeFailed(given.clientName(), given.before());
-        }
-      }
+      case CLOSE_KNOWN -> closeFailed(given);
       case CLOSE -> {
-        if (statement == null) {
-          if (given.hidden() || given.unnamedBefore() != null) {
-            keepsUnnamed(given, failed);
-          } // else of a portal
-        } else if (prepared.putIfAbsent(statement, new Use(OLD_EPOCH, transaction)) == null) {
-          pool.statements().use(statement);
-        }
+        if (statement != null) {
+          statements.closeFailed(statement);
+        } else if (given.hidden() || given.unnamedBefore() != null) {
+          keepsUnnamed(given, failed);
+        } // else of a portal
       }
       case QUERY -> keepsUnnamed(given, failed);
       default -> {}
     }
   }
 
+  private void parseFailed(Awaited given, Prepared statement) {
+    PooledClient of = client;
+    String name = given.clientName();
+    if (of != null && name != null) {
+      of.statements().parseFailed(name, statement);
+    }
+  }
+
+  private void closeFailed(Awaited given) {
+    PooledClient of = client;
+    String name = given.clientName();
+    Prepared statement = given.before();
+    if (of != null && name != null && statement != null) {
+      of.statements().closeFailed(name, statement);
+    }
+  }
+
   /** Only a Parse that was tried ends the unnamed statement although it fails. */
   private void keepsUnnamed(Awaited given, boolean failed) {
     PooledClient of = client;
-    unnamed = Unnamed.UNCERTAIN;
+    statements.unnamedBecomes(Unnamed.UNCERTAIN);
     if (!given.hidden() && of != null) {
-      of.unnamedIs(failed ? null : given.unnamedBefore());
+      var _ = of.statements().unnamedIs(failed ? null : given.unnamedBefore());
     }
   }
 
@@ -910,8 +798,7 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
     if (waiting != null) {
       waiting.release();
     }
-    prepared.keySet().forEach(pool.statements()::release);
-    prepared.clear();
+    statements.clear();
     List<Awaited> left = List.copyOf(awaited);
     awaited.clear();
     PooledClient of = client;

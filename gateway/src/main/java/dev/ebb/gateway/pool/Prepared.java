@@ -10,7 +10,7 @@ import java.util.Arrays;
  */
 final class Prepared {
   /** Names that no client's statement is likely to have; none begins so by chance. */
-  private static final String NAME_PREFIX = "ebb.";
+  static final String NAME_PREFIX = "ebb.";
 
   /** The text, its zero, the number of parameter types and the types. */
   private final byte[] definition;

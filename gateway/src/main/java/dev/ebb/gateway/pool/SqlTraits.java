@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
@@ -408,19 +407,5 @@ record SqlTraits(
         }
       }
     }
-  }
-
-  /** All that both leave behind. */
-  SqlTraits and(SqlTraits other) {
-    if (equals(QUIET)) {
-      return other;
-    }
-    var both = new ArrayList<>(customSettings);
-    both.addAll(other.customSettings);
-    return new SqlTraits(
-        mayChangeSession || other.mayChangeSession,
-        List.copyOf(both),
-        hidesSettings || other.hidesSettings,
-        null);
   }
 }

@@ -44,10 +44,6 @@ final class Statements {
     }
   }
 
-  int size() {
-    return all.size();
-  }
-
   /** Judges the text that {@code definition} begins with. */
   static SqlTraits judge(byte[] definition) {
     int length = 0;
