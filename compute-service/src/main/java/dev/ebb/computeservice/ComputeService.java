@@ -12,6 +12,7 @@ import dev.ebb.computeservice.lifecycle.ReplicaStarter;
 import dev.ebb.computeservice.lifecycle.Replicas;
 import dev.ebb.computeservice.localcache.LocalCache;
 import dev.ebb.computeservice.pages.PageClient;
+import dev.ebb.computeservice.placement.Introduction;
 import dev.ebb.computeservice.placement.Placement;
 import dev.ebb.computeservice.postgres.OsUser;
 import dev.ebb.computeservice.postgres.PostgresReleases;
@@ -206,6 +207,7 @@ public final class ComputeService extends VerticleBase {
           }
         });
     fleet.accept(announcement(newHost));
+    new Introduction(blocking, fleet).learn();
     new Router(newHost, newReplicas, keeper, placement, provision, newBus, tasks).listen();
     HostMeters.bind(meters, newHost);
     HostMeters.bind(meters, newReplicas);

@@ -77,6 +77,8 @@ final class Router {
       case ComputeMessage.AddReplicas add -> toOwner(keeper.leader(), add);
       case ComputeMessage.RemoveReplicas remove -> toOwner(keeper.leader(), remove);
       case ComputeMessage.ReviewReplicas review -> toOwner(keeper.leader(), review);
+      case ComputeMessage.DescribeHosts _ ->
+          Future.succeededFuture(new ComputeMessage.HostsDescribed(placement.hosts()));
       default -> here(message);
     };
   }

@@ -21,6 +21,11 @@ public final class Placement {
     this.fleet = fleet;
   }
 
+  /** Every host that is alive, as it was announced last. */
+  public List<HostAnnouncement> hosts() {
+    return fleet.hosts();
+  }
+
   /** The branch's compute as it was announced last; empty where none runs. */
   public Optional<FleetView.PlacedCompute> compute(BranchId branch) {
     return fleet.compute(branch);

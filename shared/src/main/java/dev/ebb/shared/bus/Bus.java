@@ -114,6 +114,12 @@ public final class Bus {
         });
   }
 
+  /** Whether a request failed because no consumer of its address is known in the cluster. */
+  public static boolean foundNobody(Throwable error) {
+    return error.getCause() instanceof ReplyException reply
+        && reply.failureType() == ReplyFailure.NO_HANDLERS;
+  }
+
   private static DeliveryOptions options() {
     return new DeliveryOptions().setCodecName(BusCodec.NAME);
   }

@@ -269,6 +269,12 @@ public sealed interface ComputeMessage extends BusMessage {
       List<ComputeStatus> computes)
       implements ComputeMessage {}
 
+  /** What is known of every host that is alive, the one that answers among them. */
+  record DescribeHosts() implements ComputeMessage, Request<HostsDescribed> {}
+
+  /** The newest announcement of each. */
+  record HostsDescribed(List<HostAnnouncement> hosts) implements ComputeMessage {}
+
   /**
    * The same of its replicas, published beside it: who looks for a branch's one primary does not
    * meet them.

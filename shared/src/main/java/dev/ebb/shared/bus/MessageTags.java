@@ -94,6 +94,8 @@ final class MessageTags {
     register(116, ComputeMessage.ReplicaAnnouncement.class);
     register(117, ComputeMessage.LookupLogin.class);
     register(118, ComputeMessage.LoginFound.class);
+    register(119, ComputeMessage.DescribeHosts.class);
+    register(120, ComputeMessage.HostsDescribed.class);
 
     register(112, ScalerMessage.ScaleEvent.class);
   }
