@@ -237,6 +237,7 @@ public final class Capturer {
           throw new EbbException.Conflict("a database was made or dropped meanwhile");
         }
         end = endOfAllThatWasRead(sql);
+        step("is audited up to its end");
         audit.end(end);
       }
       step("waits until its end is durable");

@@ -366,7 +366,7 @@ public final class WalReader {
 
   private void append(int part) {
     int room = Math.clamp((long) keptBytes - got, 0, part);
-    if (got + room > assembled.length) {
+    if (room > 0 && got + room > assembled.length) {
       int wanted = (int) Math.min(2L * (got + room), Math.min(keptBytes, total));
       assembled =
           Arrays.copyOf(assembled, Math.max(MIN_BUFFER_BYTES, Math.max(wanted, got + room)));

@@ -297,6 +297,20 @@ final class WalReaderTest {
     assertThat(failure(wal, bytes).problem()).isEqualTo(WalException.Problem.CHECKSUM);
   }
 
+  /** Else each further page would copy all pages before it. */
+  @Test
+  void whatIsNotKeptOfALongRecordIsNotCopied() throws WalException {
+    var wal = new GeneratedWal(WalVersion.V18, SEGMENT, START);
+    wal.add(21, 0, 64 << 20);
+    byte[] bytes = wal.bytes();
+    var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+    long before = threads.getCurrentThreadAllocatedBytes();
+    WalReader reader = WalReader.seeking(wal.options().keeping(10_000), START, START);
+    reader.feed(bytes, 0, bytes.length);
+    assertThat(reader.next()).isEqualTo(Step.RECORD);
+    assertThat(threads.getCurrentThreadAllocatedBytes() - before).isLessThan(1 << 20);
+  }
+
   @Test
   void announcedLengthTakesNoMemoryBeforeTheBytesHaveCome() throws WalException {
     var wal = new GeneratedWal(WalVersion.V18, SEGMENT, START);
