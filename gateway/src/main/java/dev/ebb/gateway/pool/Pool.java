@@ -1,6 +1,7 @@
 package dev.ebb.gateway.pool;
 
 import dev.ebb.gateway.protocol.SqlState;
+import dev.ebb.gateway.relay.DatabaseTraffic;
 import dev.ebb.gateway.relay.ErrorDetails;
 import dev.ebb.shared.bus.ComputeMessage.HostAnnouncement;
 import dev.ebb.shared.model.Generation;
@@ -44,6 +45,7 @@ public final class Pool {
   private final PoolKey key;
   private final Pools pools;
   private final ErrorDetails details;
+  private final DatabaseTraffic database;
   private final Statements statements = new Statements();
   private final ArrayDeque<PooledServer> idle = new ArrayDeque<>();
   private final ArrayDeque<Waiter> waiting = new ArrayDeque<>();
@@ -60,7 +62,7 @@ public final class Pool {
   /** A client that waits since when, and whether it was told so. */
   private static final class Waiter {
     final PooledClient client;
-    final long sinceNanos = System.nanoTime();
+    long sinceNanos = System.nanoTime();
     boolean told;
 
     Waiter(PooledClient client) {
@@ -79,6 +81,7 @@ public final class Pool {
     this.key = key;
     this.pools = pools;
     this.details = details;
+    this.database = pools.databases().of(key.address().substring(0, key.address().indexOf('@')));
     this.opener = opener;
   }
 
@@ -100,6 +103,64 @@ public final class Pool {
 
   PoolTraffic traffic() {
     return pools.traffic();
+  }
+
+  DatabaseTraffic database() {
+    return database;
+  }
+
+  /** Whether transactions wait until somebody lets them go on. */
+  boolean isPaused() {
+    return pools.pauses().isPaused(key.address());
+  }
+
+  PoolInfo describe() {
+    Waiter first = waiting.peek();
+    return new PoolInfo(
+        key.address(),
+        key.user(),
+        clients,
+        waiting.size(),
+        opening,
+        first == null ? 0 : System.nanoTime() - first.sinceNanos,
+        all.stream().map(each -> each.describe(key)).toList());
+  }
+
+  /** The branch was paused: what runs may end, what is unused is closed. */
+  void pauseBegan() {
+    while (closeOneIdle()) {}
+    for (PooledServer server : List.copyOf(all)) {
+      PooledClient of = server.client();
+      if (of != null) {
+        of.pauseBegan();
+      }
+    }
+  }
+
+  /** How many connections something runs on, while the branch is paused. */
+  int busy() {
+    int busy = 0;
+    for (PooledServer server : all) {
+      PooledClient of = server.client();
+      if (of == null || !of.isHeld()) {
+        busy++;
+      }
+    }
+    return busy;
+  }
+
+  /** The branch goes on; who waits has waited for nothing so far. */
+  void resumed() {
+    long now = System.nanoTime();
+    waiting.forEach(each -> each.sinceNanos = now);
+    noteFirst();
+    for (PooledServer server : List.copyOf(all)) {
+      PooledClient of = server.client();
+      if (of != null) {
+        of.resumed();
+      }
+    }
+    grow();
   }
 
   /** A client belongs to the pool; it has proven who it is by what {@code next} opens with. */
@@ -128,7 +189,7 @@ public final class Pool {
 
   /** A connection for a transaction; null: {@link PooledClient#given} will be called. */
   @Nullable PooledServer acquire(PooledClient client) {
-    if (waiting.isEmpty()) {
+    if (waiting.isEmpty() && !isPaused()) {
       PooledServer free = free();
       if (free != null) {
         return free;
@@ -164,6 +225,9 @@ public final class Pool {
   }
 
   private void grow() {
+    if (isPaused()) {
+      return;
+    }
     if (gaveNanos != 0 && System.nanoTime() - gaveNanos < HANDING_NANOS) {
       return; // what was given up is not taken back
     }
@@ -208,7 +272,9 @@ public final class Pool {
     }
     greetWaiting();
     release(server);
-    while (all.size() + opening < config().minimum() && pools.limits().take(key.owner())) {
+    while (!isPaused()
+        && all.size() + opening < config().minimum()
+        && pools.limits().take(key.owner())) {
       open();
     }
   }
@@ -269,7 +335,7 @@ public final class Pool {
     }
     boolean isOld =
         now - server.openedNanos() > TimeUnit.MILLISECONDS.toNanos(config().lifetimeMs());
-    if (isOld || !server.isUsable() || givesUpFor(now)) {
+    if (isOld || isPaused() || !server.isUsable() || givesUpFor(now)) {
       server.close();
       return;
     }
@@ -336,7 +402,9 @@ public final class Pool {
   void tick() {
     long now = System.nanoTime();
     long timeoutNanos = TimeUnit.MILLISECONDS.toNanos(config().waitTimeoutMs());
-    while (!waiting.isEmpty() && now - waiting.getFirst().sinceNanos > timeoutNanos) {
+    while (!waiting.isEmpty()
+        && !isPaused()
+        && now - waiting.getFirst().sinceNanos > timeoutNanos) {
       PooledClient first = waiting.removeFirst().client;
       noteFirst();
       first.waitedTooLong(config().waitTimeoutMs());

@@ -134,7 +134,11 @@ public final class ConfigPrinter {
         "limits",
         limits(gateway.limits()),
         "pool",
-        pool(gateway.pool()));
+        pool(gateway.pool()),
+        "drainTimeout",
+        Quantities.format(gateway.drainTimeout()),
+        "sharePort",
+        gateway.sharePort());
   }
 
   private static @Nullable Map<String, Object> pool(EbbConfig.@Nullable Pool pool) {
