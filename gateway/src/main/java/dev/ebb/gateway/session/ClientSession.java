@@ -66,6 +66,9 @@ public final class ClientSession {
   /** Where there are too many connections: how long one may take to say what it wants. */
   private static final long REFUSED_TIMEOUT_MS = 1_000;
 
+  /** How long a login may take that a gateway which is to stop waits for. */
+  private static final long DRAIN_LOGIN_MS = 5_000;
+
   private final SessionServices services;
   private final NetClient backends;
   private final ContextInternal context;
@@ -606,14 +609,25 @@ public final class ClientSession {
           draining = true;
           pooled.client().drain(reason);
         }
-        case SessionState.Administering administering -> {}
         case SessionState.Ended ended -> {}
+        case SessionState.Administering administering -> {
+          if (!administering.console().isBusy()) {
+            endDrained(reason);
+          }
+        }
         default -> {
-          record.ends(DisconnectReason.DRAINED);
-          refuse(new Refusal(SqlState.ADMIN_SHUTDOWN, "terminating connection: " + reason));
+          // Who is just logging in came in good faith, and is drained like the others then.
+          if (record.ageMs() > DRAIN_LOGIN_MS) {
+            endDrained(reason);
+          }
         }
       }
     });
+  }
+
+  private void endDrained(String reason) {
+    record.ends(DisconnectReason.DRAINED);
+    refuse(new Refusal(SqlState.ADMIN_SHUTDOWN, "terminating connection: " + reason));
   }
 
   /** The event loop that the session is confined to. */

@@ -43,6 +43,10 @@ final class SessionRecord {
     return connectedEpochMs;
   }
 
+  long ageMs() {
+    return TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - connectedNanos);
+  }
+
   String user() {
     return user;
   }
@@ -118,7 +122,7 @@ final class SessionRecord {
   }
 
   private String seconds() {
-    long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - connectedNanos);
+    long millis = ageMs();
     return String.format(Locale.ROOT, "%d.%03d", millis / 1_000, millis % 1_000);
   }
 
