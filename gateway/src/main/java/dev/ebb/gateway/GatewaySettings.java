@@ -3,8 +3,10 @@ package dev.ebb.gateway;
 import dev.ebb.gateway.console.GatewayView.Setting;
 import dev.ebb.gateway.limit.Rate;
 import dev.ebb.gateway.pool.PoolConfig;
+import dev.ebb.gateway.pool.PoolTerms;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** A gateway's configuration in words, as the configuration file has them; no secrets. */
@@ -83,10 +85,12 @@ final class GatewaySettings {
     var defaults = PoolConfig.DEFAULT;
     String prefix = "gateway.pool.";
     add(prefix + "port", port < 0 ? "" : port, "");
-    add(prefix + "size", pool.size(), defaults.size());
+    add(prefix + "mode", mode(pool.terms()), mode(defaults.terms()));
+    add(prefix + "size", pool.terms().size(), defaults.terms().size());
+    add(prefix + "rules", pool.rules().size(), 0);
     add(prefix + "maxPerBranch", pool.maxPerBranch(), defaults.maxPerBranch());
     add(prefix + "maxInAll", pool.maxInAll(), defaults.maxInAll());
-    add(prefix + "minimum", pool.minimum(), defaults.minimum());
+    add(prefix + "minimum", pool.terms().minimum(), defaults.terms().minimum());
     add(prefix + "waitTimeout", ms(pool.waitTimeoutMs()), ms(defaults.waitTimeoutMs()));
     add(prefix + "idleTimeout", ms(pool.idleTimeoutMs()), ms(defaults.idleTimeoutMs()));
     add(prefix + "lifetime", ms(pool.lifetimeMs()), ms(defaults.lifetimeMs()));
@@ -94,6 +98,10 @@ final class GatewaySettings {
         prefix + "maxPreparedStatements",
         pool.maxPreparedStatements(),
         defaults.maxPreparedStatements());
+  }
+
+  private static String mode(PoolTerms terms) {
+    return terms.mode().name().toLowerCase(Locale.ROOT);
   }
 
   private void operations(GatewayOperations operations) {

@@ -277,10 +277,13 @@ final class ConsoleIT {
       run(pinned, "LISTEN something");
       running.setAutoCommit(false);
       assertThat(value(running, "SELECT 1")).isEqualTo("1");
-      var paused = CompletableFuture.runAsync(() -> unchecked(() -> run(console, "PAUSE shop")), THREADS);
+      var paused =
+          CompletableFuture.runAsync(() -> unchecked(() -> run(console, "PAUSE shop")), THREADS);
       Await.until("the pause", () -> isPaused(other));
-      var late = CompletableFuture.supplyAsync(() -> unchecked(() -> value(waiting, "SELECT 2")), THREADS);
-      var held = CompletableFuture.supplyAsync(() -> unchecked(() -> value(pinned, "SELECT 3")), THREADS);
+      var late =
+          CompletableFuture.supplyAsync(() -> unchecked(() -> value(waiting, "SELECT 2")), THREADS);
+      var held =
+          CompletableFuture.supplyAsync(() -> unchecked(() -> value(pinned, "SELECT 3")), THREADS);
       Await.until("both to wait", () -> waiting(other) == 2);
       assertThat(value(running, "SELECT 4")).isEqualTo("4");
       assertThat(paused).isNotDone();

@@ -2,6 +2,7 @@ package dev.ebb.gateway.console;
 
 import dev.ebb.gateway.console.Answer.Column;
 import dev.ebb.gateway.pool.PoolInfo;
+import dev.ebb.gateway.pool.PoolMode;
 import dev.ebb.gateway.pool.ServerInfo;
 import dev.ebb.gateway.relay.DatabaseTraffic;
 import dev.ebb.shared.model.BranchAddress;
@@ -188,8 +189,7 @@ final class ConsoleTables {
                   var sums = new LinkedHashMap<List<String>, PoolSum>();
                   for (PoolInfo pool : pools) {
                     sums.computeIfAbsent(
-                            List.of(pool.address(), pool.user(), "transaction"),
-                            key -> new PoolSum())
+                            List.of(pool.address(), pool.user(), mode(pool)), key -> new PoolSum())
                         .add(pool);
                   }
                   for (ClientInfo client : clients) {
@@ -205,6 +205,11 @@ final class ConsoleTables {
                       .map(each -> each.getValue().row(each.getKey(), gateway))
                       .toList();
                 }));
+  }
+
+  /** Those of sessions with connections of their own are called {@code session}. */
+  private static String mode(PoolInfo pool) {
+    return pool.mode() == PoolMode.TRANSACTION ? "transaction" : "pooled session";
   }
 
   /** The pools of a database and a role, of all event loops and all settings. */

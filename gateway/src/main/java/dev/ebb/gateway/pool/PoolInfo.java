@@ -14,6 +14,7 @@ import java.util.List;
 public record PoolInfo(
     String address,
     String user,
+    PoolMode mode,
     int clients,
     int waiting,
     int opening,

@@ -384,7 +384,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     if (lent == null || phase != Phase.RUNNING || !isOver(lent)) {
       return;
     }
-    if (pinned) {
+    if (keepsConnection()) {
       keep();
     } else if (suspect || lent.isDoubtful()) {
       probe(lent);
@@ -397,9 +397,13 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     return status == 'I' && reader.isBetweenTransactions() && holds == 0 && lent.isQuiet();
   }
 
+  private boolean keepsConnection() {
+    return pinned || pool.terms().mode() == PoolMode.SESSION;
+  }
+
   private boolean isPinnedAndIdle() {
     PooledServer lent = server;
-    return pinned && lent != null && phase == Phase.RUNNING && isOver(lent);
+    return keepsConnection() && lent != null && phase == Phase.RUNNING && isOver(lent);
   }
 
   /** A client that keeps its connection is between two transactions. */
@@ -649,15 +653,19 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     if (phase == Phase.ENDED) {
       return;
     }
+    boolean isOver = phase == Phase.RUNNING && status == 'I' && reader.isBetweenTransactions();
     reader.end();
     phase = Phase.ENDED;
     pool.forget(this);
     PooledServer lent = server;
     server = null;
     if (lent != null) {
-      // A transaction that was not ended, or a session that cannot be shared.
       lent.flush();
-      lent.close();
+      if (isOver && holds == 0 && lent.isQuiet() && !lent.isDoubtful()) {
+        pool.reset(lent); // a whole session
+      } else {
+        lent.close(); // in the middle of a transaction
+      }
     }
     statements.clear();
     pool.leave();
