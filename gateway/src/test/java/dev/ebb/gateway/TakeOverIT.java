@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A gateway that takes over another one's port. */
 @EnabledOnOs(OS.LINUX)
-final class HandOverIT {
+final class TakeOverIT {
   private static final int CLIENTS = 4;
 
   @TempDir private Path directory;
