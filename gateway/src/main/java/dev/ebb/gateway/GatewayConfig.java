@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param eventLoops how many of Vert.x's event loops take connections; 0 for one a core
  * @param access who may come, by what name and how often
  * @param poolPort where clients share connections to computes; 0 for any free one, -1 for none
+ * @param operations how it is looked after
  */
 public record GatewayConfig(
     String host,
@@ -35,7 +36,8 @@ public record GatewayConfig(
     int eventLoops,
     GatewayAccess access,
     int poolPort,
-    PoolConfig pool) {
+    PoolConfig pool,
+    GatewayOperations operations) {
 
   /** Without a pool. */
   public GatewayConfig(
@@ -65,7 +67,8 @@ public record GatewayConfig(
         eventLoops,
         access,
         -1,
-        PoolConfig.DEFAULT);
+        PoolConfig.DEFAULT,
+        GatewayOperations.DEFAULTS);
   }
 
   public GatewayConfig {
@@ -149,7 +152,8 @@ public record GatewayConfig(
         eventLoops,
         access,
         atPort,
-        shared);
+        shared,
+        operations);
   }
 
   /** The same with a certificate to show, PEM. */
@@ -168,7 +172,8 @@ public record GatewayConfig(
         eventLoops,
         access,
         poolPort,
-        pool);
+        pool,
+        operations);
   }
 
   /** The same for other clients. */
@@ -187,6 +192,27 @@ public record GatewayConfig(
         eventLoops,
         other,
         poolPort,
-        pool);
+        pool,
+        operations);
+  }
+
+  /** The same, looked after in another way. */
+  public GatewayConfig with(GatewayOperations other) {
+    return new GatewayConfig(
+        host,
+        port,
+        tlsDirectory,
+        certificateFile,
+        keyFile,
+        requireTls,
+        loginTimeoutMs,
+        wakeTimeoutMs,
+        maxUnauthenticated,
+        maxConnections,
+        eventLoops,
+        access,
+        poolPort,
+        pool,
+        other);
   }
 }

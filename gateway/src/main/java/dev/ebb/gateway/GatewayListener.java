@@ -9,7 +9,9 @@ import io.vertx.core.internal.ContextInternal;
 import io.vertx.core.internal.net.NetSocketInternal;
 import io.vertx.core.net.NetClient;
 import io.vertx.core.net.NetClientOptions;
+import io.vertx.core.net.NetServer;
 import io.vertx.core.net.NetServerOptions;
+import io.vertx.core.net.NetSocket;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -17,23 +19,24 @@ import org.jspecify.annotations.Nullable;
 final class GatewayListener extends VerticleBase {
   private static final long STOP_TIMEOUT_MS = 3_000;
   private static final int ACCEPT_BACKLOG = 4_096;
+  private static final long LONGER_THAN_ANY_DRAIN_DAYS = 30;
   private static final int BACKEND_CONNECT_TIMEOUT_MS = 5_000;
 
   private final SessionServices services;
-  private final String host;
-  private final int bind;
   private final Pools.@Nullable Shared shared;
+  private final GatewayService.Opening opening;
   private volatile int port;
+  private @Nullable NetServer server;
   private @Nullable Pools pools;
 
   /**
    * @param shared where clients share connections; null where each has its own
    */
-  GatewayListener(SessionServices services, String host, int bind, Pools.@Nullable Shared shared) {
+  GatewayListener(
+      SessionServices services, GatewayService.Opening opening, Pools.@Nullable Shared shared) {
     this.services = services;
     this.shared = shared;
-    this.host = host;
-    this.bind = bind;
+    this.opening = opening;
   }
 
   int port() {
@@ -57,18 +60,39 @@ final class GatewayListener extends VerticleBase {
             new NetServerOptions()
                 .setTcpNoDelay(true)
                 .setTcpKeepAlive(true)
+                .setReusePort(opening.sharePort())
                 .setAcceptBacklog(ACCEPT_BACKLOG))
-        .connectHandler(socket ->
-            new ClientSession(
-                    services,
-                    backends,
-                    (ContextInternal) vertx.getOrCreateContext(),
-                    (NetSocketInternal) socket,
-                    own)
-                .start())
-        .listen(bind, host)
+        .connectHandler(socket -> accepted(socket, backends, own))
+        .listen(opening.bind(), opening.host())
         .recover(error -> Future.failedFuture(cannotListen(error)))
-        .onSuccess(server -> port = server.actualPort());
+        .onSuccess(listening -> {
+          server = listening;
+          port = listening.actualPort();
+        });
+  }
+
+  private void accepted(NetSocket socket, NetClient backends, @Nullable Pools own) {
+    if (opening.handOver().isProbe(socket.remoteAddress().port())) {
+      var _ = socket.close();
+      return;
+    }
+    new ClientSession(
+            services,
+            backends,
+            (ContextInternal) vertx.getOrCreateContext(),
+            (NetSocketInternal) socket,
+            own)
+        .start();
+  }
+
+  /** Accepts no more connections; those that there are stay. On any thread. */
+  void close() {
+    context.runOnContext(now -> {
+      NetServer listening = server;
+      if (listening != null) {
+        var _ = listening.shutdown(LONGER_THAN_ANY_DRAIN_DAYS, TimeUnit.DAYS);
+      }
+    });
   }
 
   /** Ends all the gateway's sessions, not only this loop's: Vert.x stops listeners before it. */
@@ -90,9 +114,9 @@ final class GatewayListener extends VerticleBase {
   private IllegalStateException cannotListen(@Nullable Throwable error) {
     return new IllegalStateException(
         "cannot listen on "
-            + host
+            + opening.host()
             + ":"
-            + bind
+            + opening.bind()
             + " for PostgreSQL clients ("
             + (error == null ? "" : error.getMessage())
             + "): choose another port with --port",

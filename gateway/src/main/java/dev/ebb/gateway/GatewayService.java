@@ -4,9 +4,13 @@ import dev.ebb.gateway.auth.LoginRules;
 import dev.ebb.gateway.auth.LoginThrottle;
 import dev.ebb.gateway.cancel.CancelForwarder;
 import dev.ebb.gateway.cancel.CancelKeys;
+import dev.ebb.gateway.console.Console;
 import dev.ebb.gateway.limit.Limits;
+import dev.ebb.gateway.listen.HandOver;
+import dev.ebb.gateway.pool.Pauses;
 import dev.ebb.gateway.pool.PoolTraffic;
 import dev.ebb.gateway.pool.Pools;
+import dev.ebb.gateway.relay.DatabaseTraffics;
 import dev.ebb.gateway.relay.Traffic;
 import dev.ebb.gateway.route.BranchDirectory;
 import dev.ebb.gateway.route.CatalogDirectory;
@@ -30,10 +34,12 @@ import dev.ebb.shared.bus.Bus;
 import dev.ebb.shared.bus.BusMessage;
 import dev.ebb.shared.bus.ComputeMessage.HostAnnouncement;
 import dev.ebb.shared.bus.ComputeMessage.ReplicaAnnouncement;
+import dev.ebb.shared.model.Secret;
 import dev.ebb.shared.store.ObjectStore;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.vertx.core.DeploymentOptions;
 import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import io.vertx.core.VerticleBase;
 import io.vertx.core.eventbus.MessageConsumer;
 import io.vertx.core.internal.ContextInternal;
@@ -44,6 +50,10 @@ import java.security.GeneralSecurityException;
 import java.security.SecureRandom;
 import java.time.Clock;
 import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 import org.jspecify.annotations.Nullable;
@@ -58,6 +68,15 @@ import org.slf4j.LoggerFactory;
 public final class GatewayService extends VerticleBase {
   private static final Logger log = LoggerFactory.getLogger(GatewayService.class);
 
+  private static final long DRAIN_TICK_MS = 50;
+
+  /**
+   * How long connections are accepted after the kernel has begun to give new ones to another
+   * process: those whose handshake had begun before need a round trip, or two where a packet is
+   * lost.
+   */
+  private static final long HANDSHAKES_MS = 1_500;
+
   private final BranchDirectory directory;
   private final GatewayConfig config;
   private final MeterRegistry meters;
@@ -65,7 +84,10 @@ public final class GatewayService extends VerticleBase {
   private volatile int port;
   private volatile int poolPort = -1;
   private volatile Pools.@Nullable Shared pools;
+  private final HandOver handOver = new HandOver();
+  private final List<GatewayListener> listeners = new CopyOnWriteArrayList<>();
   private @Nullable RouteCache routes;
+  private volatile @Nullable LiveSessions live;
   private @Nullable TlsWatch watch;
   private @Nullable MessageConsumer<BusMessage> announcements;
 
@@ -92,9 +114,15 @@ public final class GatewayService extends VerticleBase {
 
   @Override
   public Future<?> start() {
+    if (config.operations().sharePort() && !HandOver.isPossible(vertx)) {
+      log.warn(
+          "gateway.sharePort is of no use here: sockets of this transport cannot share a port, and"
+              + " no other gateway can take this one's over");
+    }
     return identity()
-        .compose(identity -> {
-          SessionServices services = services(identity);
+        .compose(this::withConsole)
+        .compose(services -> {
+          live = services.live();
           return listen(services, config.port(), null)
               .compose(bound -> {
                 port = bound;
@@ -110,6 +138,97 @@ public final class GatewayService extends VerticleBase {
             log.info("and to {}:{} to share connections", config.host(), bound);
           }
         });
+  }
+
+  /** How a port is listened on. */
+  record Opening(String host, int bind, boolean sharePort, HandOver handOver) {}
+
+  /** Deriving keys from a password is slow on purpose. */
+  private Future<SessionServices> withConsole(Identity identity) {
+    SessionServices services = services(identity);
+    Secret token = config.operations().adminToken();
+    if (token == null) {
+      return Future.succeededFuture(services);
+    }
+    var view = new Administration(config, services, Objects.requireNonNull(watch), () -> pools);
+    PromiseInternal<SessionServices> made = ((ContextInternal) context).promise();
+    Thread.ofVirtual()
+        .start(() -> {
+          try {
+            made.complete(services.with(new Console(token, view)));
+          } catch (RuntimeException e) {
+            made.fail(e);
+          }
+        });
+    return made.future();
+  }
+
+  /**
+   * Accepts no more clients, ends those that are between two transactions, and the others as soon
+   * as they are; what is left after {@link GatewayOperations#drainTimeoutMs} is ended at once when
+   * the service is stopped. Where another gateway shares the ports it gets all new connections
+   * before this one refuses any. On any thread.
+   *
+   * @return completes when no client is left or the time is over
+   */
+  public Future<Void> drain() {
+    return drain(config.operations().drainTimeoutMs());
+  }
+
+  /** The same within a shorter time, where it is one. */
+  public Future<Void> drain(long atMostMs) {
+    long timeoutMs = Math.min(atMostMs, config.operations().drainTimeoutMs());
+    LiveSessions sessions = live;
+    if (sessions == null || timeoutMs == 0) {
+      return Future.succeededFuture();
+    }
+    Promise<Void> drained = Promise.promise();
+    leavePorts()
+        .onComplete(left -> {
+          listeners.forEach(GatewayListener::close);
+          log.info("draining: {} clients", sessions.size());
+          long deadlineNanos = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMs);
+          drain(sessions, deadlineNanos, drained);
+        });
+    return drained.future();
+  }
+
+  private void drain(LiveSessions sessions, long deadlineNanos, Promise<Void> drained) {
+    sessions.drain();
+    vertx.setTimer(
+        DRAIN_TICK_MS,
+        timer -> {
+          if (sessions.size() == 0) {
+            log.info("drained");
+            drained.complete();
+          } else if (System.nanoTime() - deadlineNanos > 0) {
+            log.info("drained but for {} clients", sessions.size());
+            drained.complete();
+          } else {
+            drain(sessions, deadlineNanos, drained);
+          }
+        });
+  }
+
+  /** Completes when nobody is on the way to this process any more. */
+  private Future<Void> leavePorts() {
+    if (!config.operations().sharePort()) {
+      return Future.succeededFuture();
+    }
+    Promise<Void> left = Promise.promise();
+    Thread.ofVirtual()
+        .start(() -> {
+          boolean elsewhere = handOver.leave(config.host(), port);
+          if (poolPort >= 0) {
+            elsewhere |= handOver.leave(config.host(), poolPort);
+          }
+          if (elsewhere) {
+            vertx.setTimer(HANDSHAKES_MS, timer -> left.complete());
+          } else {
+            left.complete();
+          }
+        });
+    return left.future();
   }
 
   /** What takes files and slow cryptography to make. */
@@ -191,7 +310,10 @@ public final class GatewayService extends VerticleBase {
         new Traffic(meters),
         admission,
         sessions,
-        new SessionMeters(meters, sessions, admission));
+        new SessionMeters(meters, sessions, admission),
+        new DatabaseTraffics(meters),
+        new Pauses(),
+        null);
   }
 
   /** The same at every start, known to nobody else, and no new file to keep. */
@@ -206,7 +328,12 @@ public final class GatewayService extends VerticleBase {
   }
 
   private Pools.Shared shared(SessionServices services) {
-    var shared = new Pools.Shared(config.pool(), new PoolTraffic(services.traffic(), meters));
+    var shared =
+        new Pools.Shared(
+            config.pool(),
+            new PoolTraffic(services.traffic(), meters),
+            services.databases(),
+            services.pauses());
     pools = shared;
     return shared;
   }
@@ -220,7 +347,12 @@ public final class GatewayService extends VerticleBase {
     // Vert.x shares a negative port among listeners as it does a fixed one, and binds any free one.
     int bind = wanted == 0 ? -1 - new SecureRandom().nextInt(1 << 20) : wanted;
     for (int i = 0; i < loops; i++) {
-      var listener = new GatewayListener(services, config.host(), bind, shared);
+      var listener =
+          new GatewayListener(
+              services,
+              new Opening(config.host(), bind, config.operations().sharePort(), handOver),
+              shared);
+      listeners.add(listener);
       listening.add(
           vertx.deployVerticle(listener, new DeploymentOptions()).map(id -> listener.port()));
     }

@@ -1,5 +1,6 @@
 package dev.ebb.gateway;
 
+import dev.ebb.gateway.listen.SharedPortTransport;
 import dev.ebb.gateway.route.BranchDirectory;
 import dev.ebb.gateway.route.Located;
 import dev.ebb.shared.model.BranchAddress;
@@ -22,7 +23,7 @@ import java.util.function.UnaryOperator;
 /** A gateway in front of one real PostgreSQL. */
 final class GatewayFixture implements AutoCloseable {
   final RealPostgres postgres = RealPostgres.shared();
-  final Vertx vertx = Vertx.vertx();
+  final Vertx vertx = Vertx.builder().withTransport(SharedPortTransport.create()).build();
   final SimpleMeterRegistry meters = new SimpleMeterRegistry();
   final FakeComputes computes = new FakeComputes(vertx, postgres);
 

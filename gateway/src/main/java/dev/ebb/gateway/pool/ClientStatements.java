@@ -158,4 +158,9 @@ final class ClientStatements {
     }
     return quoted;
   }
+
+  /** How many the client has under a name. */
+  int count() {
+    return byName.size();
+  }
 }

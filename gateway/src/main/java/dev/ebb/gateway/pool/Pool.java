@@ -1,6 +1,7 @@
 package dev.ebb.gateway.pool;
 
 import dev.ebb.gateway.protocol.SqlState;
+import dev.ebb.gateway.relay.DatabaseTraffic;
 import dev.ebb.gateway.relay.ErrorDetails;
 import dev.ebb.shared.bus.ComputeMessage.HostAnnouncement;
 import dev.ebb.shared.model.ComputeStatus;
@@ -45,6 +46,7 @@ public final class Pool {
   private final PoolKey key;
   private final Pools pools;
   private final ErrorDetails details;
+  private final DatabaseTraffic database;
   private final PoolTerms terms;
   private final Statements statements = new Statements();
   private final ArrayDeque<PooledServer> idle = new ArrayDeque<>();
@@ -65,7 +67,7 @@ public final class Pool {
   /** A client that waits since when, and whether it was told so. */
   private static final class Waiter {
     final PooledClient client;
-    final long sinceNanos = System.nanoTime();
+    long sinceNanos = System.nanoTime();
     boolean told;
 
     Waiter(PooledClient client) {
@@ -84,6 +86,7 @@ public final class Pool {
     this.key = key;
     this.pools = pools;
     this.details = details;
+    this.database = pools.databases().of(key.database());
     this.opener = opener;
     this.terms = pools.config().termsOf(key.database(), key.user());
   }
@@ -112,6 +115,65 @@ public final class Pool {
     return pools.traffic();
   }
 
+  DatabaseTraffic database() {
+    return database;
+  }
+
+  /** Whether transactions wait until somebody lets them go on. */
+  boolean isPaused() {
+    return pools.pauses().isPaused(key.address());
+  }
+
+  PoolInfo describe() {
+    Waiter first = waiting.peek();
+    return new PoolInfo(
+        key.address(),
+        key.user(),
+        terms.mode(),
+        clients,
+        waiting.size(),
+        opening,
+        first == null ? 0 : System.nanoTime() - first.sinceNanos,
+        all.stream().map(each -> each.describe(key)).toList());
+  }
+
+  /** The branch was paused: what runs may end, what is unused is closed. */
+  void pauseBegan() {
+    while (closeOneIdle()) {}
+    for (PooledServer server : List.copyOf(all)) {
+      PooledClient of = server.client();
+      if (of != null) {
+        of.pauseBegan();
+      }
+    }
+  }
+
+  /** How many connections something runs on, while the branch is paused. */
+  int busy() {
+    int busy = 0;
+    for (PooledServer server : all) {
+      PooledClient of = server.client();
+      if (of == null || !of.isHeld()) {
+        busy++;
+      }
+    }
+    return busy;
+  }
+
+  /** The branch goes on; who waits has waited for nothing so far. */
+  void resumed() {
+    long now = System.nanoTime();
+    waiting.forEach(each -> each.sinceNanos = now);
+    noteFirst();
+    for (PooledServer server : List.copyOf(all)) {
+      PooledClient of = server.client();
+      if (of != null) {
+        of.resumed();
+      }
+    }
+    grow();
+  }
+
   /** A client belongs to the pool; it has proven who it is by what {@code next} opens with. */
   void enter(Supplier<Future<Opened>> next) {
     clients++;
@@ -138,7 +200,7 @@ public final class Pool {
 
   /** A connection for a transaction; null: {@link PooledClient#given} will be called. */
   @Nullable PooledServer acquire(PooledClient client) {
-    if (waiting.isEmpty()) {
+    if (waiting.isEmpty() && !isPaused()) {
       PooledServer free = free();
       if (free != null) {
         return free;
@@ -174,6 +236,9 @@ public final class Pool {
   }
 
   private void grow() {
+    if (isPaused()) {
+      return;
+    }
     if (gaveNanos != 0 && System.nanoTime() - gaveNanos < HANDING_NANOS) {
       return; // what was given up is not taken back
     }
@@ -186,7 +251,7 @@ public final class Pool {
   }
 
   private boolean mayOpen() {
-    return pools.limits().take(key.owner(), terms.size());
+    return !isPaused() && pools.limits().take(key.owner(), terms.size());
   }
 
   private void open() {
@@ -305,7 +370,7 @@ public final class Pool {
     }
     boolean isOld =
         now - server.openedNanos() > TimeUnit.MILLISECONDS.toNanos(config().lifetimeMs());
-    if (isOld || !server.isUsable() || givesUpFor(now)) {
+    if (isOld || isPaused() || !server.isUsable() || givesUpFor(now)) {
       server.close();
       return;
     }
@@ -392,7 +457,9 @@ public final class Pool {
   void tick() {
     long now = System.nanoTime();
     long timeoutNanos = TimeUnit.MILLISECONDS.toNanos(config().waitTimeoutMs());
-    while (!waiting.isEmpty() && now - waiting.getFirst().sinceNanos > timeoutNanos) {
+    while (!waiting.isEmpty()
+        && !isPaused()
+        && now - waiting.getFirst().sinceNanos > timeoutNanos) {
       PooledClient first = waiting.removeFirst().client;
       noteFirst();
       first.waitedTooLong(config().waitTimeoutMs());

@@ -2,9 +2,11 @@ package dev.ebb.gateway.pool;
 
 import dev.ebb.gateway.relay.Traffic;
 import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import java.time.Duration;
+import java.util.function.Supplier;
 
 /** What is counted of pools. For any thread. */
 public final class PoolTraffic {
@@ -32,6 +34,27 @@ public final class PoolTraffic {
 
   private Counter counter(String name, String description) {
     return Counter.builder("ebb.gateway.pool." + name).description(description).register(registry);
+  }
+
+  /** Shows what is in use. */
+  void uses(Supplier<PoolUse> use) {
+    gauge("connections", "active", "Connections to computes", () -> use.get().active());
+    gauge("connections", "idle", "Connections to computes", () -> use.get().idle());
+    gauge("connections", "opening", "Connections to computes", () -> use.get().opening());
+    gauge("clients", "waiting", "Clients that share them", () -> use.get().waiting());
+    gauge(
+        "clients",
+        "other",
+        "Clients that share them",
+        () -> use.get().clients() - use.get().waiting());
+  }
+
+  private void gauge(String name, String state, String description, Supplier<Number> value) {
+    Gauge.builder("ebb.gateway.pool." + name, value)
+        .description(description)
+        .tag("state", state)
+        .strongReference(true)
+        .register(registry);
   }
 
   void toClients(int count) {

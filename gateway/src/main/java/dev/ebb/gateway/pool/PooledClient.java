@@ -51,6 +51,12 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
   private boolean pinned;
   private long waitingSinceNanos;
   private @Nullable BackendKeyData key;
+  private long id;
+  private long transactions;
+  private long answered;
+
+  /** Why the session ends at the next opportunity; null: it does not. */
+  private @Nullable String draining;
 
   /** How many cancel requests are on their way. */
   private int holds;
@@ -74,13 +80,19 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     RUNNING,
     /** What a transaction left behind is being asked. */
     PROBING,
+    /** The branch is paused between two transactions of a client that keeps its connection. */
+    HELD,
     ENDED
   }
 
   /** What becomes of the client's connection beside what it is told here. */
   public interface End {
-    /** Closes it when all that was written is sent. */
-    void close();
+    /**
+     * Closes it when all that was written is sent.
+     *
+     * @param byClient whether the client asked for it
+     */
+    void close(boolean byClient);
 
     /** A message could not be understood, or the like: tells the client, which ends its session. */
     void refuse(ErrorResponse error);
@@ -145,6 +157,29 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     }
   }
 
+  /** Under which number the session is known. */
+  public void identify(long number) {
+    id = number;
+  }
+
+  long id() {
+    return id;
+  }
+
+  /** What it does now. */
+  public ClientState describe() {
+    PooledServer lent = server;
+    boolean isWaiting = phase == Phase.WAITING || phase == Phase.GREETING || phase == Phase.HELD;
+    return new ClientState(
+        isWaiting ? "waiting" : lent == null || isPinnedAndIdle() ? "idle" : "active",
+        isWaiting ? System.nanoTime() - waitingSinceNanos : 0,
+        lent == null ? 0 : lent.backend().key().processId(),
+        pinned,
+        statements.count(),
+        transactions,
+        answered);
+  }
+
   boolean isGreeting() {
     return phase == Phase.GREETING;
   }
@@ -206,6 +241,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
       return;
     }
     pool.traffic().fromClients(chunk.readableBytes());
+    pool.database().received(chunk.readableBytes());
     reader.received(chunk);
   }
 
@@ -271,7 +307,9 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
 
   /** A connection is free for the client that waited. */
   void given(PooledServer lent) {
-    pool.traffic().waited(System.nanoTime() - waitingSinceNanos);
+    long waitedNanos = System.nanoTime() - waitingSinceNanos;
+    pool.traffic().waited(waitedNanos);
+    pool.database().waited(waitedNanos);
     if (phase == Phase.ENDED) {
       pool.release(lent);
       return;
@@ -287,6 +325,8 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
 
   private void lend(PooledServer lent) {
     pool.traffic().transaction();
+    pool.database().transactions(1);
+    transactions++;
     lent.begin(this);
     server = lent;
     if (!lent.isUncertain() && lent.settings().equals(settings)) {
@@ -330,6 +370,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
   /** The compute has answered all of a Sync, a query or a function call. */
   void ready(byte now) {
     status = now;
+    answered++;
     PooledServer lent = server;
     if (lent != null && lent.isQuiet()) {
       reader.allIsAnswered();
@@ -340,21 +381,76 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
   /** Gives the connection back where the transaction is over. */
   void releaseIfOver() {
     PooledServer lent = server;
-    if (lent == null
-        || phase != Phase.RUNNING
-        || status != 'I'
-        || !reader.isBetweenTransactions()
-        || holds > 0
-        || !lent.isQuiet()) {
+    if (lent == null || phase != Phase.RUNNING || !isOver(lent)) {
       return;
     }
-    if (pinned || pool.terms().mode() == PoolMode.SESSION) {
-      return;
-    }
-    if (suspect || lent.isDoubtful()) {
+    if (keepsConnection()) {
+      keep();
+    } else if (suspect || lent.isDoubtful()) {
       probe(lent);
     } else {
       release(lent);
+    }
+  }
+
+  private boolean isOver(PooledServer lent) {
+    return status == 'I' && reader.isBetweenTransactions() && holds == 0 && lent.isQuiet();
+  }
+
+  private boolean keepsConnection() {
+    return pinned || pool.terms().mode() == PoolMode.SESSION;
+  }
+
+  private boolean isPinnedAndIdle() {
+    PooledServer lent = server;
+    return keepsConnection() && lent != null && phase == Phase.RUNNING && isOver(lent);
+  }
+
+  /** A client that keeps its connection is between two transactions. */
+  private void keep() {
+    if (draining != null) {
+      endIfIdle();
+    } else if (pool.isPaused()) {
+      waitingSinceNanos = System.nanoTime();
+      phase = Phase.HELD;
+    }
+  }
+
+  /** The branch was paused. */
+  void pauseBegan() {
+    releaseIfOver();
+  }
+
+  /** It goes on. */
+  void resumed() {
+    if (phase == Phase.HELD) {
+      phase = Phase.RUNNING;
+      reader.proceed();
+    }
+  }
+
+  /** Whether it keeps a connection that nothing runs on. */
+  boolean isHeld() {
+    return phase == Phase.HELD;
+  }
+
+  /** Ends the session as soon as it is between two transactions. */
+  public void drain(String reason) {
+    draining = reason;
+    endIfIdle();
+  }
+
+  private void endIfIdle() {
+    String why = draining;
+    boolean isIdle =
+        switch (phase) {
+          case GREETING, FREE, HELD -> true;
+          case WAITING -> true; // nothing of the next transaction was sent to a compute
+          case RUNNING -> isPinnedAndIdle();
+          case RESTORING, PROBING, ENDED -> false;
+        };
+    if (why != null && isIdle) {
+      terminate(why);
     }
   }
 
@@ -365,6 +461,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     channel.flush();
     reader.readMore(true); // whatever the connection took, or not
     pool.release(lent);
+    endIfIdle();
     reader.proceedLater();
   }
 
@@ -491,7 +588,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     }
     if (lent.isInMessage() || (lent.saidFatal() && phase == Phase.RUNNING && lastError != null)) {
       ended();
-      end.close();
+      end.close(false);
       return;
     }
     refuse(
@@ -531,7 +628,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
   /** The client says that it goes. */
   void bye() {
     ended();
-    end.close();
+    end.close(true);
   }
 
   /** Tells the client why its session ends. */
@@ -550,7 +647,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     }
     if (lent != null && lent.isInMessage()) {
       ended();
-      end.close();
+      end.close(false);
     } else {
       refuse(ErrorResponse.fatal(SqlState.ADMIN_SHUTDOWN, "terminating connection: " + reason));
     }

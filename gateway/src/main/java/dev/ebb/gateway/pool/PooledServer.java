@@ -37,12 +37,16 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
   private final Backend backend;
   private final Channel channel;
   private final long openedNanos = System.nanoTime();
+  private final long openedEpochMs = System.currentTimeMillis();
   private final ArrayDeque<Awaited> awaited = new ArrayDeque<>();
   private final ServerStatements statements;
   private SessionSettings settings = SessionSettings.OPENED;
   private boolean uncertain;
   private @Nullable PooledClient client;
   private long idleSinceNanos;
+
+  /** Since when the first of what a client asked has waited for its answer; 0: nothing does. */
+  private long askedNanos;
 
   /** Of the last ReadyForQuery. */
   private byte status = 'I';
@@ -96,6 +100,24 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
 
   long idleSinceNanos() {
     return idleSinceNanos;
+  }
+
+  @Nullable PooledClient client() {
+    return client;
+  }
+
+  ServerInfo describe(PoolKey key) {
+    PooledClient of = client;
+    return new ServerInfo(
+        key.address(),
+        key.user(),
+        of != null,
+        backend.host(),
+        backend.port(),
+        backend.key().processId(),
+        openedEpochMs,
+        of == null ? 0 : of.id(),
+        statements.count());
   }
 
   boolean isUsable() {
@@ -158,6 +180,9 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
       readies++;
     }
     if (awaited.size() == 1) {
+      if (askedNanos == 0) {
+        askedNanos = System.nanoTime();
+      }
       answerKnown();
     }
   }
@@ -251,6 +276,7 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
       return;
     }
     pool.traffic().toClients(chunk.readableBytes());
+    pool.database().sent(chunk.readableBytes());
     ByteBuf earlier = held;
     ByteBuf all = chunk;
     if (earlier != null) {
@@ -589,11 +615,15 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
     OwnQuery own = head.own();
     if (own != null) {
       doubtfulSyncs = 0;
+      askedNanos = 0;
       own.ready();
       return;
     }
     PooledClient to = client;
     if (to != null && !head.hidden()) {
+      long now = System.nanoTime();
+      pool.database().statements(1, now - askedNanos);
+      askedNanos = awaited.isEmpty() ? 0 : now;
       pass(in, behind);
       answerKnown();
       to.ready(status);

@@ -1,9 +1,11 @@
 package dev.ebb.gateway.pool;
 
+import dev.ebb.gateway.relay.DatabaseTraffics;
 import dev.ebb.gateway.relay.ErrorDetails;
 import dev.ebb.shared.bus.ComputeMessage.HostAnnouncement;
 import io.netty.channel.EventLoop;
 import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,6 +14,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -28,20 +32,93 @@ public final class Pools {
   private final Map<PoolKey, Pool> byKey = new HashMap<>();
   private final ScheduledFuture<?> ticking;
 
+  /** As of the last tick. For any thread. */
+  private volatile PoolUse use = PoolUse.NONE;
+
   /** What the loops have in common. For any thread. */
   public static final class Shared {
     private final PoolConfig config;
     private final PoolLimits limits;
     private final PoolTraffic traffic;
+    private final DatabaseTraffics databases;
+    private final Pauses pauses;
     private final List<Pools> loops = new CopyOnWriteArrayList<>();
 
     /** The pools of all loops. */
     private final Map<PoolLimits.Owner, Set<Pool>> byOwner = new ConcurrentHashMap<>();
 
-    public Shared(PoolConfig config, PoolTraffic traffic) {
+    public Shared(
+        PoolConfig config, PoolTraffic traffic, DatabaseTraffics databases, Pauses pauses) {
       this.config = config;
       this.limits = new PoolLimits(config);
       this.traffic = traffic;
+      this.databases = databases;
+      this.pauses = pauses;
+      traffic.uses(this::use);
+    }
+
+    private PoolUse use() {
+      return loops.stream().map(each -> each.use).reduce(PoolUse.NONE, PoolUse::plus);
+    }
+
+    /** What all the pools are like, each as its own event loop says. From any thread. */
+    public Future<List<PoolInfo>> describe() {
+      return onLoops(pools -> pools.byKey.values().stream().map(Pool::describe).toList())
+          .map(lists -> lists.stream().flatMap(List::stream).toList());
+    }
+
+    /** {@link Pauses} has changed to a pause of these. From any thread. */
+    public Future<Void> pauseBegan(Predicate<String> addresses) {
+      return onLoops(
+              pools -> {
+                pools.matching(addresses).forEach(Pool::pauseBegan);
+                return true;
+              })
+          .mapEmpty();
+    }
+
+    /** On how many connections something still runs. From any thread. */
+    public Future<Integer> busy(Predicate<String> addresses) {
+      return onLoops(pools -> pools.matching(addresses).stream().mapToInt(Pool::busy).sum())
+          .map(sums -> sums.stream().mapToInt(Integer::intValue).sum());
+    }
+
+    /** {@link Pauses} has changed, and these go on. From any thread. */
+    public Future<Void> resumed(Predicate<String> addresses) {
+      return onLoops(
+              pools -> {
+                pools.matching(addresses).forEach(Pool::resumed);
+                return true;
+              })
+          .mapEmpty();
+    }
+
+    /** Ends all connections to computes. From any thread. */
+    public Future<Void> closeAll(Predicate<String> addresses) {
+      return onLoops(
+              pools -> {
+                pools.matching(addresses).forEach(Pool::closeAll);
+                return true;
+              })
+          .mapEmpty();
+    }
+
+    private <T> Future<List<T>> onLoops(Function<Pools, T> task) {
+      List<Future<T>> answers =
+          loops.stream()
+              .map(each -> {
+                Promise<T> answer = Promise.promise();
+                each.loop.execute(() -> {
+                  try {
+                    answer.complete(task.apply(each));
+                  } catch (RuntimeException e) {
+                    answer.fail(e);
+                  }
+                });
+                return answer.future();
+              })
+              .toList();
+      return Future.all(answers).map(all -> answers.stream().map(Future::result).toList());
     }
 
     /** From any thread. */
@@ -74,6 +151,18 @@ public final class Pools {
 
   PoolTraffic traffic() {
     return shared.traffic;
+  }
+
+  DatabaseTraffics databases() {
+    return shared.databases;
+  }
+
+  Pauses pauses() {
+    return shared.pauses;
+  }
+
+  private List<Pool> matching(Predicate<String> addresses) {
+    return byKey.values().stream().filter(pool -> addresses.test(pool.key().address())).toList();
   }
 
   /**
@@ -173,6 +262,10 @@ public final class Pools {
   }
 
   private void tick() {
+    use =
+        byKey.values().stream()
+            .map(pool -> PoolUse.of(pool.describe()))
+            .reduce(PoolUse.NONE, PoolUse::plus);
     for (Pool pool : List.copyOf(byKey.values())) {
       try {
         pool.tick();

@@ -24,6 +24,11 @@ final class ErrorInspector implements RelayHandler.Inspector {
     this.details = details;
   }
 
+  /** What was walked over. */
+  MessageWalk walk() {
+    return walk;
+  }
+
   /** Whether the client has got whole messages only: another may follow. */
   boolean isBetweenMessages() {
     return held == null && walk.isBetweenMessages();

@@ -8,17 +8,37 @@ import io.netty.buffer.ByteBuf;
  */
 final class MessageWalk {
   static final byte ERROR = 'E';
+  private static final byte READY = 'Z';
+  private static final byte IDLE = 'I';
   private static final int HEADER_BYTES = 5;
 
   private final byte[] header = new byte[HEADER_BYTES];
   private int headerBytes;
   private int bodyLeft;
-  private byte type = 'Z'; // a relay begins behind ReadyForQuery
+  private byte type = READY; // a relay begins behind ReadyForQuery
+  private byte status = IDLE;
+  private long readies;
+  private long transactions;
   private boolean lost;
 
   /** Whether the last message is whole and the next has not begun. */
   boolean isBetweenMessages() {
     return !lost && bodyLeft == 0 && headerBytes == 0;
+  }
+
+  /** Of how many ReadyForQuery the last byte was walked over. */
+  long readies() {
+    return readies;
+  }
+
+  /** How many of them were behind a transaction's end. */
+  long transactions() {
+    return transactions;
+  }
+
+  /** Whether the last of them was. */
+  boolean isIdle() {
+    return status == IDLE;
   }
 
   /** The type of the message that was begun last. */
@@ -39,6 +59,9 @@ final class MessageWalk {
         int skipped = Math.min(bodyLeft, end - at);
         bodyLeft -= skipped;
         at += skipped;
+        if (type == READY && bodyLeft == 0) {
+          ready(chunk.getByte(at - 1));
+        }
       } else if (headerBytes > 0) {
         header[headerBytes++] = chunk.getByte(at++);
         if (headerBytes == HEADER_BYTES) {
@@ -76,6 +99,14 @@ final class MessageWalk {
   void enterError(int length) {
     type = ERROR;
     begin(length);
+  }
+
+  private void ready(byte now) {
+    status = now;
+    readies++;
+    if (now == IDLE) {
+      transactions++;
+    }
   }
 
   private void begin(int length) {

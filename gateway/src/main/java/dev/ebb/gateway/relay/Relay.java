@@ -2,8 +2,10 @@ package dev.ebb.gateway.relay;
 
 import dev.ebb.gateway.protocol.ErrorResponse;
 import dev.ebb.gateway.protocol.SqlState;
+import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelPipeline;
 import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
 import io.vertx.core.internal.net.NetSocketInternal;
 import org.jspecify.annotations.Nullable;
 
@@ -11,10 +13,11 @@ import org.jspecify.annotations.Nullable;
  * Hands bytes on, both ways. A side that does not read makes the other wait, so that memory stays
  * flat. The end of one side is the end of the other, after what was written is sent.
  *
- * <p>What a client sends is not looked at. What a backend sends is followed from one message's
- * header to the next: an error gets the details that only a compute's host knows, and to tell a
- * client why its session ends it must be between two messages, since an error put into the middle
- * of a row would be read as data. Confined to one event loop, which both sockets share.
+ * <p>What both send is followed from one message's header to the next, and not looked at otherwise:
+ * an error gets the details that only a compute's host knows, to tell a client why its session ends
+ * it must be between two messages, since an error put into the middle of a row would be read as
+ * data, and a session that is to end when nothing is lost by it must be between two transactions.
+ * Confined to one event loop, which both sockets share.
  */
 public final class Relay {
   private final Vertx vertx;
@@ -22,7 +25,17 @@ public final class Relay {
   private final NetSocketInternal backend;
   private final Traffic traffic;
   private final ErrorInspector errors;
-  private RelayHandler.@Nullable Output toClient;
+  private final ClientWalk asked = new ClientWalk();
+  private final DatabaseTraffic database;
+  private @Nullable RelayHandler fromClient;
+  private @Nullable RelayHandler fromBackend;
+  private long answered;
+
+  /** Since when the first statement that is not answered has been on its way; 0: there is none. */
+  private long sinceNanos;
+
+  private @Nullable String draining;
+  private boolean drained;
   private boolean ending;
 
   public Relay(
@@ -30,28 +43,78 @@ public final class Relay {
       NetSocketInternal client,
       NetSocketInternal backend,
       Traffic traffic,
+      DatabaseTraffic database,
       ErrorDetails details) {
     this.vertx = vertx;
     this.client = client;
     this.backend = backend;
     this.traffic = traffic;
+    this.database = database;
     this.errors = new ErrorInspector(details);
+  }
+
+  /** Passes on what the client sent before the start. */
+  public void early(ByteBuf bytes) {
+    asked.walk(bytes);
+    begins();
+    var copy = new byte[bytes.readableBytes()];
+    bytes.readBytes(copy);
+    backend.write(Buffer.buffer(copy));
   }
 
   /** Starts. From here on the sockets' message handlers receive nothing. */
   public void start() {
-    connect(
-        client,
-        backend,
+    var from =
         new RelayHandler(
-            channelOf(client),
-            channelOf(backend),
-            traffic.fromClients,
-            (chunk, out) -> out.write(chunk)));
-    var fromBackend =
-        new RelayHandler(channelOf(backend), channelOf(client), traffic.toClients, errors);
-    toClient = fromBackend.output();
-    connect(backend, client, fromBackend);
+            channelOf(client), channelOf(backend), traffic.fromClients, new FromClient());
+    connect(client, backend, from);
+    var back =
+        new RelayHandler(
+            channelOf(backend), channelOf(client), traffic.toClients, new FromBackend());
+    connect(backend, client, back);
+    fromClient = from;
+    fromBackend = back;
+  }
+
+  private final class FromClient implements RelayHandler.Inspector {
+    @Override
+    public void pass(ByteBuf chunk, RelayHandler.Output out) {
+      asked.walk(chunk);
+      begins();
+      out.write(chunk);
+    }
+  }
+
+  private void begins() {
+    if (sinceNanos == 0 && asked.asked() > answered) {
+      sinceNanos = System.nanoTime();
+    }
+  }
+
+  /** Several that were answered at once took as long together. */
+  private void answered() {
+    long now = errors.walk().readies();
+    if (now > answered) {
+      long nanos = System.nanoTime();
+      if (sinceNanos != 0) {
+        database.statements(now - answered, nanos - sinceNanos);
+      }
+      answered = now;
+      sinceNanos = asked.asked() > now ? nanos : 0;
+    }
+  }
+
+  private final class FromBackend implements RelayHandler.Inspector {
+    @Override
+    public void pass(ByteBuf chunk, RelayHandler.Output out) {
+      errors.pass(chunk, out);
+    }
+
+    @Override
+    public void passed() {
+      answered();
+      endIfIdle();
+    }
   }
 
   private static io.netty.channel.Channel channelOf(NetSocketInternal socket) {
@@ -74,9 +137,9 @@ public final class Relay {
 
   /** The backend is gone: the client is told, unless the backend did so or is in mid-message. */
   public void backendClosed() {
-    RelayHandler.Output out = toClient;
-    if (out != null) {
-      errors.end(out);
+    RelayHandler back = fromBackend;
+    if (back != null) {
+      errors.end(back.output());
     }
     if (!ending) {
       end(SqlState.CONNECTION_FAILURE, "the connection to the compute was lost: connect again");
@@ -94,10 +157,71 @@ public final class Relay {
     }
   }
 
+  /** Ends the session as soon as it is between two transactions. */
+  public void drain(String reason) {
+    draining = reason;
+    endIfIdle();
+  }
+
+  private void endIfIdle() {
+    String why = draining;
+    if (why != null && !ending && isIdle()) {
+      drained = true;
+      terminate(why);
+    }
+  }
+
+  /** Whether it was ended because it was to be drained. */
+  public boolean wasDrained() {
+    return drained;
+  }
+
+  /** Whether all that the client asked for was answered, and no transaction is open. */
+  public boolean isIdle() {
+    return asked.isSynced()
+        && asked.asked() == errors.walk().readies()
+        && errors.isBetweenMessages()
+        && errors.walk().isIdle();
+  }
+
+  /** How many statements were answered: those of a pipeline up to its Sync are one. */
+  public long statements() {
+    return errors.walk().readies();
+  }
+
+  public long transactions() {
+    return errors.walk().transactions();
+  }
+
+  /** Adds what went through to the database's sums: once, when the session is over. */
+  public void tell() {
+    RelayHandler from = fromClient;
+    RelayHandler back = fromBackend;
+    database.transactions(transactions());
+    database.received(from == null ? 0 : from.count());
+    database.sent(back == null ? 0 : back.count());
+  }
+
+  /** Whether the client has said that it goes. */
+  public boolean saidBye() {
+    return asked.saidBye();
+  }
+
+  /** Whether the compute has told the client why it goes. */
+  public boolean saidError() {
+    return errors.saidError();
+  }
+
   private void end(String sqlState, String message) {
     ending = true;
     if (errors.isBetweenMessages() && !errors.saidError()) {
-      client.write(ErrorResponse.fatal(sqlState, message).encode());
+      Buffer error = ErrorResponse.fatal(sqlState, message).encode();
+      if (drained) {
+        // What the client is just sending must not make the kernel drop the error.
+        Closing.afterLast(vertx, client, error);
+        return;
+      }
+      client.write(error);
     }
     Closing.afterFlush(vertx, client);
   }

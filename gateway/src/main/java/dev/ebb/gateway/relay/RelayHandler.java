@@ -19,12 +19,16 @@ final class RelayHandler extends ChannelInboundHandlerAdapter {
   private final Inspector inspector;
   private final Output output = new ToPeer();
   private boolean paused;
+  private long count;
 
   /** Sees every chunk on its way. */
   @FunctionalInterface
   interface Inspector {
     /** Takes the chunk over; what it writes goes on. */
     void pass(ByteBuf chunk, Output out);
+
+    /** All that was read at once is on its way. */
+    default void passed() {}
   }
 
   /** The way on, for the event loop's thread only, except where a method says otherwise. */
@@ -50,6 +54,11 @@ final class RelayHandler extends ChannelInboundHandlerAdapter {
     this.inspector = inspector;
   }
 
+  /** How many bytes have come this way. */
+  long count() {
+    return count;
+  }
+
   Output output() {
     return output;
   }
@@ -60,7 +69,9 @@ final class RelayHandler extends ChannelInboundHandlerAdapter {
       ReferenceCountUtil.release(message);
       return;
     }
-    bytes.add(chunk.readableBytes());
+    int read = chunk.readableBytes();
+    bytes.add(read);
+    count += read;
     inspector.pass(chunk, output);
     if (!peer.isWritable()) {
       // Also ends the present read loop; the peer's handler turns it on again.
@@ -109,6 +120,7 @@ final class RelayHandler extends ChannelInboundHandlerAdapter {
   @Override
   public void channelReadComplete(ChannelHandlerContext context) {
     peer.flush();
+    inspector.passed();
     // Vert.x began the read in which this handler was put in, and holds writes back until its end.
     context.fireChannelReadComplete();
   }

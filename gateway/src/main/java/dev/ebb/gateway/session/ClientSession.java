@@ -1,6 +1,9 @@
 package dev.ebb.gateway.session;
 
 import dev.ebb.gateway.cancel.CancelKeys;
+import dev.ebb.gateway.console.ClientInfo;
+import dev.ebb.gateway.console.Console;
+import dev.ebb.gateway.console.ConsoleSession;
 import dev.ebb.gateway.limit.LimitException;
 import dev.ebb.gateway.pool.PooledClient;
 import dev.ebb.gateway.pool.Pools;
@@ -63,6 +66,9 @@ public final class ClientSession {
   /** Where there are too many connections: how long one may take to say what it wants. */
   private static final long REFUSED_TIMEOUT_MS = 1_000;
 
+  /** How long a login may take that a gateway which is to stop waits for. */
+  private static final long DRAIN_LOGIN_MS = 5_000;
+
   private final SessionServices services;
   private final NetClient backends;
   private final ContextInternal context;
@@ -70,12 +76,19 @@ public final class ClientSession {
   private final @Nullable Pools pools;
   private final ByteBuf inbox = Unpooled.buffer(256);
   private final Promise<Void> closed = Promise.promise();
+  private final SessionRecord record;
   private SessionState state = new AwaitingStartup(null, false);
   private Admission.Verdict verdict = Admission.Verdict.WELCOME;
   private boolean unauthenticated;
   private long timer;
   private long askedNanos;
   private long provenNanos;
+
+  /** What the session was like when it ended; null before. */
+  private @Nullable ClientInfo lastSeen;
+
+  /** A pooled client's session ends when it is between two transactions. */
+  private boolean draining;
 
   /**
    * @param pools of the socket's event loop where the client is lent connections; null where it
@@ -92,6 +105,7 @@ public final class ClientSession {
     this.context = context;
     this.socket = socket;
     this.pools = pools;
+    this.record = new SessionRecord(socket.channelHandlerContext().channel().remoteAddress());
   }
 
   /** Starts to read. Called once, when the connection was accepted. */
@@ -103,6 +117,7 @@ public final class ClientSession {
     socket.exceptionHandler(error -> log.debug("a client's connection failed: {}", error + ""));
     socket.messageHandler(this::received);
     if (verdict == Admission.Verdict.DROPPED) {
+      record.ends(DisconnectReason.TOO_MANY_CONNECTIONS);
       services.meters().refused(SqlState.TOO_MANY_CONNECTIONS);
       socket.close();
       return;
@@ -115,7 +130,7 @@ public final class ClientSession {
   }
 
   private void loginTimedOut() {
-    log.debug("{} did not log in in time", socket.remoteAddress());
+    record.ends(DisconnectReason.LOGIN_TIMEOUT);
     refuse(new Refusal(SqlState.INVALID_AUTHORIZATION, "the login took too long: closing"));
   }
 
@@ -147,6 +162,8 @@ public final class ClientSession {
               case SessionState.Delayed s -> gather();
               case SessionState.Authenticated s -> gather();
               case SessionState.Connecting s -> gather();
+              case SessionState.Administering administering ->
+                  administering.console().step(inbox) || gather();
               case SessionState.Relaying s -> false;
               case SessionState.Pooled s -> false;
               case SessionState.Ended s -> false;
@@ -191,6 +208,7 @@ public final class ClientSession {
         socket.write(Buffer.buffer("N"));
       }
       case CancelRequest request -> {
+        record.ends(DisconnectReason.CANCEL_REQUEST);
         state = awaiting.toCancelling();
         services.cancels().forward(backends, request).onComplete(done -> socket.close());
       }
@@ -246,6 +264,7 @@ public final class ClientSession {
 
   private void handshakeFailed(Throwable error) {
     log.debug("TLS with {} failed: {}", socket.remoteAddress(), error.getMessage());
+    record.ends(DisconnectReason.TLS_FAILED);
     socket.close();
   }
 
@@ -277,6 +296,7 @@ public final class ClientSession {
     Origin origin = origin(awaiting);
     services.limiter().connects(origin.address());
     var wish = Wish.of(message, origin, services.limits());
+    record.asks(wish, message);
     FindingRole asked = awaiting.toFindingRole(message, wish);
     state = asked;
     if (message.needsNegotiation()) {
@@ -314,6 +334,7 @@ public final class ClientSession {
       case null -> null;
       case SaslData data -> data;
       case Terminate bye -> {
+        record.ends(DisconnectReason.CLIENT_TERMINATED);
         end();
         socket.close();
         yield null;
@@ -352,7 +373,7 @@ public final class ClientSession {
         services.meters().loginSucceeded();
         Wish wish = awaiting.asked().wish();
         InetAddress client = wish.origin().address();
-        services.limiter().succeeded(client, wish.address().database(), wish.user());
+        services.limiter().succeeded(client, wish.limitKey(), wish.user());
         socket.write(
             new Authentication.SaslFinal(proven.serverFinal())
                 .encode()
@@ -360,6 +381,11 @@ public final class ClientSession {
         ErrorResponse refusal = awaiting.found().refusal();
         if (refusal != null) {
           throw new Refusal(refusal);
+        }
+        Console console = services.console();
+        if (console != null && wish.isForConsole()) {
+          administer(authenticated, console);
+          return true;
         }
         services.limiter().wakes(client, awaiting.found().branch());
         if (pools == null) {
@@ -378,7 +404,7 @@ public final class ClientSession {
     leaveAdmission();
     services.meters().loginFailed();
     Wish wish = awaiting.asked().wish();
-    services.limiter().failed(wish.origin().address(), wish.address().database());
+    services.limiter().failed(wish.origin().address(), wish.limitKey());
     String user = wish.user();
     String address = Objects.requireNonNullElse(socket.remoteAddress().hostAddress(), "local");
     log.info("password authentication failed for user \"{}\" from {}", Wish.shown(user), address);
@@ -402,6 +428,34 @@ public final class ClientSession {
             });
   }
 
+  private void administer(SessionState.Authenticated authenticated, Console console) {
+    log.info("{} from {} uses the console", record.user(), record.address());
+    ConsoleSession session =
+        console.open(
+            new ConsoleSession.Client() {
+              @Override
+              public void send(Buffer bytes) {
+                if (state instanceof SessionState.Administering) {
+                  socket.write(bytes);
+                }
+              }
+
+              @Override
+              public void proceed() {
+                context.runOnContext(now -> ClientSession.this.proceed());
+              }
+
+              @Override
+              public void bye() {
+                record.ends(DisconnectReason.CLIENT_TERMINATED);
+                end();
+                Closing.afterFlush(services.vertx(), socket);
+              }
+            });
+    state = authenticated.toAdministering(session);
+    session.begin();
+  }
+
   private void pool(SessionState.Authenticated authenticated, Pools shared) {
     var membership = new PoolMembership(services, backends, context, authenticated.login());
     PooledClient client =
@@ -415,7 +469,9 @@ public final class ClientSession {
             inbox,
             new PooledClient.End() {
               @Override
-              public void close() {
+              public void close(boolean byClient) {
+                record.ends(
+                    byClient ? DisconnectReason.CLIENT_TERMINATED : DisconnectReason.COMPUTE_ENDED);
                 end();
                 Closing.afterFlush(services.vertx(), socket);
               }
@@ -427,6 +483,7 @@ public final class ClientSession {
             });
     inbox.clear();
     client.tellBy(PoolMembership::told);
+    client.identify(record.id());
     BackendKeyData key =
         services
             .keys()
@@ -440,12 +497,13 @@ public final class ClientSession {
     var attempt = new BackendAttempt(services, context, backends, authenticated.login());
     SessionState.Connecting connecting = authenticated.toConnecting(attempt);
     state = connecting;
-    attempt
-        .start()
+    PauseGate.open(services, authenticated.login().address())
+        .compose(open -> attempt.start())
         .onComplete(
             connected -> {
               if (connected.started()) {
                 services.limiter().woken(client);
+                services.meters().woken();
               }
               if (state.equals(connecting)) {
                 relay(connecting, connected);
@@ -475,10 +533,16 @@ public final class ClientSession {
             socket,
             backend.socket(),
             services.traffic(),
+            services.databases().of(connecting.attempt().login().address().database()),
             new DamageDetails(services.computes(), compute.branch()));
-    state = connecting.toRelaying(relay, key, compute);
+    state = connecting.toRelaying(relay, key, compute, backend.key().processId());
     services.live().place(this, compute.branch());
-    backend.socket().closeHandler(gone -> relay.backendClosed());
+    backend
+        .socket()
+        .closeHandler(gone -> {
+          record.ends(endOf(relay));
+          relay.backendClosed();
+        });
     backend.socket().exceptionHandler(error -> log.debug("a compute's connection: {}", error + ""));
     socket.write(
         Buffer.buffer(backend.greeting().length() + 32)
@@ -486,9 +550,7 @@ public final class ClientSession {
             .appendBuffer(key.encode())
             .appendBuffer(backend.ready().encode()));
     if (inbox.isReadable()) {
-      var early = new byte[inbox.readableBytes()];
-      inbox.readBytes(early);
-      backend.socket().write(Buffer.buffer(early));
+      relay.early(inbox);
     }
     relay.start();
     services
@@ -506,13 +568,27 @@ public final class ClientSession {
       return;
     }
     services.meters().refused(refusal.error().sqlState());
+    String sqlState = refusal.error().sqlState();
+    boolean isDrained = draining && sqlState.equals(SqlState.ADMIN_SHUTDOWN);
+    record.ends(isDrained ? DisconnectReason.DRAINED : DisconnectReason.of(sqlState));
     end();
     Closing.afterLast(services.vertx(), socket, refusal.error().encode());
   }
 
+  /** Why a session ends whose compute's connection has. */
+  private static DisconnectReason endOf(Relay relay) {
+    if (relay.wasDrained()) {
+      return DisconnectReason.DRAINED;
+    }
+    return relay.saidBye()
+        ? DisconnectReason.CLIENT_TERMINATED
+        : relay.saidError() ? DisconnectReason.COMPUTE_ENDED : DisconnectReason.COMPUTE_LOST;
+  }
+
   /** Ends the session, on any thread; the future completes when the connection is closed. */
-  Future<Void> terminate(String reason) {
+  Future<Void> terminate(DisconnectReason why, String reason) {
     context.runOnContext(now -> {
+      record.ends(why);
       if (state instanceof SessionState.Relaying relaying) {
         relaying.relay().terminate(reason);
       } else if (state instanceof SessionState.Pooled pooled) {
@@ -524,12 +600,53 @@ public final class ClientSession {
     return closed.future();
   }
 
+  /** Ends the session as soon as it is between two transactions. On any thread. */
+  void drain(String reason) {
+    context.runOnContext(now -> {
+      switch (state) {
+        case SessionState.Relaying relaying -> relaying.relay().drain(reason);
+        case SessionState.Pooled pooled -> {
+          draining = true;
+          pooled.client().drain(reason);
+        }
+        case SessionState.Ended ended -> {}
+        case SessionState.Administering administering -> {
+          if (!administering.console().isBusy()) {
+            endDrained(reason);
+          }
+        }
+        default -> {
+          // Who is just logging in came in good faith, and is drained like the others then.
+          if (record.ageMs() > DRAIN_LOGIN_MS) {
+            endDrained(reason);
+          }
+        }
+      }
+    });
+  }
+
+  private void endDrained(String reason) {
+    record.ends(DisconnectReason.DRAINED);
+    refuse(new Refusal(SqlState.ADMIN_SHUTDOWN, "terminating connection: " + reason));
+  }
+
+  /** The event loop that the session is confined to. */
+  ContextInternal context() {
+    return context;
+  }
+
+  /** What the client does now. */
+  ClientInfo describe() {
+    return SessionInfo.of(record, state, socket);
+  }
+
   /** Ends a session whose compute is no longer the branch's newest. On any thread. */
   void endIfOlderThan(Generation newest) {
     context.runOnContext(now -> {
       if (state instanceof SessionState.Relaying relaying) {
         Generation own = relaying.compute().generation();
         if (own != null && own.compareTo(newest) < 0) {
+          record.ends(DisconnectReason.COMPUTE_MOVED);
           relaying.relay().terminate("the database has moved to another compute");
         }
       }
@@ -538,17 +655,32 @@ public final class ClientSession {
 
   private void onClosed() {
     if (state instanceof SessionState.Relaying relaying) {
+      DisconnectReason end = endOf(relaying.relay());
+      record.ends(end == DisconnectReason.COMPUTE_LOST ? DisconnectReason.CLIENT_GONE : end);
       relaying.relay().clientClosed();
     }
+    tellEnd();
     end();
     services.live().remove(this);
     closed.tryComplete();
+  }
+
+  /** What the end leaves behind, once. */
+  private void tellEnd() {
+    ClientInfo last = lastSeen == null ? describe() : lastSeen;
+    DisconnectReason why = record.over(last.mode(), last.statements(), last.transactions());
+    if (why != null) {
+      services.meters().disconnected(why);
+    }
   }
 
   /** Gives back all that the session holds beside its socket. */
   private void end() {
     leaveAdmission();
     SessionState left = state;
+    if (!(left instanceof SessionState.Ended)) {
+      lastSeen = describe();
+    }
     state = left.toEnded();
     switch (left) {
       case SessionState.Connecting connecting -> connecting.attempt().abandon();
@@ -560,6 +692,7 @@ public final class ClientSession {
         services.keys().remove(relaying.key());
         services.live().displace(this, relaying.compute().branch());
         relaying.compute().leave();
+        relaying.relay().tell();
       }
       default -> {}
     }

@@ -49,7 +49,12 @@ final class PoolMembership {
   Future<Pool.Opened> open() {
     return new BackendAttempt(services, context, backends, login)
         .start()
-        .map(PoolMembership::opened)
+        .map(connected -> {
+          if (connected.started()) {
+            services.meters().woken();
+          }
+          return opened(connected);
+        })
         .recover(error ->
             Future.failedFuture(
                 error instanceof Refusal refusal

@@ -39,6 +39,23 @@ public final class SessionMeters {
     failed.increment();
   }
 
+  /** A client's connection ended. */
+  void disconnected(DisconnectReason reason) {
+    Counter.builder("ebb.gateway.disconnects")
+        .description("Clients' connections that ended, by why")
+        .tag("reason", reason.word())
+        .register(registry)
+        .increment();
+  }
+
+  /** A compute was started for a client. */
+  void woken() {
+    Counter.builder("ebb.gateway.wakes")
+        .description("Computes that were started for clients")
+        .register(registry)
+        .increment();
+  }
+
   /** A connection was refused or could not be completed. */
   void refused(String sqlState) {
     Counter.builder("ebb.gateway.refusals")

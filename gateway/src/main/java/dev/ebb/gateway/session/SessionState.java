@@ -1,5 +1,6 @@
 package dev.ebb.gateway.session;
 
+import dev.ebb.gateway.console.ConsoleSession;
 import dev.ebb.gateway.pool.PooledClient;
 import dev.ebb.gateway.protocol.BackendKeyData;
 import dev.ebb.gateway.protocol.ProtocolViolation;
@@ -95,6 +96,10 @@ sealed interface SessionState {
       return new Pooled(client, key);
     }
 
+    Administering toAdministering(ConsoleSession console) {
+      return new Administering(console);
+    }
+
     Connecting toConnecting(BackendAttempt attempt) {
       return new Connecting(attempt);
     }
@@ -102,16 +107,25 @@ sealed interface SessionState {
 
   /** The branch is woken and its compute logged into. */
   record Connecting(BackendAttempt attempt) implements SessionState {
-    Relaying toRelaying(Relay relay, BackendKeyData key, Target compute) {
-      return new Relaying(relay, key, compute);
+    Relaying toRelaying(Relay relay, BackendKeyData key, Target compute, int processId) {
+      return new Relaying(relay, key, compute, processId);
     }
   }
 
-  /** Bytes go both ways. */
-  record Relaying(Relay relay, BackendKeyData key, Target compute) implements SessionState {}
+  /**
+   * Bytes go both ways.
+   *
+   * @param key under which the client may cancel
+   * @param processId of the backend
+   */
+  record Relaying(Relay relay, BackendKeyData key, Target compute, int processId)
+      implements SessionState {}
 
   /** The client is lent a connection for each transaction. */
   record Pooled(PooledClient client, BackendKeyData key) implements SessionState {}
+
+  /** The client talks to the gateway itself. */
+  record Administering(ConsoleSession console) implements SessionState {}
 
   /** Nothing more is read from the client. */
   record Ended() implements SessionState {}

@@ -1,6 +1,7 @@
 package dev.ebb.gateway.session;
 
 import dev.ebb.gateway.auth.LoginRules;
+import dev.ebb.gateway.console.Console;
 import dev.ebb.gateway.protocol.ErrorResponse;
 import dev.ebb.gateway.protocol.SqlState;
 import dev.ebb.gateway.protocol.StartupMessage;
@@ -22,6 +23,8 @@ import org.jspecify.annotations.Nullable;
 
 /** Who wants to go where, before anybody has proven anything. */
 record Wish(String user, BranchAddress address, Origin origin) {
+  /** Stands for a branch where there is none. */
+  private static final BranchId CONSOLE = new BranchId("console");
 
   /**
    * What a login is judged by.
@@ -86,11 +89,27 @@ record Wish(String user, BranchAddress address, Origin origin) {
     }
   }
 
+  /** Whether it is the gateway itself that the client wants to talk to. */
+  boolean isForConsole() {
+    return address.branch().equals(BranchAddress.MAIN) && Console.isMeant(user, address.database());
+  }
+
+  /** Under which name the limits of a database are counted. */
+  String limitKey() {
+    return isForConsole() ? Console.LIMIT_KEY : address.database();
+  }
+
   /** Asks for the branch, then for the role. */
   Future<Found> find(SessionServices services) {
+    Console console = services.console();
+    if (isForConsole() && console != null) {
+      services.limiter().connects(origin.address(), limitKey(), user);
+      return Future.succeededFuture(
+          new Found(CONSOLE, console.exchange(services.rules()::nonce, binding()), null));
+    }
     return findBranch(services)
         .map(branch -> {
-          services.limiter().connects(origin.address(), address.database(), user);
+          services.limiter().connects(origin.address(), limitKey(), user);
           return branch;
         })
         .compose(branch ->

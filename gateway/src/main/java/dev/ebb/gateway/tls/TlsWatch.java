@@ -3,7 +3,10 @@ package dev.ebb.gateway.tls;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.TimeGauge;
+import io.vertx.core.Future;
 import io.vertx.core.Vertx;
+import io.vertx.core.internal.ContextInternal;
+import io.vertx.core.internal.PromiseInternal;
 import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -56,6 +59,33 @@ public final class TlsWatch {
 
   public void close() {
     vertx.cancelTimer(timer);
+  }
+
+  /**
+   * Takes the files as they are now, without waiting for them to stay the same. Completes with what
+   * was done; fails where they cannot be used, and what was shown goes on being shown.
+   */
+  public Future<String> reload() {
+    PromiseInternal<String> done = ((ContextInternal) vertx.getOrCreateContext()).promise();
+    Thread.ofVirtual()
+        .start(() -> {
+          try {
+            TlsMaterial material = files.read();
+            boolean isNew = !material.equals(tls.shown());
+            if (isNew) {
+              tls.show(material);
+              count("ok");
+              log.info("clients are shown the certificate {} from now on", material.server());
+            }
+            done.complete(
+                isNew ? "the TLS files were read again" : "the TLS files have not changed");
+          } catch (RuntimeException e) {
+            count("failed");
+            log.warn("the TLS files cannot be used, the old ones stay: {}", e + "");
+            done.fail(e);
+          }
+        });
+    return done.future();
   }
 
   private void lookElsewhere() {

@@ -138,7 +138,11 @@ public final class ConfigPrinter {
         "limits",
         limits(gateway.limits()),
         "pool",
-        pool(gateway.pool()));
+        pool(gateway.pool()),
+        "drainTimeout",
+        Quantities.format(gateway.drainTimeout()),
+        "sharePort",
+        gateway.sharePort());
   }
 
   private static Map<String, Object> pool(EbbConfig.@Nullable Pool pool) {

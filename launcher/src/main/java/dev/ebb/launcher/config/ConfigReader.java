@@ -159,7 +159,9 @@ public final class ConfigReader {
         requireCertificate,
         computeCaFile,
         limits(section.section("limits")),
-        pool(section.section("pool")));
+        pool(section.section("pool")),
+        section.duration("drainTimeout", Duration.ofSeconds(30)),
+        section.truth("sharePort", false));
   }
 
   private static EbbConfig.@Nullable Pool pool(Section section) {

@@ -48,6 +48,9 @@ public record EbbConfig(
    * @param requireClientCertificate whether clients without one are refused
    * @param computeCaFile PEM certificates that sign those of computes; null: no TLS to them
    * @param pool null: each client gets a connection of its own
+   * @param drainTimeout how long transactions may go on when the gateway is to stop; zero: not at
+   *     all
+   * @param sharePort whether another gateway may listen on the same ports, to take them over
    */
   public record Gateway(
       String host,
@@ -60,7 +63,9 @@ public record EbbConfig(
       boolean requireClientCertificate,
       @Nullable Path computeCaFile,
       Limits limits,
-      @Nullable Pool pool) {}
+      @Nullable Pool pool,
+      Duration drainTimeout,
+      boolean sharePort) {}
 
   /**
    * A second port, on which clients share connections to computes.

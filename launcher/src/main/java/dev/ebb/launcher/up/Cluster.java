@@ -7,6 +7,7 @@ import com.hazelcast.config.MultiMapConfig;
 import com.hazelcast.core.Hazelcast;
 import com.hazelcast.core.HazelcastException;
 import com.hazelcast.core.HazelcastInstance;
+import dev.ebb.gateway.listen.SharedPortTransport;
 import dev.ebb.launcher.config.EbbConfig;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
@@ -49,6 +50,7 @@ record Cluster(HazelcastInstance hazelcast, Vertx vertx) {
           Futures.await(
               Vertx.builder()
                   .with(new VertxOptions().setEventBusOptions(bus(config.bus())))
+                  .withTransport(SharedPortTransport.create())
                   .withClusterManager(new HazelcastClusterManager(hazelcast))
                   .buildClustered(),
               START_TIMEOUT);

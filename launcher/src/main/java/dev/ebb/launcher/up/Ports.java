@@ -5,6 +5,8 @@ import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.StandardSocketOptions;
 import java.net.UnknownHostException;
 
 /** Checks ports before anything else is started, to tell which flag to change. */
@@ -48,6 +50,24 @@ final class Ports {
           e);
     } catch (IOException e) {
       throw new StartException("cannot listen on port " + port + " (" + what + "): " + e, e);
+    }
+  }
+
+  /**
+   * The same for a port that another process may share: what listens there must have said that it
+   * may be, and be this user's. The socket that tries it does not listen itself, or it would get
+   * connections.
+   */
+  static void requireFreeOrShared(String host, int port, String what, String flag)
+      throws StartException {
+    if (port == 0) {
+      return;
+    }
+    try (var socket = new Socket()) {
+      socket.setOption(StandardSocketOptions.SO_REUSEPORT, true);
+      socket.bind(new InetSocketAddress(InetAddress.getAllByName(host)[0], port));
+    } catch (IOException e) {
+      requireFree(host, port, what, flag);
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.ebb.launcher.up;
 
+import dev.ebb.gateway.GatewayService;
 import io.vertx.core.Deployable;
 import io.vertx.core.Vertx;
 import java.time.Duration;
@@ -7,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -18,8 +20,12 @@ final class RunningServices {
   private static final Logger log = LoggerFactory.getLogger(RunningServices.class);
   private static final Duration START_BOUND = Duration.ofMinutes(2);
 
+  /** The gateway has a bound of its own, which is configured. */
+  private static final Duration DRAIN_BOUND = Duration.ofHours(1);
+
   private final Vertx vertx;
   private final List<Running> running = new ArrayList<>();
+  private final List<GatewayService> draining = new ArrayList<>();
 
   /** When a service is stopped: clients first, then computes, then what those need. */
   enum Stop {
@@ -49,6 +55,9 @@ final class RunningServices {
       String deployment = Futures.await(vertx.deployVerticle(service), START_BOUND);
       synchronized (running) {
         running.add(new Running(stop, deployment));
+        if (service instanceof GatewayService gateway) {
+          draining.add(gateway);
+        }
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -57,6 +66,27 @@ final class RunningServices {
       log.info("the {} service failed to start", stop, e);
       String message = e.getMessage() == null ? e.toString() : e.getMessage();
       throw new StartException("the " + nameOf(stop) + " service does not start: " + message, e);
+    }
+  }
+
+  /**
+   * Has the gateway end its clients' sessions between two transactions, for as long as it is
+   * configured to wait. Where there is none nothing happens.
+   *
+   * @param atMost null: as configured
+   */
+  void drain(@Nullable Duration atMost) {
+    List<GatewayService> gateways;
+    synchronized (running) {
+      gateways = List.copyOf(draining);
+    }
+    for (GatewayService gateway : gateways) {
+      try {
+        Futures.await(
+            atMost == null ? gateway.drain() : gateway.drain(atMost.toMillis()), DRAIN_BOUND);
+      } catch (Exception e) { // what comes next ends all sessions
+        log.warn("the gateway was not drained: {}", e.toString());
+      }
     }
   }
 

@@ -5,6 +5,7 @@ import dev.ebb.computeservice.ComputeServiceConfig;
 import dev.ebb.computeservice.postgres.PostgresTls;
 import dev.ebb.gateway.GatewayAccess;
 import dev.ebb.gateway.GatewayConfig;
+import dev.ebb.gateway.GatewayOperations;
 import dev.ebb.gateway.GatewayService;
 import dev.ebb.gateway.api.ApiConfig;
 import dev.ebb.gateway.api.ApiConfig.ReadinessCheck;
@@ -145,24 +146,27 @@ final class ServiceFactory {
         foundation.meters());
   }
 
-  Deployable gateway() {
+  GatewayService gateway() {
     EbbConfig.Gateway gateway = config.gateway();
     EbbConfig.Tls tls = gateway.tls();
     var defaults = GatewayConfig.of(gateway.port(), foundation.directory().resolve("tls"));
     var alone =
         new GatewayConfig(
-            gateway.host(),
-            gateway.port(),
-            defaults.tlsDirectory(),
-            tls == null ? null : tls.certificate(),
-            tls == null ? null : tls.privateKey(),
-            gateway.requireTls(),
-            defaults.loginTimeoutMs(),
-            defaults.wakeTimeoutMs(),
-            defaults.maxUnauthenticated(),
-            gateway.maxConnections(),
-            defaults.eventLoops(),
-            access(gateway));
+                gateway.host(),
+                gateway.port(),
+                defaults.tlsDirectory(),
+                tls == null ? null : tls.certificate(),
+                tls == null ? null : tls.privateKey(),
+                gateway.requireTls(),
+                defaults.loginTimeoutMs(),
+                defaults.wakeTimeoutMs(),
+                defaults.maxUnauthenticated(),
+                gateway.maxConnections(),
+                defaults.eventLoops(),
+                access(gateway))
+            .with(
+                new GatewayOperations(
+                    foundation.apiToken(), gateway.drainTimeout().toMillis(), gateway.sharePort()));
     EbbConfig.Pool pool = gateway.pool();
     return new GatewayService(
         foundation.store(),

@@ -59,6 +59,7 @@ public final class ServiceProcess {
         out.flush();
         log.info("{} is up", service);
         signals.await();
+        services.drain(null);
       } finally {
         services.stop();
         cluster.leave(LEAVE_BOUND);
@@ -73,11 +74,7 @@ public final class ServiceProcess {
       WholeServer.requireSenderPort(config);
     }
     if (service == ServiceName.GATEWAY) {
-      Ports.requireFree(config.gateway().host(), config.gateway().port(), "PostgreSQL", "--port");
-      EbbConfig.Pool pool = config.gateway().pool();
-      if (pool != null) {
-        Ports.requireFree(config.gateway().host(), pool.port(), "PostgreSQL", "--pool-port");
-      }
+      WholeServer.requireGatewayPorts(config.gateway());
       Ports.requireFree(config.api().host(), config.api().httpPort(), "HTTP", "--http-port");
     }
   }

@@ -14,14 +14,16 @@ import org.slf4j.LoggerFactory;
 final class StopSignals {
   private static final Logger log = LoggerFactory.getLogger(StopSignals.class);
   private static final int EXIT_INTERRUPTED = 130;
+  private static final String INTERRUPT = "INT";
 
   private final CountDownLatch received = new CountDownLatch(1);
   private final AtomicInteger count = new AtomicInteger();
+  private volatile boolean fromTerminal;
 
   /** From now on. */
   static StopSignals listen() {
     var signals = new StopSignals();
-    for (String name : new String[] {"INT", "TERM", "HUP"}) {
+    for (String name : new String[] {INTERRUPT, "TERM", "HUP"}) {
       signals.handle(name);
     }
     return signals;
@@ -35,10 +37,16 @@ final class StopSignals {
     return received.getCount() == 0;
   }
 
-  private void arrived() {
+  /** Whether it was Ctrl-C: somebody sits there and waits. */
+  boolean isFromTerminal() {
+    return fromTerminal;
+  }
+
+  private void arrived(String name) {
     if (count.incrementAndGet() > 1) {
       Runtime.getRuntime().halt(EXIT_INTERRUPTED);
     }
+    fromTerminal = name.equals(INTERRUPT);
     received.countDown();
   }
 
@@ -55,7 +63,7 @@ final class StopSignals {
               (proxy, method, arguments) ->
                   switch (method.getName()) {
                     case "handle" -> {
-                      arrived();
+                      arrived(name);
                       yield null;
                     }
                     case "hashCode" -> System.identityHashCode(proxy);

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -19,6 +20,9 @@ import org.slf4j.LoggerFactory;
 /** {@code ebb up}: everything in this process, from the start to Ctrl-C. */
 public final class Up {
   private static final Logger log = LoggerFactory.getLogger(Up.class);
+
+  /** Who presses Ctrl-C does not wait for a transaction that somebody forgot. */
+  private static final Duration TERMINAL_DRAIN = Duration.ofSeconds(3);
 
   private Up() {}
 
@@ -42,6 +46,7 @@ public final class Up {
         log.info("started");
         signals.await();
         progress.say("stopping (a second Ctrl-C stops at once)...");
+        server.drain(signals.isFromTerminal() ? TERMINAL_DRAIN : null);
       } finally {
         server.stop();
       }

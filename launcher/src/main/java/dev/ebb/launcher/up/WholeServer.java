@@ -45,11 +45,7 @@ final class WholeServer {
 
   /** Starts all, as much as possible side by side; what is started stays so where it fails. */
   void start() throws Exception {
-    Ports.requireFree(config.gateway().host(), config.gateway().port(), "PostgreSQL", "--port");
-    EbbConfig.Pool pool = config.gateway().pool();
-    if (pool != null) {
-      Ports.requireFree(config.gateway().host(), pool.port(), "PostgreSQL", "--pool-port");
-    }
+    requireGatewayPorts(config.gateway());
     Ports.requireFree(config.api().host(), config.api().httpPort(), "HTTP", "--http-port");
     requireSenderPort(config);
     if (config.kafka() instanceof Kafka.Embedded embedded) {
@@ -89,6 +85,23 @@ final class WholeServer {
             service("api", () -> running.start(Stop.API, factory.api())),
             service("scaler", () -> running.start(Stop.SCALER, factory.scaler()))));
     location().write(directory.path());
+  }
+
+  static void requireGatewayPorts(EbbConfig.Gateway gateway) throws StartException {
+    requireGatewayPort(gateway, gateway.port(), "--port");
+    EbbConfig.Pool pool = gateway.pool();
+    if (pool != null) {
+      requireGatewayPort(gateway, pool.port(), "--pool-port");
+    }
+  }
+
+  private static void requireGatewayPort(EbbConfig.Gateway gateway, int port, String flag)
+      throws StartException {
+    if (gateway.sharePort()) {
+      Ports.requireFreeOrShared(gateway.host(), port, "PostgreSQL", flag);
+    } else {
+      Ports.requireFree(gateway.host(), port, "PostgreSQL", flag);
+    }
   }
 
   static void requireSenderPort(EbbConfig config) throws StartException {
@@ -160,6 +173,14 @@ final class WholeServer {
           directory.path());
     } catch (ApiException e) {
       throw new StartException("the first database was not made: " + e.getMessage(), e);
+    }
+  }
+
+  /** As {@link RunningServices#drain}. */
+  void drain(@Nullable Duration atMost) {
+    RunningServices running = services;
+    if (running != null) {
+      running.drain(atMost);
     }
   }
 
