@@ -20,14 +20,14 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.UnaryOperator;
 
 /** A gateway in front of one real PostgreSQL. */
-final class GatewayFixture implements AutoCloseable {
-  final RealPostgres postgres = RealPostgres.shared();
+public final class GatewayFixture implements AutoCloseable {
+  public final RealPostgres postgres = RealPostgres.shared();
   final Vertx vertx = Vertx.vertx();
-  final SimpleMeterRegistry meters = new SimpleMeterRegistry();
-  final FakeComputes computes = new FakeComputes(vertx, postgres);
+  public final SimpleMeterRegistry meters = new SimpleMeterRegistry();
+  public final FakeComputes computes = new FakeComputes(vertx, postgres);
 
   /** What the catalog says. */
-  final Map<String, BranchId> branches =
+  public final Map<String, BranchId> branches =
       new ConcurrentHashMap<>(
           Map.of("shop@main", FakeComputes.SHOP, "shop@dev", FakeComputes.SHOP));
 
@@ -35,15 +35,15 @@ final class GatewayFixture implements AutoCloseable {
   final Map<String, List<Cidr>> allowed = new ConcurrentHashMap<>();
 
   final GatewayService service;
-  final int port;
-  final int poolPort;
+  public final int port;
+  public final int poolPort;
   private final String deployment;
 
   GatewayFixture(Path directory) {
     this(directory, config -> config);
   }
 
-  GatewayFixture(Path directory, UnaryOperator<GatewayConfig> configure) {
+  public GatewayFixture(Path directory, UnaryOperator<GatewayConfig> configure) {
     service =
         new GatewayService(
             new TestDirectory(), configure.apply(GatewayConfig.of(0, directory)), meters);
@@ -131,11 +131,11 @@ final class GatewayFixture implements AutoCloseable {
     return DriverManager.getConnection("jdbc:postgresql://127.0.0.1:" + port + "/shop", properties);
   }
 
-  double gauge(String name) {
+  public double gauge(String name) {
     return meters.get(name).gauge().value();
   }
 
-  static boolean has(String program) {
+  public static boolean has(String program) {
     return Files.isExecutable(Path.of("/usr/bin/" + program));
   }
 

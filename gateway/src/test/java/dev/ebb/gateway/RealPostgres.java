@@ -23,8 +23,8 @@ import org.jspecify.annotations.Nullable;
  * A real PostgreSQL with the database {@code shop} of the role {@code app} ({@link #PASSWORD}),
  * started once for all tests of the process and stopped with it.
  */
-final class RealPostgres {
-  static final String PASSWORD = "s3cret";
+public final class RealPostgres {
+  public static final String PASSWORD = "s3cret";
   private static final String ADMIN_PASSWORD = "admin-for-tests";
   private static final RealPostgres SHARED = create();
 
@@ -38,11 +38,11 @@ final class RealPostgres {
     this.process = process;
   }
 
-  static RealPostgres shared() {
+  public static RealPostgres shared() {
     return SHARED;
   }
 
-  int port() {
+  public int port() {
     return port;
   }
 
@@ -123,12 +123,12 @@ final class RealPostgres {
     }
   }
 
-  Connection admin(String database) throws SQLException {
+  public Connection admin(String database) throws SQLException {
     return DriverManager.getConnection(
         "jdbc:postgresql://127.0.0.1:" + port + "/" + database, "ebb_admin", ADMIN_PASSWORD);
   }
 
-  void sql(String statement) {
+  public void sql(String statement) {
     try (Connection connection = admin("postgres");
         var run = connection.createStatement()) {
       run.execute(statement);
@@ -137,7 +137,7 @@ final class RealPostgres {
     }
   }
 
-  long number(String query) {
+  public long number(String query) {
     try (Connection connection = admin("postgres");
         var run = connection.createStatement();
         var result = run.executeQuery(query)) {
