@@ -21,10 +21,10 @@ import java.util.function.UnaryOperator;
 
 /** A gateway in front of one real PostgreSQL. */
 public final class GatewayFixture implements AutoCloseable {
-  public final RealPostgres postgres = RealPostgres.shared();
+  public final RealPostgres postgres;
   final Vertx vertx = Vertx.vertx();
   public final SimpleMeterRegistry meters = new SimpleMeterRegistry();
-  public final FakeComputes computes = new FakeComputes(vertx, postgres);
+  public final FakeComputes computes;
 
   /** What the catalog says. */
   public final Map<String, BranchId> branches =
@@ -44,6 +44,13 @@ public final class GatewayFixture implements AutoCloseable {
   }
 
   public GatewayFixture(Path directory, UnaryOperator<GatewayConfig> configure) {
+    this(RealPostgres.shared(), directory, configure);
+  }
+
+  public GatewayFixture(
+      RealPostgres postgres, Path directory, UnaryOperator<GatewayConfig> configure) {
+    this.postgres = postgres;
+    computes = new FakeComputes(vertx, postgres);
     service =
         new GatewayService(
             new TestDirectory(), configure.apply(GatewayConfig.of(0, directory)), meters);

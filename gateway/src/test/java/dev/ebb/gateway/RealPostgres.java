@@ -55,6 +55,21 @@ public final class RealPostgres {
       Path home = Files.createTempDirectory("ebb-gateway-it");
       Files.setPosixFilePermissions(home, PosixFilePermissions.fromString("rwxr-xr-x"));
       unpack(home);
+      return start(home, home.resolve("pg/bin"));
+    } catch (IOException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** One more, of programs that are installed: the caller closes it, or the process's end does. */
+  public static RealPostgres installed(Path programs) throws IOException {
+    Path home = Files.createTempDirectory("ebb-gateway-it");
+    Files.setPosixFilePermissions(home, PosixFilePermissions.fromString("rwxr-xr-x"));
+    return start(home, programs);
+  }
+
+  private static RealPostgres start(Path home, Path programs) {
+    try {
       Path work = Files.createDirectory(home.resolve("work"));
       Files.writeString(home.resolve("pw"), ADMIN_PASSWORD);
       if (isRoot()) {
@@ -62,7 +77,7 @@ public final class RealPostgres {
       }
       run(
           asPostgres(
-              home + "/pg/bin/initdb",
+              programs + "/initdb",
               "-D",
               work + "/data",
               "-U",
@@ -76,7 +91,7 @@ public final class RealPostgres {
       Process process =
           new ProcessBuilder(
                   asPostgres(
-                      home + "/pg/bin/postgres",
+                      programs + "/postgres",
                       "-D",
                       work + "/data",
                       "-p",
@@ -88,7 +103,9 @@ public final class RealPostgres {
                       "-c",
                       "fsync=off",
                       "-c",
-                      "max_connections=300"))
+                      "max_connections=300",
+                      "-c",
+                      "lc_messages=C"))
               .redirectErrorStream(true)
               .redirectOutput(home.resolve("log").toFile())
               .start();
@@ -103,7 +120,7 @@ public final class RealPostgres {
     }
   }
 
-  private void stop() {
+  public void stop() {
     process.destroy();
     try {
       if (!process.waitFor(10, TimeUnit.SECONDS)) {

@@ -74,6 +74,9 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
   private boolean bodyHidden;
   private @Nullable ErrorFrame lastError;
 
+  /** What follows from the last answer, once all that has arrived with it was looked at. */
+  private @Nullable Runnable finishing;
+
   PooledServer(Pool pool, Backend backend, Channel channel) {
     this.pool = pool;
     this.backend = backend;
@@ -189,6 +192,11 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
   /** Whether more may be answered than is awaited. */
   boolean isDoubtful() {
     return doubtfulSyncs > 0;
+  }
+
+  /** Whether it has been asked what it has not answered, up to a ReadyForQuery. */
+  boolean isBusy() {
+    return readies > 0 && !copyingIn;
   }
 
   /** Whether anything was asked since it was lent. */
@@ -322,6 +330,7 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
       if (length < 4) {
         throw new Nonsense("a message of impossible length");
       }
+      requireAskedFor(type);
       if (isJudged(type)) {
         if (end - at <= length) {
           if (length > MAX_JUDGED_BYTES) {
@@ -359,6 +368,16 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
 
     Nonsense(String message) {
       super(message, null, false, false);
+    }
+  }
+
+  /** A compute that says what does not fit may say anything: nothing is made of the rest. */
+  private void requireAskedFor(byte type) {
+    boolean isAnyTime = type == 'N' || type == 'A' || type == 'S' || type == 'E' || type == 'Z';
+    Awaited head = awaited.peek();
+    if (!isAnyTime && (head == null || !head.kind().allows(type))) {
+      throw new Nonsense(
+          "a message of type " + (type & 0xFF) + " that nobody asked for" + (head == null ? "" : ", instead of an answer to " + head.kind()));
     }
   }
 
@@ -532,7 +551,11 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
       }
     }
     copyingIn = !Awaited.COPY_END.equals(awaited.peek());
+    boolean isBroken = copyingIn && !awaited.isEmpty();
     awaited.addFirst(copy);
+    if (isBroken && of != null) {
+      of.breaksCopy();
+    }
   }
 
   private void pop(Awaited.Kind is, Awaited.Kind must) {
@@ -581,22 +604,47 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
     if (head == null || !head.kind().endsReady() || length != 5) {
       throw new Nonsense("ReadyForQuery that nobody asked for");
     }
+    byte told = in.getByte(at + HEADER_BYTES);
+    if (told != 'I' && told != 'T' && told != 'E') {
+      throw new Nonsense("ReadyForQuery of an unknown state");
+    }
     awaited.remove();
-    status = in.getByte(at + HEADER_BYTES);
+    status = told;
     readies--;
     copyingIn = false;
     hide(in, at, behind, head.hidden());
     OwnQuery own = head.own();
     if (own != null) {
       doubtfulSyncs = 0;
-      own.ready();
+      whenRead(own::ready);
       return;
     }
     PooledClient to = client;
     if (to != null && !head.hidden()) {
       pass(in, behind);
       answerKnown();
-      to.ready(status);
+      whenRead(() -> to.ready(status));
+    }
+  }
+
+  /**
+   * Does something that may lend the connection to another client, or send it another question,
+   * where nothing is awaited any more: what has arrived behind the answer nobody asked for, and
+   * must not be taken for the answer to what comes next.
+   */
+  private void whenRead(Runnable next) {
+    if (awaited.isEmpty()) {
+      finishing = next;
+    } else {
+      next.run();
+    }
+  }
+
+  private void finish() {
+    Runnable next = finishing;
+    finishing = null;
+    if (next != null && !closed) {
+      next.run();
     }
   }
 
@@ -605,6 +653,9 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
     var frame = ErrorFrame.read(in.readSlice(length + 1));
     lastError = frame;
     saidFatal |= frame.isFatal();
+    if (saidFatal) {
+      finish(); // the client has its answer, and need not hear why the connection ends
+    }
     OwnQuery own = ownQuery();
     PooledClient to = client;
     if (own != null) {
@@ -645,7 +696,8 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
     if (waiting != null) {
       walk(waiting);
     }
-    to.channel().flush();
+    finish();
+    to.someIsAnswered();
     PooledClient now = client;
     channel.config().setAutoRead(!asking && (now == null || now.channel().isWritable()));
   }
@@ -750,9 +802,10 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
 
   @Override
   public void channelReadComplete(ChannelHandlerContext context) {
+    finish();
     PooledClient to = client;
     if (to != null) {
-      to.channel().flush();
+      to.someIsAnswered();
     }
     context.fireChannelReadComplete();
   }

@@ -2,7 +2,13 @@ package dev.ebb.gateway.relay;
 
 import dev.ebb.gateway.protocol.ErrorResponse;
 import dev.ebb.gateway.protocol.SqlState;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOption;
 import io.netty.channel.ChannelPipeline;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
+import io.netty.channel.socket.DuplexChannel;
 import io.vertx.core.Vertx;
 import io.vertx.core.internal.net.NetSocketInternal;
 import org.jspecify.annotations.Nullable;
@@ -24,6 +30,9 @@ public final class Relay {
   private final ErrorInspector errors;
   private RelayHandler.@Nullable Output toClient;
   private boolean ending;
+
+  /** The client sends nothing more, and may still read. */
+  private boolean halfClosed;
 
   public Relay(
       Vertx vertx,
@@ -51,6 +60,8 @@ public final class Relay {
     var fromBackend =
         new RelayHandler(channelOf(backend), channelOf(client), traffic.toClients, errors);
     toClient = fromBackend.output();
+    channelOf(client).config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, true);
+    onInputEnd(client, this::clientInputEnded);
     connect(backend, client, fromBackend);
   }
 
@@ -64,6 +75,42 @@ public final class Relay {
     }
     ChannelPipeline pipeline = channelOf(from).pipeline();
     pipeline.addBefore(from.channelHandlerContext().name(), "relay", handler);
+  }
+
+  private static void onInputEnd(NetSocketInternal socket, Runnable then) {
+    channelOf(socket)
+        .pipeline()
+        .addBefore(
+            socket.channelHandlerContext().name(),
+            "half",
+            new ChannelInboundHandlerAdapter() {
+              @Override
+              public void userEventTriggered(ChannelHandlerContext context, Object event) {
+                if (event instanceof ChannelInputShutdownEvent) {
+                  then.run();
+                }
+                context.fireUserEventTriggered(event);
+              }
+            });
+  }
+
+  /**
+   * The client has closed its side, as some do behind Terminate. PostgreSQL reads that behind all
+   * that was sent before: it answers that, and closes.
+   */
+  private void clientInputEnded() {
+    halfClosed = true;
+    var channel = channelOf(backend);
+    var _ =
+        channel
+            .writeAndFlush(Unpooled.EMPTY_BUFFER)
+            .addListener(flushed -> {
+              if (flushed.isSuccess() && channel instanceof DuplexChannel duplex) {
+                var _ = duplex.shutdownOutput();
+              } else {
+                Closing.afterFlush(vertx, backend);
+              }
+            });
   }
 
   /** The client is gone: what it sent last still reaches the backend. */
@@ -96,7 +143,7 @@ public final class Relay {
 
   private void end(String sqlState, String message) {
     ending = true;
-    if (errors.isBetweenMessages() && !errors.saidError()) {
+    if (!halfClosed && errors.isBetweenMessages() && !errors.saidError()) {
       client.write(ErrorResponse.fatal(sqlState, message).encode());
     }
     Closing.afterFlush(vertx, client);

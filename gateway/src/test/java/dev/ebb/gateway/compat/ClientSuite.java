@@ -50,7 +50,6 @@ final class ClientSuite {
               "pgclient.PubSubTest",
               "pgclient.RowTest",
               "pgclient.SharedPoolTest",
-              "pgclient.context.ContextTest",
               "pgclient.context.DuplicateContextTest",
               "pgclient.context.EventLoopContextTest",
               "pgclient.context.WorkerContextTest",

@@ -4,58 +4,100 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.regex.Pattern;
 
 /**
  * Which of the suite's tests do not pass, where, and why: lines of a test's name, a mode ({@code
  * direct}, {@code session} or {@code pool}, several with commas between) and the reason, with bars
- * between. In front of a mode a {@code ?} stands where it depends on the clock.
+ * between. In front of a mode a {@code ?} stands where it depends on what comes first; then the name
+ * may have stars in it.
  */
-record KnownDifferences(Map<String, String> byTest) {
+record KnownDifferences(List<Entry> entries) {
+  private static final String FAILED = "failed";
 
-  static KnownDifferences read() throws IOException {
-    try (InputStream in = KnownDifferences.class.getResourceAsStream("known-differences.txt")) {
-      var all = new HashMap<String, String>();
-      String text = new String(in.readAllBytes(), StandardCharsets.UTF_8);
-      for (String line : text.lines().filter(each -> !each.isBlank()).toList()) {
-        if (line.startsWith("#")) {
-          continue;
-        }
-        String[] columns = line.split(" \\| ", 3);
-        if (columns.length < 3 || columns[2].isBlank()) {
-          throw new IllegalStateException("a known difference needs a reason: " + line);
-        }
-        for (String mode : columns[1].split(", ", -1)) {
-          boolean isSure = !mode.startsWith("?");
-          String key = (isSure ? mode : mode.substring(1)) + " " + columns[0];
-          all.put(key, isSure ? "always" : "sometimes");
-        }
-      }
-      return new KnownDifferences(all);
+  /**
+   * One mode of a line.
+   *
+   * @param isSure whether the test always fails
+   */
+  record Entry(String test, Pattern tests, String mode, boolean isSure) {
+    boolean concerns(String inMode, String name) {
+      return mode.equals(inMode) && tests.matcher(name).matches();
     }
   }
 
-  /** What does not pass and is not listed, and what is listed and passes. */
-  List<String> judge(Map<String, Map<String, ClientSuite.Result>> byMode) {
+  static KnownDifferences read() throws IOException {
+    try (InputStream in = KnownDifferences.class.getResourceAsStream("known-differences.txt")) {
+      byte[] bytes = Objects.requireNonNull(in).readAllBytes();
+      return parse(new String(bytes, StandardCharsets.UTF_8));
+    }
+  }
+
+  static KnownDifferences parse(String text) {
+    var entries = new ArrayList<Entry>();
+    text.lines()
+        .filter(line -> !line.isBlank() && !line.startsWith("#"))
+        .forEach(line -> entries.addAll(entriesOf(line)));
+    return new KnownDifferences(List.copyOf(entries));
+  }
+
+  private static List<Entry> entriesOf(String line) {
+    String[] columns = line.split(" \\| ", 3);
+    if (columns.length < 3 || columns[2].isBlank()) {
+      throw new IllegalArgumentException("a known difference needs a reason: " + line);
+    }
+    var entries = new ArrayList<Entry>();
+    var tests = Pattern.compile(Pattern.quote(columns[0]).replace("*", "\\E.*\\Q"));
+    for (String mode : columns[1].split(", ", -1)) {
+      boolean isSure = !mode.startsWith("?");
+      if (isSure && columns[0].contains("*")) {
+        throw new IllegalArgumentException("what always fails is to be named: " + line);
+      }
+      entries.add(new Entry(columns[0], tests, isSure ? mode : mode.substring(1), isSure));
+    }
+    return entries;
+  }
+
+  /**
+   * What fails and is not listed, what is listed and does not fail, and what is passed over in one
+   * mode only.
+   *
+   * @param isAll whether all tests were run, so that an entry for none of them is out of date
+   */
+  List<String> judge(Map<String, Map<String, ClientSuite.Result>> byMode, boolean isAll) {
     var wrong = new ArrayList<String>();
-    byMode.forEach((mode, results) -> results.forEach((test, result) -> {
-      String known = byTest.getOrDefault(mode + " " + test, "never");
-      boolean failed = result.outcome().equals("failed");
-      if (failed && known.equals("never")) {
-        wrong.add(mode + " | " + test + ": " + result.why());
-      } else if (!failed && known.equals("always")) {
-        wrong.add(mode + " | " + test + ": is listed and " + result.outcome());
-      }
-      ClientSuite.Result direct = byMode.getOrDefault("direct", Map.of()).get(test);
-      if (direct != null
-          && !failed
-          && !direct.outcome().equals("failed")
-          && !direct.outcome().equals(result.outcome())) {
-        wrong.add(mode + " | " + test + ": " + result.outcome() + ", directly " + direct.outcome());
-      }
-    }));
+    byMode.forEach((mode, results) -> {
+      Map<String, ClientSuite.Result> direct = byMode.getOrDefault("direct", results);
+      results.forEach((test, result) ->
+          judge(mode, test, result, direct.getOrDefault(test, result)).ifPresent(wrong::add));
+      entries.stream()
+          .filter(each -> isAll && each.mode().equals(mode))
+          .filter(each -> results.keySet().stream().noneMatch(test -> each.concerns(mode, test)))
+          .forEach(each -> wrong.add(mode + " | " + each.test() + ": there is no such test"));
+    });
     return wrong;
+  }
+
+  private Optional<String> judge(
+      String mode, String test, ClientSuite.Result result, ClientSuite.Result direct) {
+    Optional<Entry> known =
+        entries.stream().filter(each -> each.concerns(mode, test)).findFirst();
+    boolean failed = result.outcome().equals(FAILED);
+    String what = mode + " | " + test + ": ";
+    if (failed && known.isEmpty()) {
+      return Optional.of(what + result.why());
+    }
+    if (!failed && known.isPresent() && known.get().isSure()) {
+      return Optional.of(what + "is listed and " + result.outcome());
+    }
+    boolean isSkippedHere =
+        !failed && !direct.outcome().equals(FAILED) && !direct.outcome().equals(result.outcome());
+    return isSkippedHere
+        ? Optional.of(what + result.outcome() + ", directly " + direct.outcome())
+        : Optional.empty();
   }
 }
