@@ -661,10 +661,9 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
     if (own != null) {
       own.begins();
       own.failed(frame);
+    } else if (awaited.isEmpty() && !saidFatal) {
+      throw new Nonsense("an error that nobody asked for");
     } else if (to == null) {
-      if (!saidFatal) {
-        throw new Nonsense("an error that nobody asked for");
-      }
       close();
     } else if (pool.details().concerns(frame)) {
       ask(frame, to);

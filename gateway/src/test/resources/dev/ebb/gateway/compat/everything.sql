@@ -126,7 +126,6 @@ CREATE INDEX i_collated ON all_types (vc COLLATE german text_pattern_ops);
 ALTER TABLE all_types CLUSTER ON all_types_pkey;
 CREATE UNIQUE INDEX i_replica ON parent (id);
 ALTER TABLE parent REPLICA IDENTITY USING INDEX i_replica;
-ALTER INDEX measure_value_idx SET (fillfactor = 80);
 
 -- Views, rules, triggers, event triggers, policies.
 CREATE VIEW happy WITH (security_barrier) AS SELECT id, m, ad FROM all_types WHERE m = 'happy' WITH LOCAL CHECK OPTION;
@@ -151,7 +150,7 @@ CREATE POLICY all_of ON parent TO PUBLIC USING (true) WITH CHECK (id < 100);
 -- Statistics, publications, subscriptions, foreign data.
 CREATE STATISTICS related (ndistinct, dependencies, mcv) ON i4, b, (i4 % 3) FROM all_types;
 ALTER STATISTICS related SET STATISTICS 50;
-CREATE PUBLICATION some FOR TABLE parent (id), child WHERE (room > 3) WITH (publish = 'insert, update');
+CREATE PUBLICATION some_tables FOR TABLE parent (id), child WHERE (room > 3) WITH (publish = 'insert, update');
 CREATE PUBLICATION all_of_schema FOR TABLES IN SCHEMA app;
 CREATE PUBLICATION all_tables FOR ALL TABLES;
 CREATE SUBSCRIPTION elsewhere CONNECTION 'host=127.0.0.1 port=1 dbname=x' PUBLICATION p WITH (connect = false, slot_name = NONE);
@@ -185,7 +184,6 @@ GRANT USAGE ON FOREIGN SERVER nowhere TO everything_reader;
 ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT SELECT ON TABLES TO everything_reader;
 ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 CREATE TRANSFORM FOR boolean LANGUAGE sql (FROM SQL WITH FUNCTION varchar_support(internal), TO SQL WITH FUNCTION boolrecv(internal));
-CREATE LANGUAGE again HANDLER plpgsql_call_handler VALIDATOR plpgsql_validator;
 CREATE ACCESS METHOD heap_again TYPE TABLE HANDLER heap_tableam_handler;
 CREATE TABLE in_heap_again (a int) USING heap_again;
 REFRESH MATERIALIZED VIEW totals;
