@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.ebb.gateway.pool.PoolConfig;
+import dev.ebb.gateway.pool.PoolMode;
+import dev.ebb.gateway.pool.PoolRule;
+import dev.ebb.gateway.pool.PoolTerms;
 import java.io.ByteArrayOutputStream;
 import java.io.StringReader;
 import java.nio.charset.StandardCharsets;
@@ -47,15 +50,7 @@ final class PoolIT {
   }
 
   static PoolConfig withSize(PoolConfig config, int size) {
-    return new PoolConfig(
-        size,
-        config.maxPerBranch(),
-        config.maxInAll(),
-        config.minimum(),
-        config.waitTimeoutMs(),
-        config.idleTimeoutMs(),
-        config.lifetimeMs(),
-        config.maxPreparedStatements());
+    return config.with(new PoolTerms(PoolMode.TRANSACTION, size, 0));
   }
 
   static GatewayConfig withLoops(GatewayConfig config, int loops) {
@@ -286,9 +281,100 @@ final class PoolIT {
     }
   }
 
+  private static GatewayFixture withRule(PoolTerms terms) {
+    PoolConfig usual = PoolConfig.DEFAULT;
+    var config =
+        new PoolConfig(
+            new PoolTerms(PoolMode.TRANSACTION, 1, 0),
+            List.of(
+                new PoolRule("shop", null, new PoolTerms(PoolMode.TRANSACTION, 2, 0)),
+                new PoolRule("shop", "app", terms)),
+            usual.maxPerBranch(),
+            usual.maxInAll(),
+            usual.waitTimeoutMs(),
+            usual.idleTimeoutMs(),
+            usual.lifetimeMs(),
+            usual.maxPreparedStatements(),
+            "SELECT 18 AS warmed");
+    return new GatewayFixture(directory, of -> withLoops(of, 1).withPool(0, config));
+  }
+
+  @Test
+  void inSessionModeAConnectionIsKeptToTheEndAndHandedOnAsNew() throws Exception {
+    try (var gateway = withRule(new PoolTerms(PoolMode.SESSION, 1, 0));
+        var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      String pid;
+      java.util.concurrent.Future<Connection> waits;
+      try (var first = gateway.pooled()) {
+        pid = pid(first);
+        run(first, "CREATE TEMP TABLE kept (a int)");
+        run(first, "SET search_path = pg_temp");
+        run(first, "PREPARE mine AS SELECT 5");
+        run(first, "SELECT pg_advisory_lock(77)");
+        run(first, "LISTEN news");
+        assertThat(value(first, "EXECUTE mine")).isEqualTo("5");
+        assertThat((Object) first.getWarnings()).isNull();
+        waits = threads.submit(() -> gateway.pooled()); // which sets things before anything else
+        assertThatThrownBy(() -> waits.get(200, TimeUnit.MILLISECONDS))
+            .isInstanceOf(java.util.concurrent.TimeoutException.class);
+      }
+      Connection second = waits.get(10, TimeUnit.SECONDS);
+      assertThat(pid(second)).isEqualTo(pid);
+      assertThat(value(second, "SHOW search_path")).contains("public");
+      assertThat(value(second, "SELECT count(*) FROM pg_class WHERE relname = 'kept'"))
+          .isEqualTo("0");
+      assertThat(value(second, "SELECT count(*) FROM pg_prepared_statements")).isEqualTo("0");
+      assertThat(value(second, "SELECT count(*) FROM pg_listening_channels()")).isEqualTo("0");
+      assertThat(value(second, "SELECT pg_advisory_unlock(77)")).isEqualTo("f");
+      second.close();
+    }
+  }
+
+  @Test
+  void inSessionModeACutTransactionIsNotHandedOn() throws Exception {
+    try (var gateway = withRule(new PoolTerms(PoolMode.SESSION, 1, 0))) {
+      String pid;
+      try (var first = gateway.pooled()) {
+        first.setAutoCommit(false);
+        pid = pid(first);
+      }
+      try (var second = gateway.pooled()) {
+        assertThat(pid(second)).isNotEqualTo(pid);
+      }
+    }
+  }
+
+  @Test
+  void minimumOfConnectionsIsOpenedAndWarmedBesideTheFirst() throws Exception {
+    try (var gateway = withRule(new PoolTerms(PoolMode.TRANSACTION, 4, 3));
+        var client = gateway.pooled();
+        var observer = gateway.jdbc()) {
+      // The client itself uses one or two of the three.
+      String warmed =
+          "SELECT count(*) > 0 FROM pg_stat_activity WHERE state = 'idle'"
+              + " AND query LIKE 'SELECT 18 AS%' AND pid <> "
+              + pid(client);
+      long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+      while (!"t".equals(value(observer, warmed))) {
+        assertThat(System.nanoTime()).as("a warm connection in time").isLessThan(deadline);
+        Thread.onSpinWait();
+      }
+    }
+  }
+
   @Test
   void waitingTooLongIsAnErrorBehindWhichTheSessionGoesOn() throws Exception {
-    PoolConfig short_ = new PoolConfig(1, 10, 10, 0, 1_000, 60_000, 60_000, 10);
+    PoolConfig short_ =
+        new PoolConfig(
+            new PoolTerms(PoolMode.TRANSACTION, 1, 0),
+            List.of(),
+            10,
+            10,
+            1_000,
+            60_000,
+            60_000,
+            10,
+            PoolConfig.WARM_QUERY);
     try (var busy =
             new GatewayFixture(directory, config -> withLoops(config, 1).withPool(0, short_));
         var first = busy.pooled();

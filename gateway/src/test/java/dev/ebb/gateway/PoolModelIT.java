@@ -3,6 +3,8 @@ package dev.ebb.gateway;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.ebb.gateway.pool.PoolConfig;
+import dev.ebb.gateway.pool.PoolMode;
+import dev.ebb.gateway.pool.PoolTerms;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,7 +30,17 @@ final class PoolModelIT {
 
   @BeforeAll
   static void start() {
-    PoolConfig few = new PoolConfig(CONNECTIONS, 60, 2_000, 0, 60_000, 600_000, 3_600_000, 5);
+    PoolConfig few =
+        new PoolConfig(
+            new PoolTerms(PoolMode.TRANSACTION, CONNECTIONS, 0),
+            List.of(),
+            60,
+            2_000,
+            60_000,
+            600_000,
+            3_600_000,
+            5,
+            PoolConfig.WARM_QUERY);
     gateway = new GatewayFixture(directory, config -> PoolIT.withLoops(config, 1).withPool(0, few));
   }
 

@@ -3,6 +3,7 @@ package dev.ebb.gateway.pool;
 import dev.ebb.gateway.protocol.SqlState;
 import dev.ebb.gateway.relay.ErrorDetails;
 import dev.ebb.shared.bus.ComputeMessage.HostAnnouncement;
+import dev.ebb.shared.model.ComputeStatus;
 import dev.ebb.shared.model.Generation;
 import io.netty.channel.Channel;
 import io.vertx.core.Future;
@@ -44,6 +45,7 @@ public final class Pool {
   private final PoolKey key;
   private final Pools pools;
   private final ErrorDetails details;
+  private final PoolTerms terms;
   private final Statements statements = new Statements();
   private final ArrayDeque<PooledServer> idle = new ArrayDeque<>();
   private final ArrayDeque<Waiter> waiting = new ArrayDeque<>();
@@ -53,6 +55,9 @@ public final class Pool {
   private int opening;
   private int clients;
   private long gaveNanos;
+
+  /** The newest start of the compute that was heard of. */
+  private @Nullable Generation seen;
 
   /** Since when the first waits; {@code Long.MAX_VALUE} where none does. Read by other loops. */
   private volatile long waitsSinceNanos = Long.MAX_VALUE;
@@ -80,6 +85,7 @@ public final class Pool {
     this.pools = pools;
     this.details = details;
     this.opener = opener;
+    this.terms = pools.config().termsOf(key.database(), key.user());
   }
 
   PoolKey key() {
@@ -88,6 +94,10 @@ public final class Pool {
 
   PoolConfig config() {
     return pools.config();
+  }
+
+  PoolTerms terms() {
+    return terms;
   }
 
   Statements statements() {
@@ -167,12 +177,16 @@ public final class Pool {
     if (gaveNanos != 0 && System.nanoTime() - gaveNanos < HANDING_NANOS) {
       return; // what was given up is not taken back
     }
-    while (opening < waiting.size() && pools.limits().take(key.owner())) {
+    while (opening < waiting.size() && mayOpen()) {
       open();
     }
     if (!waiting.isEmpty() && all.isEmpty() && opening == 0) {
       pools.askOthers(this);
     }
+  }
+
+  private boolean mayOpen() {
+    return pools.limits().take(key.owner(), terms.size());
   }
 
   private void open() {
@@ -207,8 +221,30 @@ public final class Pool {
       return;
     }
     greetWaiting();
-    release(server);
-    while (all.size() + opening < config().minimum() && pools.limits().take(key.owner())) {
+    if (waiting.isEmpty()) {
+      warm(server);
+    } else {
+      release(server);
+    }
+    openMinimum();
+  }
+
+  /** Nobody waits for it: so it is used once before somebody does. */
+  private void warm(PooledServer server) {
+    server.ask(
+        config().warmQuery().getBytes(StandardCharsets.UTF_8),
+        new OwnQuery(
+            row -> {},
+            error -> {
+              if (error != null) {
+                log.warn("the query that warms connections failed: {}", error.message());
+              }
+              release(server);
+            }));
+  }
+
+  private void openMinimum() {
+    while (all.size() + opening < terms.minimum() && mayOpen()) {
       open();
     }
   }
@@ -283,6 +319,26 @@ public final class Pool {
     }
   }
 
+  /**
+   * A client's session has ended, and what it left in the session of its connection is taken away.
+   */
+  void reset(PooledServer server) {
+    server.end();
+    server.becomesUncertain();
+    server.ask(
+        "DISCARD ALL".getBytes(StandardCharsets.US_ASCII),
+        new OwnQuery(
+            row -> {},
+            error -> {
+              if (error != null) {
+                server.close();
+                return;
+              }
+              server.settingsBecame(SessionSettings.OPENED);
+              release(server);
+            }));
+  }
+
   /** Whether another loop's client has waited too long beside those who wait here. */
   private boolean givesUpFor(long now) {
     if (gaveNanos != 0 && now - gaveNanos < GIVING_INTERVAL_NANOS) {
@@ -353,7 +409,7 @@ public final class Pool {
       boolean isOld = now - server.openedNanos() > lifeNanos;
       boolean isUnused =
           now - server.idleSinceNanos() > idleNanos
-              && (all.size() > config().minimum() || clients == 0);
+              && (all.size() > terms.minimum() || clients == 0);
       if (isOld || isUnused) {
         idle.remove(server);
         server.close();
@@ -365,10 +421,16 @@ public final class Pool {
     }
   }
 
-  /** Ends connections to a compute that a newer generation has taken over from. */
+  /**
+   * Ends connections to a compute that a newer generation has taken over from; opens some to one
+   * that has just woken.
+   */
   void heard(HostAnnouncement announcement) {
     for (var compute : announcement.computes()) {
       if (compute.branch().equals(key.branch())) {
+        if (compute.state() == ComputeStatus.State.RUNNING) {
+          awake(compute.generation());
+        }
         for (PooledServer server : List.copyOf(all)) {
           Generation own = server.backend().generation();
           if (own != null && own.compareTo(compute.generation()) < 0) {
@@ -377,6 +439,20 @@ public final class Pool {
             server.close();
           }
         }
+      }
+    }
+  }
+
+  /**
+   * A compute runs. Once for each start of it: connections that are opened to one that is about to
+   * be suspended would wake it again.
+   */
+  private void awake(Generation generation) {
+    Generation before = seen;
+    if (before == null || before.compareTo(generation) < 0) {
+      seen = generation;
+      if (clients > 0) {
+        openMinimum();
       }
     }
   }

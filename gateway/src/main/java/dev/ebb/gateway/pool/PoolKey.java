@@ -1,5 +1,6 @@
 package dev.ebb.gateway.pool;
 
+import dev.ebb.shared.model.BranchAddress;
 import dev.ebb.shared.model.BranchId;
 import java.util.Map;
 
@@ -14,6 +15,11 @@ public record PoolKey(
     BranchId branch, String user, String address, Map<String, String> parameters) {
   public PoolKey {
     parameters = Map.copyOf(parameters);
+  }
+
+  /** The name of the database, whichever branch of it is meant. */
+  String database() {
+    return BranchAddress.parse(address).database();
   }
 
   PoolLimits.Owner owner() {

@@ -18,13 +18,15 @@ public final class PoolLimits {
     this.config = config;
   }
 
-  /** Whether another connection may be opened; {@link #give} must follow then. */
-  synchronized boolean take(Owner owner) {
+  /**
+   * Whether another connection may be opened; {@link #give} must follow then.
+   *
+   * @param size how many the owner may have
+   */
+  synchronized boolean take(Owner owner, int size) {
     int ofRole = byRole.getOrDefault(owner, 0);
     int ofBranch = byBranch.getOrDefault(owner.branch(), 0);
-    if (ofRole >= config.size()
-        || ofBranch >= config.maxPerBranch()
-        || inAll >= config.maxInAll()) {
+    if (ofRole >= size || ofBranch >= config.maxPerBranch() || inAll >= config.maxInAll()) {
       return false;
     }
     byRole.put(owner, ofRole + 1);

@@ -367,9 +367,12 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
         || !lent.isQuiet()) {
       return;
     }
-    if ((suspect || lent.isDoubtful()) && !pinned) {
+    if (pinned || pool.terms().mode() == PoolMode.SESSION) {
+      return;
+    }
+    if (suspect || lent.isDoubtful()) {
       probe(lent);
-    } else if (!pinned) {
+    } else {
       release(lent);
     }
   }
@@ -570,15 +573,19 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     if (phase == Phase.ENDED) {
       return;
     }
+    boolean isOver = phase == Phase.RUNNING && status == 'I' && reader.isBetweenTransactions();
     reader.end();
     phase = Phase.ENDED;
     pool.forget(this);
     PooledServer lent = server;
     server = null;
     if (lent != null) {
-      // A transaction that was not ended, or a session that cannot be shared.
       lent.flush();
-      lent.close();
+      if (isOver && holds == 0 && lent.isQuiet() && !lent.isDoubtful()) {
+        pool.reset(lent); // a whole session
+      } else {
+        lent.close(); // in the middle of a transaction
+      }
     }
     statements.clear();
     pool.leave();

@@ -18,7 +18,8 @@ import picocli.CommandLine.Spec;
       CaptureBench.class,
       BranchBench.class,
       ScanBench.class,
-      ReplicaBench.class
+      ReplicaBench.class,
+      GatewayBench.class
     },
     footer = {"", "Example: ./ebb bench wake"})
 public final class BenchCommand implements Runnable {
@@ -34,6 +35,7 @@ public final class BenchCommand implements Runnable {
   @Override
   public void run() {
     throw new ParameterException(
-        spec.commandLine(), "name a command: wake, overhead, capture, branch, scan or replica");
+        spec.commandLine(),
+        "name a command: wake, overhead, capture, branch, scan, replica or gateway");
   }
 }

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
@@ -34,36 +35,62 @@ final class OwnServer {
    */
   static BenchServer start(Path home, List<String> compute, Cleanup cleanup)
       throws IOException, ApiException {
-    Path data = home.resolve("data");
-    Path config = home.resolve("ebb.yaml");
     var lines = new ArrayList<String>();
-    lines.add("dataDir: " + data);
     lines.add("gateway: {port: " + freePort() + "}");
-    lines.add("api: {httpPort: " + freePort() + "}");
     lines.add("scaler: {idleTimeout: 0}");
     lines.add("compute:");
     compute.forEach(line -> lines.add("  " + line));
-    Files.write(config, lines);
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
-    command.addAll(
-        List.of(
-            "-cp",
-            System.getProperty("java.class.path"),
-            "dev.ebb.launcher.Main",
-            "up",
-            "--config",
-            config.toString(),
-            "--password",
-            "bench"));
+    launch(home, lines, Map.of(), List.of("up"), cleanup);
+    return found(home);
+  }
+
+  static BenchServer found(Path home) throws IOException {
+    Path data = home.resolve("data");
+    ServerLocation location = ServerLocation.read(data);
+    if (location == null) {
+      throw new BenchFailure("a server did not say where it listens");
+    }
+    return new BenchServer(location, Files.readString(data.resolve("token")).strip());
+  }
+
+  /**
+   * Starts a process of Ebb's and waits until it is up.
+   *
+   * @param home for its files; the configuration and the data directory are made in it
+   * @param lines of the configuration, but for the data directory and the API's port
+   * @param environment to be added
+   * @param command {@code up}, or {@code run} and a service
+   */
+  static Process launch(
+      Path home,
+      List<String> lines,
+      Map<String, String> environment,
+      List<String> command,
+      Cleanup cleanup)
+      throws IOException {
+    Path config = home.resolve("ebb.yaml");
+    List<String> all = new ArrayList<>();
+    all.add("dataDir: " + home.resolve("data"));
+    all.add("api: {httpPort: " + freePort() + "}");
+    all.addAll(lines);
+    Files.write(config, all);
+    List<String> words = new ArrayList<>();
+    words.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    words.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+    words.addAll(List.of("-cp", System.getProperty("java.class.path"), "dev.ebb.launcher.Main"));
+    words.addAll(command);
+    words.addAll(List.of("--config", config.toString()));
+    if (command.equals(List.of("up"))) {
+      words.addAll(List.of("--password", "bench"));
+    }
     Path printed = home.resolve("printed.log");
-    Process process =
-        new ProcessBuilder(command)
+    var builder =
+        new ProcessBuilder(words)
             .redirectErrorStream(true)
             .redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")))
-            .redirectOutput(printed.toFile())
-            .start();
+            .redirectOutput(printed.toFile());
+    builder.environment().putAll(environment);
+    Process process = builder.start();
     cleanup.add(
         "stop the server in " + home,
         () -> {
@@ -72,21 +99,18 @@ final class OwnServer {
             process.destroyForcibly().waitFor();
           }
         });
+    String ready = command.equals(List.of("up")) ? "Ebb is up" : " is up";
     long endNanos = System.nanoTime() + START_NANOS;
-    while (!Files.readString(printed).contains("Ebb is up")) {
+    while (!Files.readString(printed).contains(ready)) {
       if (!process.isAlive() || System.nanoTime() > endNanos) {
         throw new BenchFailure("a server did not start:\n" + Files.readString(printed));
       }
       LockSupport.parkNanos(POLL_NANOS);
     }
-    ServerLocation location = ServerLocation.read(data);
-    if (location == null) {
-      throw new BenchFailure("a server did not say where it listens");
-    }
-    return new BenchServer(location, Files.readString(data.resolve("token")).strip());
+    return process;
   }
 
-  private static int freePort() throws IOException {
+  static int freePort() throws IOException {
     try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       return socket.getLocalPort();
     }

@@ -19,8 +19,16 @@ import org.jspecify.annotations.Nullable;
 final class Pgbench {
   private static final Pattern TPS =
       Pattern.compile("^tps = ([0-9.]+) \\(without initial connection time\\)$", Pattern.MULTILINE);
+  private static final Pattern RECONNECTING_TPS =
+      Pattern.compile("^tps = ([0-9.]+) \\(including reconnection times\\)$", Pattern.MULTILINE);
+  private static final Pattern TRANSACTIONS =
+      Pattern.compile("^number of transactions actually processed: ([0-9]+)", Pattern.MULTILINE);
   private static final Pattern FAILED =
       Pattern.compile("^number of failed transactions: ([0-9]+)", Pattern.MULTILINE);
+
+  /** Of the transactions: writing all of them down costs a tenth of the throughput. */
+  private static final String LOGGED = "0.02";
+
   private static final int OUTPUT_IN_ERROR = 2_000;
   private static final int GRACE_SECONDS = 60;
   private static final int LOAD_SECONDS = 3_600;
@@ -105,19 +113,95 @@ final class Pgbench {
         command.addAll(List.of("-R", Integer.toString(rate)));
       }
       String output = run(command, target.libpqEnvironment(), seconds + GRACE_SECONDS);
-      try (DirectoryStream<Path> files = Files.newDirectoryStream(logs)) {
-        for (Path file : files) {
-          try (Stream<String> lines = Files.lines(file)) {
-            // client, number, latency in us, …
-            lines.forEach(line -> samples.addMicros(Long.parseLong(line.split(" ", 4)[2])));
-          }
-        }
-      }
-      Cleanup.deleteTree(logs);
+      addLatencies(logs, samples);
       return tps(target, output);
     } catch (IOException e) {
       throw new BenchFailure("pgbench's log cannot be read: " + e.getMessage(), e);
     }
+  }
+
+  /**
+   * What a run of select-only showed.
+   *
+   * @param transactions all of them, for what is to be divided by them
+   */
+  record Selected(double tps, long transactions) {}
+
+  /**
+   * Runs select-only and adds the latencies of one transaction in fifty.
+   *
+   * @param protocol {@code simple}, {@code extended} or {@code prepared}
+   * @param reconnect a connection for each transaction
+   */
+  Selected selectOnly(
+      Target target,
+      String protocol,
+      boolean reconnect,
+      int clients,
+      int seconds,
+      Samples samples) {
+    int threads = Math.clamp(clients / 2, 1, Runtime.getRuntime().availableProcessors());
+    try {
+      Path logs = Files.createTempDirectory(scratch, "latencies");
+      List<String> command =
+          new ArrayList<>(List.of("pgbench", Workload.SELECT_ONLY.option, "-n", "-M", protocol));
+      command.addAll(List.of("-l", "--sampling-rate", reconnect ? "1" : LOGGED));
+      command.addAll(List.of("--log-prefix", logs.resolve("log").toString()));
+      command.addAll(List.of("-c", Integer.toString(clients), "-j", Integer.toString(threads)));
+      command.addAll(List.of("-T", Integer.toString(seconds)));
+      if (reconnect) {
+        command.add("-C");
+      }
+      String output = run(command, target.libpqEnvironment(), seconds + GRACE_SECONDS);
+      addLatencies(logs, samples);
+      Matcher transactions = TRANSACTIONS.matcher(output);
+      if (!transactions.find()) {
+        throw new BenchFailure("pgbench on " + target.name() + " told no number:\n" + end(output));
+      }
+      return new Selected(
+          reconnect ? tps(target, output, RECONNECTING_TPS) : tps(target, output),
+          Long.parseLong(transactions.group(1)));
+    } catch (IOException e) {
+      throw new BenchFailure("pgbench's log cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  /** Connects clients that do nothing, until the cleanup or {@link Process#destroy} ends them. */
+  Process idle(Target target, int clients, Cleanup cleanup) {
+    try {
+      Path script = Files.writeString(scratch.resolve("idle.sql"), "\\sleep 3600 s\n");
+      var builder =
+          new ProcessBuilder(
+                  "pgbench",
+                  "-n",
+                  "-f",
+                  script.toString(),
+                  "-c",
+                  Integer.toString(clients),
+                  "-T",
+                  Integer.toString(LOAD_SECONDS))
+              .redirectErrorStream(true)
+              .redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")))
+              .redirectOutput(ProcessBuilder.Redirect.DISCARD);
+      builder.environment().putAll(target.libpqEnvironment());
+      Process process = builder.start();
+      cleanup.add("stop the idle clients", process::destroyForcibly);
+      return process;
+    } catch (IOException e) {
+      throw new BenchFailure("pgbench cannot be run: " + e.getMessage(), e);
+    }
+  }
+
+  private static void addLatencies(Path logs, Samples samples) throws IOException {
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(logs)) {
+      for (Path file : files) {
+        try (Stream<String> lines = Files.lines(file)) {
+          // client, number, latency in us, …
+          lines.forEach(line -> samples.addMicros(Long.parseLong(line.split(" ", 4)[2])));
+        }
+      }
+    }
+    Cleanup.deleteTree(logs);
   }
 
   /** Transactions a second, without the time that connecting took. */
@@ -144,12 +228,16 @@ final class Pgbench {
   }
 
   static double tps(Target target, String output) {
+    return tps(target, output, TPS);
+  }
+
+  private static double tps(Target target, String output, Pattern pattern) {
     Matcher failed = FAILED.matcher(output);
     if (failed.find() && !failed.group(1).equals("0")) {
       throw new BenchFailure(
           failed.group(1) + " transactions failed on " + target.name() + ":\n" + end(output));
     }
-    Matcher tps = TPS.matcher(output);
+    Matcher tps = pattern.matcher(output);
     if (!tps.find()) {
       throw new BenchFailure("pgbench on " + target.name() + " told no tps:\n" + end(output));
     }

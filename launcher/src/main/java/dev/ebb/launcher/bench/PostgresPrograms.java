@@ -53,7 +53,8 @@ record PostgresPrograms(Path directory, @Nullable String switchTo) {
     return command;
   }
 
-  private List<String> asUser() {
+  /** What stands before a command that an ordinary user is to run; nothing where this is one. */
+  List<String> asUser() {
     List<String> command = new ArrayList<>();
     if (switchTo != null) {
       // Runs the program in its own place, so that the process id is the program's.

@@ -6,6 +6,10 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import dev.ebb.gateway.pool.PoolConfig;
+import dev.ebb.gateway.pool.PoolRule;
+import dev.ebb.gateway.pool.PoolTerms;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -138,18 +142,63 @@ public final class ConfigPrinter {
   }
 
   private static @Nullable Map<String, Object> pool(EbbConfig.@Nullable Pool pool) {
-    return pool == null
-        ? null
-        : section(
-            "port", pool.port(),
-            "size", pool.size(),
-            "maxPerBranch", pool.maxPerBranch(),
-            "maxInAll", pool.maxInAll(),
-            "minimum", pool.minimum(),
-            "waitTimeout", Quantities.format(pool.waitTimeout()),
-            "idleTimeout", Quantities.format(pool.idleTimeout()),
-            "lifetime", Quantities.format(pool.lifetime()),
-            "maxPreparedStatements", pool.maxPreparedStatements());
+    if (pool == null) {
+      return null;
+    }
+    PoolConfig config = pool.config();
+    Map<String, Object> printed = section("port", pool.port());
+    printed.putAll(terms(config.terms()));
+    printed.putAll(
+        section(
+            "maxPerBranch",
+            config.maxPerBranch(),
+            "maxInAll",
+            config.maxInAll(),
+            "waitTimeout",
+            Quantities.format(Duration.ofMillis(config.waitTimeoutMs())),
+            "idleTimeout",
+            Quantities.format(Duration.ofMillis(config.idleTimeoutMs())),
+            "lifetime",
+            Quantities.format(Duration.ofMillis(config.lifetimeMs())),
+            "maxPreparedStatements",
+            config.maxPreparedStatements(),
+            "warmQuery",
+            config.warmQuery()));
+    Map<String, Object> databases = new LinkedHashMap<>();
+    for (PoolRule rule : config.rules()) {
+      if (rule.role() == null) {
+        databases.put(rule.database(), databaseTerms(config, rule));
+      }
+    }
+    if (!databases.isEmpty()) {
+      printed.put("databases", databases);
+    }
+    return printed;
+  }
+
+  private static Map<String, Object> databaseTerms(PoolConfig config, PoolRule ofAll) {
+    Map<String, Object> printed = terms(ofAll.terms());
+    Map<String, Object> roles = new LinkedHashMap<>();
+    for (PoolRule rule : config.rules()) {
+      String role = rule.role();
+      if (role != null && rule.database().equals(ofAll.database())) {
+        roles.put(role, terms(rule.terms()));
+      }
+    }
+    if (!roles.isEmpty()) {
+      printed.put("roles", roles);
+    }
+    return printed;
+  }
+
+  private static Map<String, Object> terms(PoolTerms terms) {
+    return section(
+        "mode",
+        terms.mode().name().toLowerCase(Locale.ROOT),
+        "size",
+        terms.size(),
+        "minimum",
+        terms.minimum());
   }
 
   private static @Nullable Map<String, Object> tls(EbbConfig.@Nullable Tls tls) {

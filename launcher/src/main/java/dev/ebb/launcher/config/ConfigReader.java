@@ -8,6 +8,10 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import dev.ebb.gateway.pool.PoolConfig;
+import dev.ebb.gateway.pool.PoolMode;
+import dev.ebb.gateway.pool.PoolRule;
+import dev.ebb.gateway.pool.PoolTerms;
 import dev.ebb.launcher.config.EbbConfig.Kafka;
 import dev.ebb.launcher.config.EbbConfig.Store;
 import dev.ebb.launcher.config.EbbConfig.Tls;
@@ -159,24 +163,54 @@ public final class ConfigReader {
   }
 
   private static EbbConfig.@Nullable Pool pool(Section section) {
-    int size = section.integer("size", 20, 1, 10_000);
-    var pool =
-        new EbbConfig.Pool(
-            section.integer("port", 6433, 0, MAX_PORT),
-            size,
-            section.integer("maxPerBranch", Math.max(size, 60), 1, 10_000),
-            section.integer("maxInAll", 2_000, 1, 100_000),
-            section.integer("minimum", 0, 0, size),
-            section.duration("waitTimeout", Duration.ofMinutes(2)),
-            section.duration("idleTimeout", Duration.ofMinutes(10)),
-            section.duration("lifetime", Duration.ofHours(1)),
-            section.integer("maxPreparedStatements", 200, 1, 100_000));
-    for (String key : List.of("waitTimeout", "idleTimeout", "lifetime")) {
-      if (section.duration(key, Duration.ofMinutes(1)).isZero()) {
-        section.violate(key, "must be longer than nothing");
+    PoolConfig usual = PoolConfig.DEFAULT;
+    PoolTerms terms = terms(section, usual.terms());
+    List<PoolRule> rules = new ArrayList<>();
+    Section databases = section.section("databases");
+    for (String database : databases.names()) {
+      Section of = databases.section(database);
+      PoolTerms ofAll = terms(of, terms);
+      rules.add(new PoolRule(database, null, ofAll));
+      Section roles = of.section("roles");
+      for (String role : roles.names()) {
+        rules.add(new PoolRule(database, role, terms(roles.section(role), ofAll)));
       }
     }
-    return section.has("port") ? pool : null;
+    var config =
+        new PoolConfig(
+            terms,
+            rules,
+            section.integer("maxPerBranch", Math.max(terms.size(), 60), 1, 10_000),
+            section.integer("maxInAll", usual.maxInAll(), 1, 100_000),
+            positive(section, "waitTimeout", usual.waitTimeoutMs()),
+            positive(section, "idleTimeout", usual.idleTimeoutMs()),
+            positive(section, "lifetime", usual.lifetimeMs()),
+            section.integer("maxPreparedStatements", usual.maxPreparedStatements(), 1, 100_000),
+            section.text("warmQuery", usual.warmQuery()));
+    int port = section.integer("port", 6433, 0, MAX_PORT);
+    return section.has("port") ? new EbbConfig.Pool(port, config) : null;
+  }
+
+  private static PoolTerms terms(Section section, PoolTerms otherwise) {
+    int size = section.integer("size", otherwise.size(), 1, 10_000);
+    PoolMode mode = otherwise.mode();
+    String called = section.text("mode", mode.name().toLowerCase(Locale.ROOT));
+    switch (called) {
+      case "transaction" -> mode = PoolMode.TRANSACTION;
+      case "session" -> mode = PoolMode.SESSION;
+      default -> section.violate("mode", "expected transaction or session, found " + called);
+    }
+    int minimum = section.integer("minimum", Math.min(otherwise.minimum(), size), 0, size);
+    return new PoolTerms(mode, size, minimum);
+  }
+
+  private static long positive(Section section, String key, long otherwiseMs) {
+    Duration found = section.duration(key, Duration.ofMillis(otherwiseMs));
+    if (found.toMillis() < 1) {
+      section.violate(key, "must be longer than nothing");
+      return otherwiseMs;
+    }
+    return found.toMillis();
   }
 
   private static EbbConfig.Limits limits(Section section) {

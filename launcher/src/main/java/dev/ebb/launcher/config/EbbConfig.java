@@ -1,5 +1,6 @@
 package dev.ebb.launcher.config;
 
+import dev.ebb.gateway.pool.PoolConfig;
 import dev.ebb.shared.model.Secret;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -61,28 +62,8 @@ public record EbbConfig(
       Limits limits,
       @Nullable Pool pool) {}
 
-  /**
-   * A second port, on which clients share connections to computes for the length of a transaction.
-   *
-   * @param size connections for each role of a branch
-   * @param maxPerBranch connections for all roles of a branch
-   * @param maxInAll connections to all computes
-   * @param minimum connections that are opened as soon as there is one
-   * @param waitTimeout how long a transaction waits for a connection
-   * @param idleTimeout after which an unused connection is closed
-   * @param lifetime after which a connection is closed once it is unused
-   * @param maxPreparedStatements that a connection keeps
-   */
-  public record Pool(
-      int port,
-      int size,
-      int maxPerBranch,
-      int maxInAll,
-      int minimum,
-      Duration waitTimeout,
-      Duration idleTimeout,
-      Duration lifetime,
-      int maxPreparedStatements) {}
+  /** A second port, on which clients share connections to computes. */
+  public record Pool(int port, PoolConfig config) {}
 
   /**
    * So many in a time.

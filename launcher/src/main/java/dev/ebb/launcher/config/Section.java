@@ -53,6 +53,13 @@ final class Section {
     return section;
   }
 
+  /** The keys that are there, where they are free: each is that of a section. */
+  List<String> names() {
+    List<String> names = new ArrayList<>();
+    node.fieldNames().forEachRemaining(names::add);
+    return names;
+  }
+
   boolean has(String key) {
     return value(key) != null;
   }

@@ -11,7 +11,6 @@ import dev.ebb.gateway.api.ApiConfig.ReadinessCheck;
 import dev.ebb.gateway.api.ApiService;
 import dev.ebb.gateway.limit.LimitRates;
 import dev.ebb.gateway.limit.Rate;
-import dev.ebb.gateway.pool.PoolConfig;
 import dev.ebb.launcher.config.EbbConfig;
 import dev.ebb.pageservice.PageService;
 import dev.ebb.pageservice.PageServiceConfig;
@@ -167,20 +166,8 @@ final class ServiceFactory {
     EbbConfig.Pool pool = gateway.pool();
     return new GatewayService(
         foundation.store(),
-        pool == null ? alone : alone.withPool(pool.port(), shared(pool)),
+        pool == null ? alone : alone.withPool(pool.port(), pool.config()),
         foundation.meters());
-  }
-
-  private static PoolConfig shared(EbbConfig.Pool pool) {
-    return new PoolConfig(
-        pool.size(),
-        pool.maxPerBranch(),
-        pool.maxInAll(),
-        pool.minimum(),
-        pool.waitTimeout().toMillis(),
-        pool.idleTimeout().toMillis(),
-        pool.lifetime().toMillis(),
-        pool.maxPreparedStatements());
   }
 
   private static GatewayAccess access(EbbConfig.Gateway gateway) {

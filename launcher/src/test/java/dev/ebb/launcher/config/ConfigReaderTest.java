@@ -1,8 +1,13 @@
 package dev.ebb.launcher.config;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import dev.ebb.gateway.pool.PoolConfig;
+import dev.ebb.gateway.pool.PoolMode;
+import dev.ebb.gateway.pool.PoolRule;
+import dev.ebb.gateway.pool.PoolTerms;
 import dev.ebb.launcher.config.ConfigReader.Flag;
 import dev.ebb.launcher.config.EbbConfig.Kafka;
 import dev.ebb.launcher.config.EbbConfig.Store;
@@ -177,6 +182,32 @@ final class ConfigReaderTest {
                 "gateway: {domain: a..b, requireClientCertificate: true, clientCaFile: /no/file,"
                     + " limits: {wakesPerAddress: 5}}"))
         .hasSize(3);
+  }
+
+  @Test
+  void poolsTermsAreThoseOfTheRoleElseOfTheDatabaseElseOfAll() throws Exception {
+    EbbConfig config =
+        reader.read(
+            file(
+                """
+                gateway:
+                  pool:
+                    port: 7000
+                    size: 30
+                    databases:
+                      shop: {size: 5, roles: {reports: {mode: session, size: 2}}}
+                """),
+            List.of());
+    PoolConfig pool = requireNonNull(config.gateway().pool()).config();
+    assertThat(pool.terms()).isEqualTo(new PoolTerms(PoolMode.TRANSACTION, 30, 0));
+    assertThat(pool.rules())
+        .containsExactly(
+            new PoolRule("shop", "reports", new PoolTerms(PoolMode.SESSION, 2, 0)),
+            new PoolRule("shop", null, new PoolTerms(PoolMode.TRANSACTION, 5, 0)));
+    assertThat(reader.read(file(ConfigPrinter.yaml(config)), List.of())).isEqualTo(config);
+    assertThat(violations("gateway: {pool: {port: 1, databases: {shop: {mode: fast}}}}"))
+        .containsExactly(
+            "gateway.pool.databases.shop.mode: expected transaction or session, found fast");
   }
 
   @Test
