@@ -138,10 +138,11 @@ final class ClientReader {
     long at = (long) in.readerIndex() + streaming;
     while (at + HEADER_BYTES <= in.writerIndex()) {
       int length = in.getInt((int) at + 1);
+      long behind = at + (length < 4 ? Integer.MAX_VALUE : length + 1L);
       if (in.getByte((int) at) == 'X') {
-        return true;
+        return behind <= in.writerIndex();
       }
-      at += length < 4 ? Integer.MAX_VALUE : length + 1L;
+      at = behind;
     }
     return false;
   }

@@ -5,8 +5,11 @@ import dev.ebb.gateway.GatewayConfig;
 import dev.ebb.gateway.GatewayFixture;
 import dev.ebb.gateway.RealPostgres;
 import dev.ebb.gateway.pool.PoolConfig;
+import dev.ebb.gateway.pool.PoolMode;
+import dev.ebb.gateway.pool.PoolTerms;
 import io.netty.util.ResourceLeakDetector;
 import java.nio.file.Path;
+import java.util.List;
 
 /** A gateway of one event loop and two shared connections, in front of a database to be harmed. */
 final class Fuzzed implements AutoCloseable {
@@ -19,7 +22,17 @@ final class Fuzzed implements AutoCloseable {
   /** Whose computes may break the protocol while it logs in. */
   static final String HOPEFUL = "fuzz_hopeful";
 
-  static final PoolConfig TWO = new PoolConfig(2, 60, 2_000, 0, 60_000, 600_000, 3_600_000, 20);
+  private static final PoolConfig TWO =
+      new PoolConfig(
+          new PoolTerms(PoolMode.TRANSACTION, 2, 0),
+          List.of(),
+          60,
+          2_000,
+          60_000,
+          600_000,
+          3_600_000,
+          20,
+          PoolConfig.WARM_QUERY);
 
   private static final long LOGIN_MS = 5_000;
   private static final long WAKE_MS = 2_000;
