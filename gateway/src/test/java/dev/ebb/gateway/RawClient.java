@@ -33,7 +33,8 @@ public final class RawClient implements AutoCloseable {
     return new RawClient(socket);
   }
 
-  public static RawClient login(int port, String user, String password, String database) throws Exception {
+  public static RawClient login(int port, String user, String password, String database)
+      throws Exception {
     RawClient client = connect(port);
     client.startup(user, database);
     client.authenticate(password);

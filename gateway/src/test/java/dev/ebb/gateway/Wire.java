@@ -36,7 +36,8 @@ public final class Wire {
   }
 
   /** With one parameter in text format, or none where it is null. */
-  public Wire bind(String portal, String statement, @org.jspecify.annotations.Nullable String parameter) {
+  public Wire bind(
+      String portal, String statement, @org.jspecify.annotations.Nullable String parameter) {
     Buffer body = text(portal).appendBuffer(text(statement)).appendShort((short) 0);
     if (parameter == null) {
       body.appendShort((short) 0);

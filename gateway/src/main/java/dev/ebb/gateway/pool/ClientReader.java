@@ -123,8 +123,8 @@ final class ClientReader {
   }
 
   /**
-   * Whether the client has said that it goes. PostgreSQL reads that where it stands, behind all that
-   * was asked before, which it answers.
+   * Whether the client has said that it goes. PostgreSQL reads that where it stands, behind all
+   * that was asked before, which it answers.
    */
   boolean isLeaving() {
     return leaving || endsWithTerminate();

@@ -377,7 +377,10 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
     Awaited head = awaited.peek();
     if (!isAnyTime && (head == null || !head.kind().allows(type))) {
       throw new Nonsense(
-          "a message of type " + (type & 0xFF) + " that nobody asked for" + (head == null ? "" : ", instead of an answer to " + head.kind()));
+          "a message of type "
+              + (type & 0xFF)
+              + " that nobody asked for"
+              + (head == null ? "" : ", instead of an answer to " + head.kind()));
     }
   }
 

@@ -66,12 +66,11 @@ final class DumpIT {
     }
     try (Stream<Path> versions = Files.list(root)) {
       return versions
+          .max(Comparator.comparingInt(version -> number(root.relativize(version).toString())))
           .map(version -> version.resolve("bin"))
-          .filter(
-              bin ->
-                  Stream.of("postgres", "initdb", "pg_dump", "pg_restore", "psql")
-                      .allMatch(each -> Files.isExecutable(bin.resolve(each))))
-          .max(Comparator.comparingInt(bin -> number(bin.getParent().getFileName().toString())));
+          .filter(bin ->
+              Stream.of("postgres", "initdb", "pg_dump", "pg_restore", "psql")
+                  .allMatch(each -> Files.isExecutable(bin.resolve(each))));
     }
   }
 

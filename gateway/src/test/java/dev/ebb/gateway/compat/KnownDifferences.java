@@ -13,8 +13,8 @@ import java.util.regex.Pattern;
 /**
  * Which of the suite's tests do not pass, where, and why: lines of a test's name, a mode ({@code
  * direct}, {@code session} or {@code pool}, several with commas between) and the reason, with bars
- * between. In front of a mode a {@code ?} stands where it depends on what comes first; then the name
- * may have stars in it.
+ * between. In front of a mode a {@code ?} stands where it depends on what comes first; then the
+ * name may have stars in it.
  */
 record KnownDifferences(List<Entry> entries) {
   private static final String FAILED = "failed";
@@ -84,8 +84,7 @@ record KnownDifferences(List<Entry> entries) {
 
   private Optional<String> judge(
       String mode, String test, ClientSuite.Result result, ClientSuite.Result direct) {
-    Optional<Entry> known =
-        entries.stream().filter(each -> each.concerns(mode, test)).findFirst();
+    Optional<Entry> known = entries.stream().filter(each -> each.concerns(mode, test)).findFirst();
     boolean failed = result.outcome().equals(FAILED);
     String what = mode + " | " + test + ": ";
     if (failed && known.isEmpty()) {

@@ -64,7 +64,8 @@ final class NodeIT {
             "shop",
             "PGPASSWORD",
             RealPostgres.PASSWORD);
-    Outcome outcome = run(home, place, INSTALL_SECONDS, List.of("node", "--no-deprecation", "program.js"));
+    Outcome outcome =
+        run(home, place, INSTALL_SECONDS, List.of("node", "--no-deprecation", "program.js"));
     assertThat(outcome.exit()).as(outcome.output()).isZero();
     return outcome.output();
   }

@@ -133,7 +133,8 @@ final class BackendFuzzIT {
       case 2 -> wire.parse("x", sql).bind("", "x", null).describe('P', "").execute("", 0).sync();
       default -> wire.query("COPY (" + sql + ") TO STDOUT");
     }
-    try (var client = RawClient.login(port, Fuzzed.VICTIM, RealPostgres.PASSWORD, Fuzzed.DATABASE)) {
+    try (var client =
+        RawClient.login(port, Fuzzed.VICTIM, RealPostgres.PASSWORD, Fuzzed.DATABASE)) {
       client.send(wire.bytes());
       client.patience(LOOK_MS);
       var heard = new StringBuilder();
@@ -145,8 +146,9 @@ final class BackendFuzzIT {
       } catch (SocketTimeoutException e) {
         // It waits for what will not come.
       }
-      token.foreignIn(heard.toString()).ifPresent(
-          foreign -> wrong.add(token + " was told of " + foreign));
+      token
+          .foreignIn(heard.toString())
+          .ifPresent(foreign -> wrong.add(token + " was told of " + foreign));
       if (heard.indexOf("internal error in the gateway") >= 0) {
         wrong.add(token + ": an internal error");
       }

@@ -38,8 +38,7 @@ final class ClientFuzzIT {
   static void start() throws Exception {
     fuzzed = new Fuzzed(directory);
     try (var owner =
-        RawClient.login(
-            fuzzed.gateway.port, Fuzzed.ROLE, RealPostgres.PASSWORD, Fuzzed.DATABASE)) {
+        RawClient.login(fuzzed.gateway.port, Fuzzed.ROLE, RealPostgres.PASSWORD, Fuzzed.DATABASE)) {
       owner.query("CREATE TABLE IF NOT EXISTS fuzz_in (a text)");
       owner.readUntilReady();
     }
@@ -62,19 +61,21 @@ final class ClientFuzzIT {
       long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(SECONDS);
       var attackers =
           java.util.stream.IntStream.range(0, ONLY == null ? AT_ONCE : 1)
-              .mapToObj(i -> Thread.ofVirtual().start(() -> {
-                while (wrong.isEmpty()
-                    && System.nanoTime() < end
-                    && session.failure() == null
-                    && pool.failure() == null
-                    && log.caught().isEmpty()
-                    && (ONLY == null || rounds.get() == 0)) {
-                  attack(ONLY == null ? rounds.getAndIncrement() : ONLY, wrong);
-                  if (ONLY != null) {
-                    rounds.set(1);
-                  }
-                }
-              }))
+              .mapToObj(i ->
+                  Thread.ofVirtual()
+                      .start(() -> {
+                        while (wrong.isEmpty()
+                            && System.nanoTime() < end
+                            && session.failure() == null
+                            && pool.failure() == null
+                            && log.caught().isEmpty()
+                            && (ONLY == null || rounds.get() == 0)) {
+                          attack(ONLY == null ? rounds.getAndIncrement() : ONLY, wrong);
+                          if (ONLY != null) {
+                            rounds.set(1);
+                          }
+                        }
+                      }))
               .toList();
       for (Thread attacker : attackers) {
         attacker.join();
@@ -119,8 +120,7 @@ final class ClientFuzzIT {
       LAST.removeFirst();
     }
     try {
-      String told =
-          new Attack(SEED, round).run(fuzzed.gateway.port, fuzzed.gateway.poolPort);
+      String told = new Attack(SEED, round).run(fuzzed.gateway.port, fuzzed.gateway.poolPort);
       if (!told.isEmpty()) {
         wrong.add("round " + round + ": " + told);
       }

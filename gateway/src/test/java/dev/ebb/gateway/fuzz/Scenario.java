@@ -36,24 +36,27 @@ record Scenario(String name, Login login, byte[] before, char until, List<byte[]
       case 2 -> of("SCRAM", Login.STARTUP, scram(random));
       case 3, 4 -> of("idle", Login.DONE, split(simple(random, token)));
       case 5, 6 -> of("extended", Login.DONE, split(extended(random, token)));
-      case 7 -> new Scenario(
-          "copy in", Login.DONE, copyIn(random), 'G', split(copied(random, token)));
-      case 8 -> new Scenario(
-          "copy out", Login.DONE, copyOut(random, token), 'H', split(simple(random, token)));
-      case 9 -> new Scenario(
-          "failed transaction",
-          Login.DONE,
-          new Wire().query("BEGIN").query("SELECT '" + token + "'::int").bytes(),
-          'E',
-          split(random.nextBoolean() ? simple(random, token) : extended(random, token)));
+      case 7 ->
+          new Scenario("copy in", Login.DONE, copyIn(random), 'G', split(copied(random, token)));
+      case 8 ->
+          new Scenario(
+              "copy out", Login.DONE, copyOut(random, token), 'H', split(simple(random, token)));
+      case 9 ->
+          new Scenario(
+              "failed transaction",
+              Login.DONE,
+              new Wire().query("BEGIN").query("SELECT '" + token + "'::int").bytes(),
+              'E',
+              split(random.nextBoolean() ? simple(random, token) : extended(random, token)));
       case 10 -> of("function call", Login.DONE, split(function(random, token)));
       case 11 -> of("terminated", Login.DONE, terminated(random, token));
-      default -> new Scenario(
-          "half a pipeline",
-          Login.DONE,
-          new Wire().parse("h", "SELECT $1::text").bind("", "h", token + "").bytes(),
-          '\0',
-          split(extended(random, token)));
+      default ->
+          new Scenario(
+              "half a pipeline",
+              Login.DONE,
+              new Wire().parse("h", "SELECT $1::text").bind("", "h", token + "").bytes(),
+              '\0',
+              split(extended(random, token)));
     };
   }
 
@@ -69,16 +72,18 @@ record Scenario(String name, Login login, byte[] before, char until, List<byte[]
     return switch (random.nextInt(5)) {
       case 0 -> List.of(request(SSL_REQUEST), startup(random, token));
       case 1 -> List.of(request(GSSENC_REQUEST), startup(random, token));
-      case 2 -> List.of(
-          Buffer.buffer()
-              .appendInt(16 + random.nextInt(300))
-              .appendInt(CANCEL_REQUEST)
-              .appendInt(random.nextInt())
-              .appendBytes(bytes(random, 4 + random.nextInt(252)))
-              .getBytes());
-      case 3 -> List.of(
-          Buffer.buffer("\26\3\1").appendShort((short) random.nextInt()).getBytes(),
-          bytes(random, random.nextInt(600)));
+      case 2 ->
+          List.of(
+              Buffer.buffer()
+                  .appendInt(16 + random.nextInt(300))
+                  .appendInt(CANCEL_REQUEST)
+                  .appendInt(random.nextInt())
+                  .appendBytes(bytes(random, 4 + random.nextInt(252)))
+                  .getBytes());
+      case 3 ->
+          List.of(
+              Buffer.buffer("\26\3\1").appendShort((short) random.nextInt()).getBytes(),
+              bytes(random, random.nextInt(600)));
       default -> List.of(bytes(random, 1 + random.nextInt(12_000)));
     };
   }
@@ -114,8 +119,7 @@ record Scenario(String name, Login login, byte[] before, char until, List<byte[]
 
   private static List<byte[]> scram(Random random) {
     String first = "n,,n=*,r=" + Long.toHexString(random.nextLong()) + "abcdefgh";
-    Buffer initial =
-        Buffer.buffer("SCRAM-SHA-256\0").appendInt(first.length()).appendString(first);
+    Buffer initial = Buffer.buffer("SCRAM-SHA-256\0").appendInt(first.length()).appendString(first);
     String last = "c=biws,r=" + Long.toHexString(random.nextLong()) + ",p=dGhpcyBpcyBubyBwcm9vZg==";
     return split(
         new Wire()
@@ -151,15 +155,17 @@ record Scenario(String name, Login login, byte[] before, char until, List<byte[]
     for (int i = random.nextInt(5); i >= 0; i--) {
       String name = names[random.nextInt(names.length)];
       switch (random.nextInt(9)) {
-        case 0, 1 -> wire.parse(name, "SELECT $1::text, '" + token + "'").bind("", name, token + "");
+        case 0, 1 ->
+            wire.parse(name, "SELECT $1::text, '" + token + "'").bind("", name, token + "");
         case 2 -> wire.parse(name, "SELECT '" + token + "' FROM nowhere");
         case 3 -> wire.describe('S', name).describe('P', "").execute("", random.nextInt(3));
         case 4 -> wire.close(random.nextBoolean() ? 'S' : 'P', name).flush();
         case 5 -> wire.parse(name, "COPY fuzz_in FROM STDIN").bind("", name, null).execute("", 0);
         case 6 -> wire.bind("p", name, token + "").execute("p", 1);
-        case 7 -> wire.parse("", "SELECT set_config('app.t', $1, false)")
-            .bind("", "", token + "")
-            .execute("", 0);
+        case 7 ->
+            wire.parse("", "SELECT set_config('app.t', $1, false)")
+                .bind("", "", token + "")
+                .execute("", 0);
         default -> wire.sync();
       }
     }

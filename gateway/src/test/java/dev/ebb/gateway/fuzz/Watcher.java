@@ -8,8 +8,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A client that does nothing wrong, all the time: it asks for a token of its own and for what others
- * may have left in the session, and must get that answer, whole and nothing else.
+ * A client that does nothing wrong, all the time: it asks for a token of its own and for what
+ * others may have left in the session, and must get that answer, whole and nothing else.
  */
 final class Watcher implements AutoCloseable {
   private static final long FIRST_TOKEN = 1L << 40;
@@ -89,9 +89,13 @@ final class Watcher implements AutoCloseable {
   }
 
   @Override
-  public void close() throws Exception {
+  public void close() throws IOException {
     ends = true;
-    thread.join();
+    try {
+      thread.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
     client.close();
   }
 }
