@@ -117,7 +117,8 @@ final class ClientReader {
 
   /** The compute has answered a part of it. */
   void someIsAnswered() {
-    if (leaving) {
+    PooledServer lent = client.server();
+    if (leaving || (waits && lent != null && lent.isCopyingIn())) {
       proceedLater();
     }
   }
@@ -316,13 +317,13 @@ final class ClientReader {
       drop(in, length + 1);
       return true;
     }
+    if (lent.isCopyingIn() && type != 'S' && !isOfCopy(type)) {
+      throw new Violation(BREAKS_COPY.sqlState(), BREAKS_COPY.message());
+    }
     boolean mustWait = changing || lent.isDoubtful() || lent.awaitedCount() > MAX_AWAITED;
     if (mustWait && !unsynced && !lent.isQuiet() && !isOfCopy(type)) {
       waits = true;
       return false;
-    }
-    if (lent.isCopyingIn() && type != 'S' && !isOfCopy(type)) {
-      throw new Violation(BREAKS_COPY.sqlState(), BREAKS_COPY.message());
     }
     return withServer(lent, in, type, length);
   }
