@@ -86,6 +86,8 @@ final class PoolMembership {
           Backend backend = client.running();
           if (backend != null) {
             client.hold();
+          } else {
+            client.cancelWaiting();
           }
           held.complete(
               Optional.ofNullable(backend)
