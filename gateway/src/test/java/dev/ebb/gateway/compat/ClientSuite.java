@@ -32,7 +32,6 @@ final class ClientSuite {
           "pgclient.tck.PgPreparedBatchTest",
           "pgclient.tck.PgPreparedQueryPooledTest",
           "pgclient.tck.PgSimpleQueryTest",
-          "pgclient.tck.PgPipeliningQueryTest",
           "pgclient.tck.PgTransactionTest");
 
   static final List<String> ALL =
@@ -82,6 +81,7 @@ final class ClientSuite {
               "pgclient.tck.PgConnectionTest",
               "pgclient.tck.PgDriverTest",
               "pgclient.tck.PgNullValueEncodeTest",
+              "pgclient.tck.PgPipeliningQueryTest",
               "pgclient.tck.PgPreparedQueryCachedTest",
               "pgclient.tck.PgPreparedQueryTest",
               "pgclient.tck.PgSimpleQueryPooledTest",

@@ -31,7 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
  * those of {@link ClientFuzzIT}.
  */
 final class BackendFuzzIT {
-  private static final long SECONDS = Long.getLong("ebb.fuzz.seconds", 5);
+  private static final long SECONDS = Long.getLong("ebb.fuzz.seconds", 4);
   private static final long SEED = Long.getLong("ebb.fuzz.seed", System.nanoTime() & 0xffffff);
   private static final int ASKERS = 3;
   private static final int LOOK_MS = 30;

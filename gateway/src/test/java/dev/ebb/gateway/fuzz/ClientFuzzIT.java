@@ -22,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
  * {@code -Debb.fuzz.round=N} does only that round of it.
  */
 final class ClientFuzzIT {
-  private static final long SECONDS = Long.getLong("ebb.fuzz.seconds", 8);
+  private static final long SECONDS = Long.getLong("ebb.fuzz.seconds", 6);
   private static final long SEED = Long.getLong("ebb.fuzz.seed", System.nanoTime() & 0xffffff);
   private static final Long ONLY = Long.getLong("ebb.fuzz.round");
   private static final int AT_ONCE = 4;
