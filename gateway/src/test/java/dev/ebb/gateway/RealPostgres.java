@@ -170,7 +170,8 @@ public final class RealPostgres {
         var query =
             connection.prepareStatement(
                 "SELECT rolpassword, rolcanlogin, rolsuper, rolreplication, rolconnlimit,"
-                    + " extract(epoch FROM rolvaliduntil) * 1000 FROM pg_authid WHERE rolname = ?")) {
+                    + " extract(epoch FROM rolvaliduntil) * 1000 FROM pg_authid WHERE rolname ="
+                    + " ?")) {
       query.setString(1, name);
       var row = query.executeQuery();
       if (!row.next()) {

@@ -17,12 +17,11 @@ final class Watcher implements AutoCloseable {
   /** What is as a fresh session has it, in one column. */
   private static final String CLEAN =
       "concat_ws(',', current_setting('search_path'), current_setting('application_name'),"
-          + " current_setting('statement_timeout'), coalesce(current_setting('app.t', true), ''), current_user,"
-          + " pg_current_xact_id_if_assigned(), (SELECT count(*) FROM pg_class"
-          + " WHERE relnamespace = pg_my_temp_schema()), (SELECT count(*) FROM pg_locks"
-          + " WHERE locktype = 'advisory' AND pid = pg_backend_pid()), (SELECT count(*) FROM"
-          + " pg_cursors WHERE is_holdable), (SELECT count(*) FROM pg_prepared_statements WHERE"
-          + " from_sql))";
+          + " current_setting('statement_timeout'), coalesce(current_setting('app.t', true), ''),"
+          + " current_user, pg_current_xact_id_if_assigned(), (SELECT count(*) FROM pg_class WHERE"
+          + " relnamespace = pg_my_temp_schema()), (SELECT count(*) FROM pg_locks WHERE locktype ="
+          + " 'advisory' AND pid = pg_backend_pid()), (SELECT count(*) FROM pg_cursors WHERE"
+          + " is_holdable), (SELECT count(*) FROM pg_prepared_statements WHERE from_sql))";
 
   private final RawClient client;
   private final String name;
