@@ -25,8 +25,8 @@ import java.util.function.IntFunction;
 import java.util.function.Supplier;
 
 /** Stands for the computes' hosts: every branch is one real PostgreSQL. */
-final class FakeComputes {
-  static final BranchId SHOP = new BranchId("shopmain");
+public final class FakeComputes {
+  public static final BranchId SHOP = new BranchId("shopmain");
   static final HostId HOST = new HostId("host1");
 
   private final RealPostgres postgres;
@@ -35,7 +35,7 @@ final class FakeComputes {
   final AtomicInteger lookups = new AtomicInteger();
 
   /** What the n-th wake (from 1) answers. */
-  volatile IntFunction<Future<ComputeReady>> onWake;
+  public volatile IntFunction<Future<ComputeReady>> onWake;
 
   /** What questions for damage are answered with. */
   volatile Supplier<Future<Damages>> onDamage =
@@ -50,7 +50,7 @@ final class FakeComputes {
     new Bus(vertx).answer(Addresses.COMPUTE, this::answer);
   }
 
-  static ComputeReady ready(int port) {
+  public static ComputeReady ready(int port) {
     return new ComputeReady(
         SHOP, new Generation(3), HOST, "127.0.0.1", port, true, new WakeParts(1, 2, 3, 4, 5, 15));
   }

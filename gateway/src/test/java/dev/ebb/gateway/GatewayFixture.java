@@ -21,14 +21,14 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.UnaryOperator;
 
 /** A gateway in front of one real PostgreSQL. */
-final class GatewayFixture implements AutoCloseable {
-  final RealPostgres postgres = RealPostgres.shared();
+public final class GatewayFixture implements AutoCloseable {
+  public final RealPostgres postgres;
   final Vertx vertx = Vertx.builder().withTransport(SharedPortTransport.create()).build();
-  final SimpleMeterRegistry meters = new SimpleMeterRegistry();
-  final FakeComputes computes = new FakeComputes(vertx, postgres);
+  public final SimpleMeterRegistry meters = new SimpleMeterRegistry();
+  public final FakeComputes computes;
 
   /** What the catalog says. */
-  final Map<String, BranchId> branches =
+  public final Map<String, BranchId> branches =
       new ConcurrentHashMap<>(
           Map.of("shop@main", FakeComputes.SHOP, "shop@dev", FakeComputes.SHOP));
 
@@ -36,15 +36,22 @@ final class GatewayFixture implements AutoCloseable {
   final Map<String, List<Cidr>> allowed = new ConcurrentHashMap<>();
 
   final GatewayService service;
-  final int port;
-  final int poolPort;
+  public final int port;
+  public final int poolPort;
   private final String deployment;
 
   GatewayFixture(Path directory) {
     this(directory, config -> config);
   }
 
-  GatewayFixture(Path directory, UnaryOperator<GatewayConfig> configure) {
+  public GatewayFixture(Path directory, UnaryOperator<GatewayConfig> configure) {
+    this(RealPostgres.shared(), directory, configure);
+  }
+
+  public GatewayFixture(
+      RealPostgres postgres, Path directory, UnaryOperator<GatewayConfig> configure) {
+    this.postgres = postgres;
+    computes = new FakeComputes(vertx, postgres);
     service =
         new GatewayService(
             new TestDirectory(), configure.apply(GatewayConfig.of(0, directory)), meters);
@@ -132,11 +139,11 @@ final class GatewayFixture implements AutoCloseable {
     return DriverManager.getConnection("jdbc:postgresql://127.0.0.1:" + port + "/shop", properties);
   }
 
-  double gauge(String name) {
+  public double gauge(String name) {
     return meters.get(name).gauge().value();
   }
 
-  static boolean has(String program) {
+  public static boolean has(String program) {
     return Files.isExecutable(Path.of("/usr/bin/" + program));
   }
 

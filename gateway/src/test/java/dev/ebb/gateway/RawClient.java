@@ -14,7 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 
 /** A client that does what no driver would. Blocking. */
-final class RawClient implements AutoCloseable {
+public final class RawClient implements AutoCloseable {
   private static final int READ_TIMEOUT_MS = 30_000;
 
   private final Socket socket;
@@ -27,13 +27,14 @@ final class RawClient implements AutoCloseable {
     this.in = new DataInputStream(socket.getInputStream());
   }
 
-  static RawClient connect(int port) throws IOException {
+  public static RawClient connect(int port) throws IOException {
     var socket = new Socket(InetAddress.getLoopbackAddress(), port);
     socket.setSoTimeout(READ_TIMEOUT_MS);
     return new RawClient(socket);
   }
 
-  static RawClient login(int port, String user, String password, String database) throws Exception {
+  public static RawClient login(int port, String user, String password, String database)
+      throws Exception {
     RawClient client = connect(port);
     client.startup(user, database);
     client.authenticate(password);
@@ -41,7 +42,7 @@ final class RawClient implements AutoCloseable {
     return client;
   }
 
-  void startup(String user, String database) throws IOException {
+  public void startup(String user, String database) throws IOException {
     startup(0, user, database);
   }
 
@@ -57,7 +58,7 @@ final class RawClient implements AutoCloseable {
   }
 
   /** The SCRAM exchange; leaves AuthenticationOk unread. */
-  void authenticate(String password) throws Exception {
+  public void authenticate(String password) throws Exception {
     expect('R');
     ScramClient scram =
         ScramClient.builder()
@@ -85,7 +86,7 @@ final class RawClient implements AutoCloseable {
     scram.serverFinalMessage(expect('R').substring(4));
   }
 
-  void query(String sql) throws IOException {
+  public void query(String sql) throws IOException {
     byte[] text = ascii(sql);
     send(
         Buffer.buffer()
@@ -106,13 +107,13 @@ final class RawClient implements AutoCloseable {
             .getBytes());
   }
 
-  void send(byte[] bytes) throws IOException {
+  public void send(byte[] bytes) throws IOException {
     socket.getOutputStream().write(bytes);
     socket.getOutputStream().flush();
   }
 
   /** The bodies of all messages up to ReadyForQuery. */
-  String readUntilReady() throws IOException {
+  public String readUntilReady() throws IOException {
     var all = new StringBuilder();
     while (true) {
       int type = in.readUnsignedByte();
@@ -133,7 +134,7 @@ final class RawClient implements AutoCloseable {
    * The messages up to so many ReadyForQuery, but for notices of Ebb's own: of each the type and
    * what it says, an error without the place in PostgreSQL's source that it comes from.
    */
-  java.util.List<String> transcript(int readies) throws IOException {
+  public java.util.List<String> transcript(int readies) throws IOException {
     var all = new java.util.ArrayList<String>();
     int seen = 0;
     while (seen < readies) {
@@ -158,7 +159,7 @@ final class RawClient implements AutoCloseable {
   }
 
   /** One message's body; fails where it is of another type. */
-  String expect(char type) throws IOException {
+  public String expect(char type) throws IOException {
     int got = in.readUnsignedByte();
     String body = new String(in.readNBytes(in.readInt() - 4), StandardCharsets.ISO_8859_1);
     if (got != type) {
@@ -182,8 +183,30 @@ final class RawClient implements AutoCloseable {
     return all.toString(StandardCharsets.ISO_8859_1);
   }
 
-  void endOutput() throws IOException {
+  public void endOutput() throws IOException {
     socket.shutdownOutput();
+  }
+
+  /** What has arrived or arrives next, up to 8 KB; null where the connection is over. */
+  public byte @org.jspecify.annotations.Nullable [] readSome() throws IOException {
+    var some = new byte[8_192];
+    try {
+      int bytes = in.read(some);
+      return bytes < 0 ? null : java.util.Arrays.copyOf(some, bytes);
+    } catch (SocketException e) {
+      return null;
+    }
+  }
+
+  /** How long a read waits. */
+  public void patience(int ms) throws IOException {
+    socket.setSoTimeout(ms);
+  }
+
+  /** Ends the connection as a client that dies does. */
+  public void abort() throws IOException {
+    socket.setSoLinger(true, 0);
+    socket.close();
   }
 
   private static byte[] ascii(String text) {

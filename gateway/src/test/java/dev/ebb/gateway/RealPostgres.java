@@ -23,8 +23,8 @@ import org.jspecify.annotations.Nullable;
  * A real PostgreSQL with the database {@code shop} of the role {@code app} ({@link #PASSWORD}),
  * started once for all tests of the process and stopped with it.
  */
-final class RealPostgres {
-  static final String PASSWORD = "s3cret";
+public final class RealPostgres {
+  public static final String PASSWORD = "s3cret";
   private static final String ADMIN_PASSWORD = "admin-for-tests";
   private static final RealPostgres SHARED = create();
 
@@ -38,11 +38,11 @@ final class RealPostgres {
     this.process = process;
   }
 
-  static RealPostgres shared() {
+  public static RealPostgres shared() {
     return SHARED;
   }
 
-  int port() {
+  public int port() {
     return port;
   }
 
@@ -55,6 +55,21 @@ final class RealPostgres {
       Path home = Files.createTempDirectory("ebb-gateway-it");
       Files.setPosixFilePermissions(home, PosixFilePermissions.fromString("rwxr-xr-x"));
       unpack(home);
+      return start(home, home.resolve("pg/bin"));
+    } catch (IOException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** One more, of programs that are installed: the caller closes it, or the process's end does. */
+  public static RealPostgres installed(Path programs) throws IOException {
+    Path home = Files.createTempDirectory("ebb-gateway-it");
+    Files.setPosixFilePermissions(home, PosixFilePermissions.fromString("rwxr-xr-x"));
+    return start(home, programs);
+  }
+
+  private static RealPostgres start(Path home, Path programs) {
+    try {
       Path work = Files.createDirectory(home.resolve("work"));
       Files.writeString(home.resolve("pw"), ADMIN_PASSWORD);
       if (isRoot()) {
@@ -62,7 +77,7 @@ final class RealPostgres {
       }
       run(
           asPostgres(
-              home + "/pg/bin/initdb",
+              programs + "/initdb",
               "-D",
               work + "/data",
               "-U",
@@ -76,7 +91,7 @@ final class RealPostgres {
       Process process =
           new ProcessBuilder(
                   asPostgres(
-                      home + "/pg/bin/postgres",
+                      programs + "/postgres",
                       "-D",
                       work + "/data",
                       "-p",
@@ -88,7 +103,9 @@ final class RealPostgres {
                       "-c",
                       "fsync=off",
                       "-c",
-                      "max_connections=300"))
+                      "max_connections=300",
+                      "-c",
+                      "lc_messages=C"))
               .redirectErrorStream(true)
               .redirectOutput(home.resolve("log").toFile())
               .start();
@@ -103,7 +120,7 @@ final class RealPostgres {
     }
   }
 
-  private void stop() {
+  public void stop() {
     process.destroy();
     try {
       if (!process.waitFor(10, TimeUnit.SECONDS)) {
@@ -123,12 +140,12 @@ final class RealPostgres {
     }
   }
 
-  Connection admin(String database) throws SQLException {
+  public Connection admin(String database) throws SQLException {
     return DriverManager.getConnection(
         "jdbc:postgresql://127.0.0.1:" + port + "/" + database, "ebb_admin", ADMIN_PASSWORD);
   }
 
-  void sql(String statement) {
+  public void sql(String statement) {
     try (Connection connection = admin("postgres");
         var run = connection.createStatement()) {
       run.execute(statement);
@@ -137,7 +154,7 @@ final class RealPostgres {
     }
   }
 
-  long number(String query) {
+  public long number(String query) {
     try (Connection connection = admin("postgres");
         var run = connection.createStatement();
         var result = run.executeQuery(query)) {
@@ -153,7 +170,8 @@ final class RealPostgres {
         var query =
             connection.prepareStatement(
                 "SELECT rolpassword, rolcanlogin, rolsuper, rolreplication, rolconnlimit,"
-                    + " extract(epoch FROM rolvaliduntil) * 1000 FROM pg_authid WHERE rolname = ?")) {
+                    + " extract(epoch FROM rolvaliduntil) * 1000 FROM pg_authid WHERE rolname ="
+                    + " ?")) {
       query.setString(1, name);
       var row = query.executeQuery();
       if (!row.next()) {

@@ -4,16 +4,16 @@ import io.vertx.core.buffer.Buffer;
 import java.nio.charset.StandardCharsets;
 
 /** A client's messages, one behind the other. */
-final class Wire {
+public final class Wire {
   private final Buffer out = Buffer.buffer();
   private int readies;
 
-  byte[] bytes() {
+  public byte[] bytes() {
     return out.getBytes();
   }
 
   /** How many ReadyForQuery the messages lead to. */
-  int readies() {
+  public int readies() {
     return readies;
   }
 
@@ -26,17 +26,18 @@ final class Wire {
     return Buffer.buffer(text.getBytes(StandardCharsets.UTF_8)).appendByte((byte) 0);
   }
 
-  Wire query(String sql) {
+  public Wire query(String sql) {
     readies++;
     return message('Q', text(sql));
   }
 
-  Wire parse(String name, String sql) {
+  public Wire parse(String name, String sql) {
     return message('P', text(name).appendBuffer(text(sql)).appendShort((short) 0));
   }
 
   /** With one parameter in text format, or none where it is null. */
-  Wire bind(String portal, String statement, @org.jspecify.annotations.Nullable String parameter) {
+  public Wire bind(
+      String portal, String statement, @org.jspecify.annotations.Nullable String parameter) {
     Buffer body = text(portal).appendBuffer(text(statement)).appendShort((short) 0);
     if (parameter == null) {
       body.appendShort((short) 0);
@@ -47,36 +48,36 @@ final class Wire {
     return message('B', body.appendShort((short) 0));
   }
 
-  Wire describe(char kind, String name) {
+  public Wire describe(char kind, String name) {
     return message('D', Buffer.buffer().appendByte((byte) kind).appendBuffer(text(name)));
   }
 
-  Wire close(char kind, String name) {
+  public Wire close(char kind, String name) {
     return message('C', Buffer.buffer().appendByte((byte) kind).appendBuffer(text(name)));
   }
 
-  Wire execute(String portal, int rows) {
+  public Wire execute(String portal, int rows) {
     return message('E', text(portal).appendInt(rows));
   }
 
-  Wire sync() {
+  public Wire sync() {
     readies++;
     return message('S', Buffer.buffer());
   }
 
-  Wire flush() {
+  public Wire flush() {
     return message('H', Buffer.buffer());
   }
 
-  Wire copyData(String data) {
+  public Wire copyData(String data) {
     return message('d', Buffer.buffer(data));
   }
 
-  Wire copyDone() {
+  public Wire copyDone() {
     return message('c', Buffer.buffer());
   }
 
-  Wire raw(char type, byte[] body) {
+  public Wire raw(char type, byte[] body) {
     return message(type, Buffer.buffer(body));
   }
 }

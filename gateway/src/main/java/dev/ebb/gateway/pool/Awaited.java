@@ -44,6 +44,30 @@ record Awaited(
       return this == PARSE_KNOWN || this == CLOSE_KNOWN || this == COPY_END;
     }
 
+    /**
+     * Whether the answer may have a message of this type in it. Errors, notices, notifications and
+     * changed parameters may come at any time, and ReadyForQuery is counted.
+     */
+    boolean allows(byte type) {
+      return switch (this) {
+        case PARSE -> type == '1';
+        case BIND -> type == '2';
+        case CLOSE -> type == '3';
+        case DESCRIBE -> type == 't' || type == 'T' || type == 'n';
+        case EXECUTE -> isOfExecution(type) || type == 's';
+        case QUERY -> isOfExecution(type) || type == 'T';
+        case FUNCTION -> type == 'V';
+        case SYNC, PARSE_KNOWN, CLOSE_KNOWN, COPY_END -> false;
+      };
+    }
+
+    private static boolean isOfExecution(byte type) {
+      return switch (type) {
+        case 'D', 'C', 'I', 'G', 'H', 'd', 'c' -> true;
+        default -> false;
+      };
+    }
+
     /** Whether it ends with ReadyForQuery. */
     boolean endsReady() {
       return this == SYNC || this == QUERY || this == FUNCTION;

@@ -30,6 +30,11 @@ final class ClientReader {
   /** What is read ahead of a client that has to wait: only what is read shows that it is gone. */
   private static final int MAX_AHEAD_BYTES = 64 << 10;
 
+  /** In the words of PostgreSQL's copyfromparse.c. */
+  static final ErrorResponse BREAKS_COPY =
+      ErrorResponse.fatal(
+          SqlState.PROTOCOL_VIOLATION, "unexpected message type during COPY from stdin");
+
   /** Answers that are still to come, ahead of which a client may ask for more. */
   private static final int MAX_AWAITED = 4_096;
 
@@ -57,6 +62,12 @@ final class ClientReader {
    * has to wait for the outcome.
    */
   private boolean changing;
+
+  /** What is at hand waits for what was asked before; no more is read than a little. */
+  private boolean waits;
+
+  /** The client has said that it goes, and waits for what it has asked before. */
+  private boolean leaving;
 
   /** The client does not keep to the protocol, or asks for more than there is. */
   private static final class Violation extends RuntimeException {
@@ -102,6 +113,39 @@ final class ClientReader {
     changing = false;
     statements.nothingDeallocates();
     proceedLater();
+  }
+
+  /** The compute has answered a part of it. */
+  void someIsAnswered() {
+    PooledServer lent = client.server();
+    if (leaving || (waits && lent != null && lent.isCopyingIn())) {
+      proceedLater();
+    }
+  }
+
+  /**
+   * Whether the client has said that it goes. PostgreSQL reads that where it stands, behind all
+   * that was asked before, which it answers.
+   */
+  boolean isLeaving() {
+    return leaving || endsWithTerminate();
+  }
+
+  private boolean endsWithTerminate() {
+    ByteBuf in = rest;
+    if (in == null) {
+      return false;
+    }
+    long at = (long) in.readerIndex() + streaming;
+    while (at + HEADER_BYTES <= in.writerIndex()) {
+      int length = in.getInt((int) at + 1);
+      long behind = at + (length < 4 ? Integer.MAX_VALUE : length + 1L);
+      if (in.getByte((int) at) == 'X') {
+        return behind <= in.writerIndex();
+      }
+      at = behind;
+    }
+    return false;
   }
 
   /** A Sync went into what is copied in: the client will send another one. */
@@ -185,7 +229,7 @@ final class ClientReader {
       left.release();
       rest = own;
     }
-    readMore(client.mayWork() || left.readableBytes() < MAX_AHEAD_BYTES);
+    readMore((client.mayWork() && !waits) || left.readableBytes() < MAX_AHEAD_BYTES);
   }
 
   /** The client takes bytes again. */
@@ -220,6 +264,7 @@ final class ClientReader {
 
   /** Deals with a message, or with a part of one. */
   private boolean step(ByteBuf in) {
+    waits = false;
     if (streaming > 0) {
       int bytes = Math.min(streaming, in.readableBytes());
       streaming -= bytes;
@@ -247,6 +292,9 @@ final class ClientReader {
     if (isSmall(type) && length > MAX_NAMES_BYTES) {
       throw new Violation(SqlState.PROTOCOL_VIOLATION, "invalid message length");
     }
+    if ((type == 'S' || type == 'H') && length != 4) {
+      throw new Violation(SqlState.PROTOCOL_VIOLATION, "invalid message format");
+    }
     if (type == 'P' && length > MAX_PARSE_BYTES) {
       throw new Violation(
           SqlState.FEATURE_NOT_SUPPORTED,
@@ -269,8 +317,12 @@ final class ClientReader {
       drop(in, length + 1);
       return true;
     }
+    if (lent.isCopyingIn() && type != 'S' && !isOfCopy(type)) {
+      throw new Violation(BREAKS_COPY.sqlState(), BREAKS_COPY.message());
+    }
     boolean mustWait = changing || lent.isDoubtful() || lent.awaitedCount() > MAX_AWAITED;
     if (mustWait && !unsynced && !lent.isQuiet() && !isOfCopy(type)) {
+      waits = true;
       return false;
     }
     return withServer(lent, in, type, length);
@@ -410,7 +462,12 @@ final class ClientReader {
         lent.copyEnds();
       }
       case 'X' -> {
-        client.bye();
+        if (lent.isBusy()) {
+          leaving = true;
+          waits = true;
+        } else {
+          client.bye();
+        }
         return false;
       }
       default -> throw new IllegalStateException("unreachable: " + type);
@@ -455,6 +512,7 @@ final class ClientReader {
     Prepared statement = name == null ? null : statements.find(name);
     if (statement != null && !lent.isQuiet() && !unsynced) {
       changing = true; // whether the transaction has failed is told in a moment
+      waits = true;
       return false;
     }
     judged(traits);

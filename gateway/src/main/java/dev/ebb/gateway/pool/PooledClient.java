@@ -10,6 +10,8 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.util.ReferenceCountUtil;
 import io.vertx.core.Future;
 import io.vertx.core.buffer.Buffer;
@@ -130,6 +132,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
             ? SessionSettings.OPENED
             : SessionSettings.of("application_name", applicationName);
     var client = new PooledClient(channel, pool, initial, early, end);
+    channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, true);
     var pipeline = channel.pipeline();
     pipeline.addBefore(pipeline.lastContext().name(), "pooled", client);
     return client;
@@ -298,6 +301,14 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     hidden |= customSettings.size() > MAX_CUSTOM_SETTINGS;
   }
 
+  /**
+   * The client has sent what is not part of a COPY into one. PostgreSQL takes that message for an
+   * error of the COPY's, and how many answers will follow cannot be told.
+   */
+  void breaksCopy() {
+    channel.eventLoop().execute(() -> refuse(ClientReader.BREAKS_COPY));
+  }
+
   /** A Sync went into what is copied in. */
   void syncIgnored() {
     reader.syncIgnored();
@@ -353,7 +364,9 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
               if (server != lent || phase != Phase.RESTORING) {
                 return;
               }
-              if (error == null) {
+              if (error == null && !lent.isUsable()) {
+                lent.close(); // another one is as good: nothing of the client's was sent
+              } else if (error == null) {
                 restore(lent, queries);
               } else {
                 lent.becomesUncertain();
@@ -376,6 +389,12 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
       reader.allIsAnswered();
     }
     releaseIfOver();
+  }
+
+  /** The compute has said something. */
+  void someIsAnswered() {
+    channel.flush();
+    reader.someIsAnswered();
   }
 
   /** Gives the connection back where the transaction is over. */
@@ -631,26 +650,24 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     end.close(true);
   }
 
-  /** Tells the client why its session ends. */
+  /** Tells the client why its session ends, unless it would take that for a part of a row. */
   void refuse(ErrorResponse error) {
-    if (phase != Phase.ENDED) {
-      ended();
+    if (phase == Phase.ENDED) {
+      return;
+    }
+    PooledServer lent = server;
+    boolean isInMessage = lent != null && lent.isInMessage();
+    ended();
+    if (isInMessage) {
+      end.close(false);
+    } else {
       end.refuse(error);
     }
   }
 
   /** Ends the session from the gateway's side. */
   public void terminate(String reason) {
-    PooledServer lent = server;
-    if (phase == Phase.ENDED) {
-      return;
-    }
-    if (lent != null && lent.isInMessage()) {
-      ended();
-      end.close(false);
-    } else {
-      refuse(ErrorResponse.fatal(SqlState.ADMIN_SHUTDOWN, "terminating connection: " + reason));
-    }
+    refuse(ErrorResponse.fatal(SqlState.ADMIN_SHUTDOWN, "terminating connection: " + reason));
   }
 
   /** The client is gone. */
@@ -678,6 +695,16 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     }
     statements.clear();
     pool.leave();
+  }
+
+  /** The client will send nothing more: it may have said so, and wait for what it asked before. */
+  @Override
+  public void userEventTriggered(ChannelHandlerContext context, Object event) {
+    if (event instanceof ChannelInputShutdownEvent && !reader.isLeaving()) {
+      ended();
+      end.close();
+    }
+    context.fireUserEventTriggered(event);
   }
 
   @Override

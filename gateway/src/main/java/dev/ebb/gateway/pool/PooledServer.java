@@ -78,6 +78,9 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
   private boolean bodyHidden;
   private @Nullable ErrorFrame lastError;
 
+  /** What follows from the last answer, once all that has arrived with it was looked at. */
+  private @Nullable Runnable finishing;
+
   PooledServer(Pool pool, Backend backend, Channel channel) {
     this.pool = pool;
     this.backend = backend;
@@ -216,6 +219,11 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
     return doubtfulSyncs > 0;
   }
 
+  /** Whether it has been asked what it has not answered, up to a ReadyForQuery. */
+  boolean isBusy() {
+    return readies > 0 && !copyingIn;
+  }
+
   /** Whether anything was asked since it was lent. */
   boolean isUsed() {
     return used;
@@ -348,6 +356,7 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
       if (length < 4) {
         throw new Nonsense("a message of impossible length");
       }
+      requireAskedFor(type);
       if (isJudged(type)) {
         if (end - at <= length) {
           if (length > MAX_JUDGED_BYTES) {
@@ -385,6 +394,19 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
 
     Nonsense(String message) {
       super(message, null, false, false);
+    }
+  }
+
+  /** A compute that says what does not fit may say anything: nothing is made of the rest. */
+  private void requireAskedFor(byte type) {
+    boolean isAnyTime = type == 'N' || type == 'A' || type == 'S' || type == 'E' || type == 'Z';
+    Awaited head = awaited.peek();
+    if (!isAnyTime && (head == null || !head.kind().allows(type))) {
+      throw new Nonsense(
+          "a message of type "
+              + (type & 0xFF)
+              + " that nobody asked for"
+              + (head == null ? "" : ", instead of an answer to " + head.kind()));
     }
   }
 
@@ -558,7 +580,11 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
       }
     }
     copyingIn = !Awaited.COPY_END.equals(awaited.peek());
+    boolean isBroken = copyingIn && !awaited.isEmpty();
     awaited.addFirst(copy);
+    if (isBroken && of != null) {
+      of.breaksCopy();
+    }
   }
 
   private void pop(Awaited.Kind is, Awaited.Kind must) {
@@ -607,8 +633,12 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
     if (head == null || !head.kind().endsReady() || length != 5) {
       throw new Nonsense("ReadyForQuery that nobody asked for");
     }
+    byte told = in.getByte(at + HEADER_BYTES);
+    if (told != 'I' && told != 'T' && told != 'E') {
+      throw new Nonsense("ReadyForQuery of an unknown state");
+    }
     awaited.remove();
-    status = in.getByte(at + HEADER_BYTES);
+    status = told;
     readies--;
     copyingIn = false;
     hide(in, at, behind, head.hidden());
@@ -616,7 +646,7 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
     if (own != null) {
       doubtfulSyncs = 0;
       askedNanos = 0;
-      own.ready();
+      whenRead(own::ready);
       return;
     }
     PooledClient to = client;
@@ -626,7 +656,28 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
       askedNanos = awaited.isEmpty() ? 0 : now;
       pass(in, behind);
       answerKnown();
-      to.ready(status);
+      whenRead(() -> to.ready(status));
+    }
+  }
+
+  /**
+   * Does something that may lend the connection to another client, or send it another question,
+   * where nothing is awaited any more: what has arrived behind the answer nobody asked for, and
+   * must not be taken for the answer to what comes next.
+   */
+  private void whenRead(Runnable next) {
+    if (awaited.isEmpty()) {
+      finishing = next;
+    } else {
+      next.run();
+    }
+  }
+
+  private void finish() {
+    Runnable next = finishing;
+    finishing = null;
+    if (next != null && !closed) {
+      next.run();
     }
   }
 
@@ -635,15 +686,17 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
     var frame = ErrorFrame.read(in.readSlice(length + 1));
     lastError = frame;
     saidFatal |= frame.isFatal();
+    if (saidFatal) {
+      finish(); // the client has its answer, and need not hear why the connection ends
+    }
     OwnQuery own = ownQuery();
     PooledClient to = client;
     if (own != null) {
       own.begins();
       own.failed(frame);
+    } else if (awaited.isEmpty() && !saidFatal) {
+      throw new Nonsense("an error that nobody asked for");
     } else if (to == null) {
-      if (!saidFatal) {
-        throw new Nonsense("an error that nobody asked for");
-      }
       close();
     } else if (pool.details().concerns(frame)) {
       ask(frame, to);
@@ -675,7 +728,8 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
     if (waiting != null) {
       walk(waiting);
     }
-    to.channel().flush();
+    finish();
+    to.someIsAnswered();
     PooledClient now = client;
     channel.config().setAutoRead(!asking && (now == null || now.channel().isWritable()));
   }
@@ -780,9 +834,10 @@ final class PooledServer extends ChannelInboundHandlerAdapter {
 
   @Override
   public void channelReadComplete(ChannelHandlerContext context) {
+    finish();
     PooledClient to = client;
     if (to != null) {
-      to.channel().flush();
+      to.someIsAnswered();
     }
     context.fireChannelReadComplete();
   }

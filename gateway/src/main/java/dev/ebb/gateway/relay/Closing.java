@@ -1,5 +1,6 @@
 package dev.ebb.gateway.relay;
 
+import io.netty.channel.ChannelOption;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.handler.ssl.SslHandler;
 import io.vertx.core.Vertx;
@@ -48,10 +49,13 @@ public final class Closing {
           var channel = socket.channelHandlerContext().channel();
           if (written.failed()
               || channel.pipeline().get(SslHandler.class) != null
-              || !(channel instanceof DuplexChannel duplex)) {
+              || !(channel instanceof DuplexChannel duplex)
+              || duplex.isInputShutdown()) {
             afterFlush(vertx, socket);
             return;
           }
+          // From here on the peer's end is the end.
+          var _ = channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, false);
           var _ = duplex.shutdownOutput();
           long timer = vertx.setTimer(LINGER_MS, fired -> afterFlush(vertx, socket));
           var _ = channel.closeFuture().addListener(closed -> vertx.cancelTimer(timer));

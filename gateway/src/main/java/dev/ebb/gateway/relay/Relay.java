@@ -3,7 +3,13 @@ package dev.ebb.gateway.relay;
 import dev.ebb.gateway.protocol.ErrorResponse;
 import dev.ebb.gateway.protocol.SqlState;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOption;
 import io.netty.channel.ChannelPipeline;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
+import io.netty.channel.socket.DuplexChannel;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.internal.net.NetSocketInternal;
@@ -38,6 +44,9 @@ public final class Relay {
   private boolean drained;
   private boolean ending;
 
+  /** The client sends nothing more, and may still read. */
+  private boolean halfClosed;
+
   public Relay(
       Vertx vertx,
       NetSocketInternal client,
@@ -71,6 +80,8 @@ public final class Relay {
     var back =
         new RelayHandler(
             channelOf(backend), channelOf(client), traffic.toClients, new FromBackend());
+    channelOf(client).config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, true);
+    onInputEnd(client, this::clientInputEnded);
     connect(backend, client, back);
     fromClient = from;
     fromBackend = back;
@@ -127,6 +138,42 @@ public final class Relay {
     }
     ChannelPipeline pipeline = channelOf(from).pipeline();
     pipeline.addBefore(from.channelHandlerContext().name(), "relay", handler);
+  }
+
+  private static void onInputEnd(NetSocketInternal socket, Runnable then) {
+    channelOf(socket)
+        .pipeline()
+        .addBefore(
+            socket.channelHandlerContext().name(),
+            "half",
+            new ChannelInboundHandlerAdapter() {
+              @Override
+              public void userEventTriggered(ChannelHandlerContext context, Object event) {
+                if (event instanceof ChannelInputShutdownEvent) {
+                  then.run();
+                }
+                context.fireUserEventTriggered(event);
+              }
+            });
+  }
+
+  /**
+   * The client has closed its side, as some do behind Terminate. PostgreSQL reads that behind all
+   * that was sent before: it answers that, and closes.
+   */
+  private void clientInputEnded() {
+    halfClosed = true;
+    var channel = channelOf(backend);
+    var _ =
+        channel
+            .writeAndFlush(Unpooled.EMPTY_BUFFER)
+            .addListener(flushed -> {
+              if (flushed.isSuccess() && channel instanceof DuplexChannel duplex) {
+                var _ = duplex.shutdownOutput();
+              } else {
+                Closing.afterFlush(vertx, backend);
+              }
+            });
   }
 
   /** The client is gone: what it sent last still reaches the backend. */
@@ -214,7 +261,7 @@ public final class Relay {
 
   private void end(String sqlState, String message) {
     ending = true;
-    if (errors.isBetweenMessages() && !errors.saidError()) {
+    if (!halfClosed && errors.isBetweenMessages() && !errors.saidError()) {
       Buffer error = ErrorResponse.fatal(sqlState, message).encode();
       if (drained) {
         // What the client is just sending must not make the kernel drop the error.

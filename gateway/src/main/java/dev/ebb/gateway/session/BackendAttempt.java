@@ -13,6 +13,7 @@ import io.vertx.core.internal.ContextInternal;
 import io.vertx.core.internal.net.NetSocketInternal;
 import io.vertx.core.net.NetClient;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -149,6 +150,10 @@ final class BackendAttempt {
 
   /** A session's start reads the catalog, and may meet a damaged page there. */
   private Future<Throwable> explained(Throwable error, Target compute) {
+    if (error instanceof TimeoutException) {
+      return Future.succeededFuture(
+          new EbbException.Unavailable("the compute did not answer in time"));
+    }
     if (!(error instanceof Refusal refusal)) {
       return Future.succeededFuture(error);
     }
