@@ -87,14 +87,20 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     ENDED
   }
 
+  /** Why a client's connection is closed without a word. */
+  public enum Cause {
+    /** The client said that it goes. */
+    TERMINATED,
+    /** It went without that. */
+    GONE,
+    /** The compute ended the session, and has said why. */
+    COMPUTE
+  }
+
   /** What becomes of the client's connection beside what it is told here. */
   public interface End {
-    /**
-     * Closes it when all that was written is sent.
-     *
-     * @param byClient whether the client asked for it
-     */
-    void close(boolean byClient);
+    /** Closes it when all that was written is sent. */
+    void close(Cause cause);
 
     /** A message could not be understood, or the like: tells the client, which ends its session. */
     void refuse(ErrorResponse error);
@@ -607,7 +613,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     }
     if (lent.isInMessage() || (lent.saidFatal() && phase == Phase.RUNNING && lastError != null)) {
       ended();
-      end.close(false);
+      end.close(Cause.COMPUTE);
       return;
     }
     refuse(
@@ -647,7 +653,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
   /** The client says that it goes. */
   void bye() {
     ended();
-    end.close(true);
+    end.close(Cause.TERMINATED);
   }
 
   /** Tells the client why its session ends, unless it would take that for a part of a row. */
@@ -659,7 +665,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     boolean isInMessage = lent != null && lent.isInMessage();
     ended();
     if (isInMessage) {
-      end.close(false);
+      end.close(Cause.COMPUTE);
     } else {
       end.refuse(error);
     }
@@ -700,9 +706,10 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
   /** The client will send nothing more: it may have said so, and wait for what it asked before. */
   @Override
   public void userEventTriggered(ChannelHandlerContext context, Object event) {
-    if (event instanceof ChannelInputShutdownEvent && !reader.isLeaving()) {
+    if (event instanceof ChannelInputShutdownEvent
+        && (phase == Phase.HELD || !reader.isLeaving())) {
       ended();
-      end.close();
+      end.close(Cause.GONE);
     }
     context.fireUserEventTriggered(event);
   }

@@ -249,6 +249,11 @@ public final class Relay {
     database.sent(back == null ? 0 : back.count());
   }
 
+  /** Whether the client sends nothing any more, whatever it said. */
+  public boolean isHalfClosed() {
+    return halfClosed;
+  }
+
   /** Whether the client has said that it goes. */
   public boolean saidBye() {
     return asked.saidBye();

@@ -469,9 +469,13 @@ public final class ClientSession {
             inbox,
             new PooledClient.End() {
               @Override
-              public void close(boolean byClient) {
+              public void close(PooledClient.Cause cause) {
                 record.ends(
-                    byClient ? DisconnectReason.CLIENT_TERMINATED : DisconnectReason.COMPUTE_ENDED);
+                    switch (cause) {
+                      case TERMINATED -> DisconnectReason.CLIENT_TERMINATED;
+                      case GONE -> DisconnectReason.CLIENT_GONE;
+                      case COMPUTE -> DisconnectReason.COMPUTE_ENDED;
+                    });
                 end();
                 Closing.afterFlush(services.vertx(), socket);
               }
@@ -580,9 +584,13 @@ public final class ClientSession {
     if (relay.wasDrained()) {
       return DisconnectReason.DRAINED;
     }
-    return relay.saidBye()
-        ? DisconnectReason.CLIENT_TERMINATED
-        : relay.saidError() ? DisconnectReason.COMPUTE_ENDED : DisconnectReason.COMPUTE_LOST;
+    if (relay.saidBye()) {
+      return DisconnectReason.CLIENT_TERMINATED;
+    }
+    if (relay.isHalfClosed()) {
+      return DisconnectReason.CLIENT_GONE;
+    }
+    return relay.saidError() ? DisconnectReason.COMPUTE_ENDED : DisconnectReason.COMPUTE_LOST;
   }
 
   /** Ends the session, on any thread; the future completes when the connection is closed. */
