@@ -363,6 +363,25 @@ final class PoolIT {
   }
 
   @Test
+  void cancelEndsTheWaitForAConnectionAndTheSessionGoesOn() throws Exception {
+    try (var first = one.pooled();
+        var second = one.pooled();
+        var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      first.setAutoCommit(false);
+      run(first, "SELECT 1");
+      try (Statement statement = second.createStatement()) {
+        var waits = threads.submit(() -> statement.execute("SELECT 'never'"));
+        while (!waits.isDone()) {
+          statement.cancel(); // does nothing where it comes before the statement
+        }
+        assertThatThrownBy(waits::get).hasMessageContaining("canceling statement");
+      }
+      first.commit();
+      assertThat(value(second, "SELECT 'again'")).isEqualTo("again");
+    }
+  }
+
+  @Test
   void waitingTooLongIsAnErrorBehindWhichTheSessionGoesOn() throws Exception {
     PoolConfig short_ =
         new PoolConfig(

@@ -539,6 +539,15 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
                 + " s: all are in use by other transactions"));
   }
 
+  /** A cancel request has come: what waits for a connection is not done. */
+  public void cancelWaiting() {
+    if (phase == Phase.WAITING) {
+      pool.forget(this);
+      giveUpWaiting(
+          ErrorResponse.fatal(SqlState.QUERY_CANCELED, "canceling statement due to user request"));
+    }
+  }
+
   /** Who has not begun is refused; the message that waits is answered, and the session goes on. */
   private void giveUpWaiting(ErrorResponse error) {
     if (phase == Phase.GREETING) {

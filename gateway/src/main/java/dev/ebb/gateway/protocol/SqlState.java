@@ -2,6 +2,7 @@ package dev.ebb.gateway.protocol;
 
 /** The SQLSTATE codes that the gateway uses; PostgreSQL's {@code errcodes.txt}. */
 public final class SqlState {
+  public static final String QUERY_CANCELED = "57014";
   public static final String PROTOCOL_VIOLATION = "08P01";
   public static final String CONNECTION_FAILURE = "08006";
   public static final String FEATURE_NOT_SUPPORTED = "0A000";

@@ -91,6 +91,8 @@ final class PoolMembership {
           Backend backend = client.running();
           if (backend != null) {
             client.hold();
+          } else {
+            client.cancelWaiting();
           }
           held.complete(
               Optional.ofNullable(backend)

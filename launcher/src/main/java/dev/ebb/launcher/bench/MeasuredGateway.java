@@ -34,7 +34,7 @@ record MeasuredGateway(BenchServer server, Process process, int sessionPort, int
         List.of(
             store,
             cluster.formatted(member),
-            "gateway: {port: " + OwnServer.freePort() + "}",
+            "gateway: {port: " + OwnServer.freePort() + ", pool: {port: none}}",
             "scaler: {idleTimeout: 0}",
             // Enough for each of the two poolers, and for sessions beside them.
             "compute: {maxConnections: " + (3 * poolSize + 100) + "}"),

@@ -36,7 +36,7 @@ final class OwnServer {
   static BenchServer start(Path home, List<String> compute, Cleanup cleanup)
       throws IOException, ApiException {
     var lines = new ArrayList<String>();
-    lines.add("gateway: {port: " + freePort() + "}");
+    lines.add("gateway: {port: " + freePort() + ", pool: {port: none}}");
     lines.add("scaler: {idleTimeout: 0}");
     lines.add("compute:");
     compute.forEach(line -> lines.add("  " + line));

@@ -40,7 +40,7 @@ final class ConfigOptions {
       paramLabel = "PORT",
       description =
           "Second port, on which clients share connections to computes for the length of a"
-              + " transaction (default: none; 6433 is usual).")
+              + " transaction, or none (default: 6433).")
   private @Nullable String poolPort;
 
   @Option(

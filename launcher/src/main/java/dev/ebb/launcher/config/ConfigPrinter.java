@@ -145,9 +145,9 @@ public final class ConfigPrinter {
         gateway.sharePort());
   }
 
-  private static @Nullable Map<String, Object> pool(EbbConfig.@Nullable Pool pool) {
+  private static Map<String, Object> pool(EbbConfig.@Nullable Pool pool) {
     if (pool == null) {
-      return null;
+      return section("port", "none");
     }
     PoolConfig config = pool.config();
     Map<String, Object> printed = section("port", pool.port());

@@ -189,8 +189,9 @@ public final class ConfigReader {
             positive(section, "lifetime", usual.lifetimeMs()),
             section.integer("maxPreparedStatements", usual.maxPreparedStatements(), 1, 100_000),
             section.text("warmQuery", usual.warmQuery()));
-    int port = section.integer("port", 6433, 0, MAX_PORT);
-    return section.has("port") ? new EbbConfig.Pool(port, config) : null;
+    return "none".equals(section.text("port"))
+        ? null
+        : new EbbConfig.Pool(section.integer("port", 6433, 0, MAX_PORT), config);
   }
 
   private static PoolTerms terms(Section section, PoolTerms otherwise) {

@@ -67,7 +67,11 @@ public record EbbConfig(
       Duration drainTimeout,
       boolean sharePort) {}
 
-  /** A second port, on which clients share connections to computes. */
+  /**
+   * A second port, on which clients share connections to computes.
+   *
+   * @param port 0: any that is free
+   */
   public record Pool(int port, PoolConfig config) {}
 
   /**

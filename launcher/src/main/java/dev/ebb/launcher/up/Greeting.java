@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param host where PostgreSQL clients connect
  * @param port where PostgreSQL clients connect
+ * @param poolPort where they share connections; 0 where that is not to be told
  * @param database one to connect to; null where there is none
  * @param password put into the line where it was made or given just now
  * @param apiUrl of the HTTP API
@@ -17,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 record Greeting(
     String host,
     int port,
+    int poolPort,
     @Nullable Login database,
     @Nullable String password,
     String apiUrl,
@@ -35,7 +37,7 @@ record Greeting(
         "",
         "Ebb is up.",
         "",
-        first,
+        poolPort == 0 ? first : first + "\n  pooled    the same with port " + poolPort,
         "  HTTP      " + apiUrl,
         "  data      " + dataDir,
         "  stop      Ctrl-C",

@@ -72,6 +72,7 @@ public final class Up {
         List.of(
             new Flag("--data", "dataDir", path.toString()),
             new Flag("--port", "gateway.port", String.valueOf(Ports.free())),
+            new Flag("--pool-port", "gateway.pool.port", "0"),
             new Flag("--http-port", "api.httpPort", String.valueOf(Ports.free())));
     EbbConfig config = new ConfigReader(Map.of(), 4L << 30).read(null, flags);
     try (var directory = DataDirectory.open(path, "lock")) {

@@ -147,6 +147,11 @@ final class WholeServer {
     return "0.0.0.0".equals(host) || "::".equals(host) ? "127.0.0.1" : host;
   }
 
+  private int poolPort() {
+    EbbConfig.Pool pool = config.gateway().pool();
+    return pool == null ? 0 : pool.port();
+  }
+
   /** Makes the first database where there has been none. */
   Greeting greet(@Nullable String password) throws StartException {
     ServerLocation location = location();
@@ -161,6 +166,7 @@ final class WholeServer {
       return new Greeting(
           location.gatewayHost(),
           location.gatewayPort(),
+          poolPort(),
           first.login(),
           first.password(),
           location.url(),

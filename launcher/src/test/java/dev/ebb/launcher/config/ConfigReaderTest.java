@@ -85,6 +85,28 @@ final class ConfigReaderTest {
             failedLoginsPerDatabase: 50/h
             wakesPerAddress: 0
             wakesPerDatabase: 7/d
+          pool:
+            port: 7000
+            mode: session
+            size: 10
+            minimum: 2
+            maxPerBranch: 20
+            maxInAll: 100
+            waitTimeout: 5s
+            idleTimeout: 1m
+            lifetime: 30m
+            maxPreparedStatements: 50
+            warmQuery: SELECT 2
+            databases:
+              shop:
+                mode: transaction
+                size: 5
+                minimum: 0
+                roles:
+                  reports:
+                    mode: session
+                    size: 3
+                    minimum: 1
         api:
           host: 127.0.0.1
           httpPort: 8000

@@ -105,7 +105,7 @@ final class Fleet implements AutoCloseable {
         home.resolve("ebb.yaml"),
         """
         dataDir: %s
-        gateway: {port: %d}
+        gateway: {port: %d, pool: {port: none}}
         api: {httpPort: %d}
         store: {local: {dir: %s}}
         %s

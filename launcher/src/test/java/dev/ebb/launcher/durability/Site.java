@@ -81,7 +81,7 @@ final class Site implements AutoCloseable {
             home.resolve("ebb.yaml"),
             """
             dataDir: %s
-            gateway: {port: %d}
+            gateway: {port: %d, pool: {port: none}}
             api: {httpPort: %d}
             compute: {cacheDir: %s, memoryBudget: 1GB, captureInterval: %s}
             scaler: {idleTimeout: 0}

@@ -81,7 +81,7 @@ final class FiveProcessesIT {
             home.resolve("ebb.yaml"),
             """
             dataDir: %s
-            gateway: {port: %d}
+            gateway: {port: %d, pool: {port: 0}}
             api: {httpPort: %d}
             store: {local: {dir: %s}}
             kafka: {bootstrapServers: "%s", replicationFactor: 1, minInsyncReplicas: 1}

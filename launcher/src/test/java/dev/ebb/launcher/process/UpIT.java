@@ -49,7 +49,7 @@ final class UpIT {
   }
 
   private EbbProcess up(String... more) throws Exception {
-    String[] words = new String[7 + more.length];
+    String[] words = new String[9 + more.length];
     words[0] = "up";
     words[1] = "--data";
     words[2] = data().toString();
@@ -57,7 +57,9 @@ final class UpIT {
     words[4] = String.valueOf(port);
     words[5] = "--http-port";
     words[6] = String.valueOf(httpPort);
-    System.arraycopy(more, 0, words, 7, more.length);
+    words[7] = "--pool-port";
+    words[8] = "0";
+    System.arraycopy(more, 0, words, 9, more.length);
     return EbbProcess.start(directory, Map.of(), words);
   }
 

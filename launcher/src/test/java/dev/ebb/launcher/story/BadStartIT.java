@@ -46,7 +46,9 @@ final class BadStartIT {
                 "--port",
                 ports.get(0).toString(),
                 "--http-port",
-                ports.get(1).toString())
+                ports.get(1).toString(),
+                "--pool-port",
+                "0")
             .entrySet()) {
       if (!given.contains(option.getKey())) {
         words.add(option.getKey());
@@ -66,6 +68,7 @@ final class BadStartIT {
     try (var taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       String port = String.valueOf(taken.getLocalPort());
       assertThat(refusal("--port", port)).contains("port " + port, "in use", "--port");
+      assertThat(refusal("--pool-port", port)).contains("port " + port, "in use", "--pool-port");
       assertThat(refusal("--http-port", port)).contains("port " + port, "in use", "--http-port");
       Path config =
           Files.writeString(

@@ -55,7 +55,7 @@ final class Server implements AutoCloseable {
     httpPort = free.get(1);
     List<String> lines = new ArrayList<>();
     lines.add("dataDir: " + data());
-    lines.add("gateway: {port: " + port + "}");
+    lines.add("gateway: {port: " + port + ", pool: {port: none}}");
     lines.add("api: {httpPort: " + httpPort + "}");
     var compute = new StringBuilder("compute: {memoryBudget: 2GB, cacheDir: " + cache);
     for (String setting : settings) {

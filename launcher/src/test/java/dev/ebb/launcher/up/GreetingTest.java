@@ -13,18 +13,25 @@ final class GreetingTest {
   void passwordIsPartOfTheLineOnceKnown() {
     var greeting =
         new Greeting(
-            "127.0.0.1", 6432, new Login("ebb", "app"), "p$ w/d", "http://127.0.0.1:8432", DATA);
+            "127.0.0.1",
+            6432,
+            6433,
+            new Login("ebb", "app"),
+            "p$ w/d",
+            "http://127.0.0.1:8432",
+            DATA);
 
     assertThat(greeting.text())
         .contains("psql \"postgres://app:p%24%20w%2Fd@127.0.0.1:6432/ebb\"")
         .contains("http://127.0.0.1:8432")
         .contains("/data")
+        .contains("pooled    the same with port 6433")
         .contains("Ctrl-C");
   }
 
   @Test
   void withoutDatabaseItSaysHowToMakeOne() {
-    assertThat(new Greeting("127.0.0.1", 1, null, null, "", DATA).text())
+    assertThat(new Greeting("127.0.0.1", 1, 0, null, null, "", DATA).text())
         .contains("./ebb db create");
   }
 }
