@@ -107,6 +107,8 @@ final class ConfigReaderTest {
                     mode: session
                     size: 3
                     minimum: 1
+          drainTimeout: 30s
+          sharePort: false
         api:
           host: 127.0.0.1
           httpPort: 8000
