@@ -2,6 +2,7 @@ package dev.ebb.gateway.relay;
 
 import dev.ebb.gateway.protocol.ErrorResponse;
 import dev.ebb.gateway.protocol.SqlState;
+import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -23,6 +24,8 @@ import org.jspecify.annotations.Nullable;
  * of a row would be read as data. Confined to one event loop, which both sockets share.
  */
 public final class Relay {
+  private static final int TERMINATE_BYTES = 5;
+
   private final Vertx vertx;
   private final NetSocketInternal client;
   private final NetSocketInternal backend;
@@ -31,8 +34,8 @@ public final class Relay {
   private RelayHandler.@Nullable Output toClient;
   private boolean ending;
 
-  /** The client sends nothing more, and may still read. */
-  private boolean halfClosed;
+  /** The client sends nothing more, or said so last, and may still read. */
+  private boolean leaving;
 
   public Relay(
       Vertx vertx,
@@ -56,7 +59,10 @@ public final class Relay {
             channelOf(client),
             channelOf(backend),
             traffic.fromClients,
-            (chunk, out) -> out.write(chunk)));
+            (chunk, out) -> {
+              leaving = endsWithTerminate(chunk);
+              out.write(chunk);
+            }));
     var fromBackend =
         new RelayHandler(channelOf(backend), channelOf(client), traffic.toClients, errors);
     toClient = fromBackend.output();
@@ -75,6 +81,12 @@ public final class Relay {
     }
     ChannelPipeline pipeline = channelOf(from).pipeline();
     pipeline.addBefore(from.channelHandlerContext().name(), "relay", handler);
+  }
+
+  /** Most clients send it for itself. Where other bytes look like it, an error is not told. */
+  private static boolean endsWithTerminate(ByteBuf chunk) {
+    int at = chunk.writerIndex() - TERMINATE_BYTES;
+    return at >= chunk.readerIndex() && chunk.getByte(at) == 'X' && chunk.getInt(at + 1) == 4;
   }
 
   private static void onInputEnd(NetSocketInternal socket, Runnable then) {
@@ -99,7 +111,7 @@ public final class Relay {
    * that was sent before: it answers that, and closes.
    */
   private void clientInputEnded() {
-    halfClosed = true;
+    leaving = true;
     var channel = channelOf(backend);
     var _ =
         channel
@@ -143,7 +155,7 @@ public final class Relay {
 
   private void end(String sqlState, String message) {
     ending = true;
-    if (!halfClosed && errors.isBetweenMessages() && !errors.saidError()) {
+    if (!leaving && errors.isBetweenMessages() && !errors.saidError()) {
       client.write(ErrorResponse.fatal(sqlState, message).encode());
     }
     Closing.afterFlush(vertx, client);
