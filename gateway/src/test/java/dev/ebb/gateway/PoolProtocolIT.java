@@ -75,6 +75,18 @@ final class PoolProtocolIT {
   }
 
   @Test
+  void whoSaysGoodbyeIsNotToldThatTheConnectionWasLost() throws Exception {
+    for (int port : List.of(gateway.port, gateway.poolPort)) {
+      try (var client = RawClient.login(port, "app", RealPostgres.PASSWORD, "shop")) {
+        client.query("SELECT 1");
+        client.readUntilReady();
+        client.send(new Wire().raw('X', new byte[0]).bytes());
+        assertThat(client.readToEnd()).isEmpty();
+      }
+    }
+  }
+
+  @Test
   void terminateInTheMiddleOfACopyEndsTheSession() throws Exception {
     try (var client = pooled()) {
       client.send(

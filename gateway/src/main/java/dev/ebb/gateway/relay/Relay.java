@@ -266,7 +266,7 @@ public final class Relay {
 
   private void end(String sqlState, String message) {
     ending = true;
-    if (!halfClosed && errors.isBetweenMessages() && !errors.saidError()) {
+    if (!halfClosed && !saidBye() && errors.isBetweenMessages() && !errors.saidError()) {
       Buffer error = ErrorResponse.fatal(sqlState, message).encode();
       if (drained) {
         // What the client is just sending must not make the kernel drop the error.
