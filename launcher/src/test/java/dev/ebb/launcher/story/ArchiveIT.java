@@ -21,6 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 final class ArchiveIT {
   private static final Duration BOUND = Duration.ofSeconds(60);
   private static final int TRIMS = Soak.ON ? 5 : 1;
+  private static final double ARCHIVED_BYTES = 1 << 20;
 
   @TempDir private Path directory;
 
@@ -46,11 +47,12 @@ final class ArchiveIT {
             BOUND,
             () -> {
               write(shop, points);
-              return server.metric("ebb_wal_trims_total") >= wanted;
+              // A trim may also be of the little that was written when a database was made.
+              return server.metric("ebb_wal_trims_total") >= wanted
+                  && server.metric("ebb_wal_archived_bytes_total") > wanted * ARCHIVED_BYTES;
             });
       }
       assertThat(archived(server)).isNotEmpty();
-      assertThat(server.metric("ebb_wal_archived_bytes_total")).isGreaterThan(1 << 20);
 
       server.kill();
       server.start();
