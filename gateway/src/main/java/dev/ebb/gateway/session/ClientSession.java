@@ -441,6 +441,11 @@ public final class ClientSession {
               }
 
               @Override
+              public void onLoop(Runnable task) {
+                context.runOnContext(now -> task.run());
+              }
+
+              @Override
               public void proceed() {
                 context.runOnContext(now -> ClientSession.this.proceed());
               }
