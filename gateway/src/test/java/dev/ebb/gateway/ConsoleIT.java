@@ -297,6 +297,32 @@ final class ConsoleIT {
     }
   }
 
+  @Test
+  void whoWaitsForAPauseIsToldOfTheResumeOfAnother() throws Exception {
+    try (var console = console();
+        var other = console();
+        var running = gateway.pooled()) {
+      running.setAutoCommit(false);
+      assertThat(value(running, "SELECT 1")).isEqualTo("1");
+      var paused =
+          CompletableFuture.supplyAsync(
+              () -> {
+                try {
+                  run(console, "PAUSE shop");
+                  return "";
+                } catch (SQLException e) {
+                  return e.getSQLState() + " " + e.getMessage();
+                }
+              },
+              THREADS);
+      Await.until("the pause", () -> isPaused(other));
+      run(other, "RESUME shop");
+      assertThat(paused.get(30, TimeUnit.SECONDS)).startsWith("55000").contains("RESUME");
+      assertThat(value(console, "SELECT 1")).isEqualTo("1");
+      running.commit();
+    }
+  }
+
   private static boolean isPaused(Connection console) {
     return unchecked(() -> column(console, "SHOW DATABASES", "paused", "name", "shop"))
         .contains("t");

@@ -41,6 +41,9 @@ public final class ConsoleSession {
 
   private long statements;
 
+  /** Read by whatever works for the client elsewhere. */
+  private volatile boolean gone;
+
   /** The client's connection. */
   public interface Client {
     void send(Buffer bytes);
@@ -83,6 +86,11 @@ public final class ConsoleSession {
             .appendBuffer(ConsoleMessages.parameterStatus("integer_datetimes", "on"))
             .appendBuffer(ConsoleMessages.parameterStatus("standard_conforming_strings", "on"))
             .appendBuffer(ConsoleMessages.ready()));
+  }
+
+  /** The client is gone: nothing more is done for it. */
+  public void closed() {
+    gone = true;
   }
 
   /** How many statements were executed. */
@@ -242,6 +250,9 @@ public final class ConsoleSession {
     }
     pending++;
     done.onComplete(result -> {
+      if (gone) {
+        return;
+      }
       try {
         if (result.succeeded()) {
           next.run();
@@ -264,7 +275,7 @@ public final class ConsoleSession {
         yield Future.succeededFuture();
       }
       case Answer.Act act ->
-          here(act.run().get())
+          here(act.run().apply(() -> gone))
               .map(notices -> {
                 notices.forEach(notice -> client.send(ConsoleMessages.notice(notice)));
                 client.send(ConsoleMessages.commandComplete(act.tag()));

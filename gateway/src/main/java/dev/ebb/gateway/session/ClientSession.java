@@ -697,6 +697,7 @@ public final class ClientSession {
     state = left.toEnded();
     switch (left) {
       case SessionState.Connecting connecting -> connecting.attempt().abandon();
+      case SessionState.Administering administering -> administering.console().closed();
       case SessionState.Pooled pooled -> {
         services.keys().remove(pooled.key());
         pooled.client().closed();
