@@ -278,7 +278,8 @@ final class ConsoleIT {
       running.setAutoCommit(false);
       assertThat(value(running, "SELECT 1")).isEqualTo("1");
       var paused =
-          CompletableFuture.runAsync(() -> unchecked(() -> run(console, "PAUSE shop")), THREADS);
+          CompletableFuture.supplyAsync(
+              () -> unchecked(() -> warning(console, "PAUSE shop")), THREADS);
       Await.until("the pause", () -> isPaused(other));
       var late =
           CompletableFuture.supplyAsync(() -> unchecked(() -> value(waiting, "SELECT 2")), THREADS);
@@ -288,7 +289,7 @@ final class ConsoleIT {
       assertThat(value(running, "SELECT 4")).isEqualTo("4");
       assertThat(paused).isNotDone();
       running.commit();
-      paused.get(30, TimeUnit.SECONDS);
+      assertThat(paused.get(30, TimeUnit.SECONDS)).contains("1 client waiting").contains("KILL ");
       assertThat(late).isNotDone();
       assertThat(held).isNotDone();
       run(other, "RESUME shop");
@@ -320,6 +321,13 @@ final class ConsoleIT {
       assertThat(paused.get(30, TimeUnit.SECONDS)).startsWith("55000").contains("RESUME");
       assertThat(value(console, "SELECT 1")).isEqualTo("1");
       running.commit();
+    }
+  }
+
+  private static String warning(Connection console, String sql) throws SQLException {
+    try (Statement statement = console.createStatement()) {
+      statement.execute(sql);
+      return String.valueOf(statement.getWarnings());
     }
   }
 

@@ -143,22 +143,39 @@ final class ConsoleCommands {
     return gateway.pause(address, isGone).compose(paused -> leftAlone(address));
   }
 
-  /** Sessions with connections of their own go on: nobody but their clients can pause them. */
+  /**
+   * Sessions with connections of their own go on: nobody but their clients can pause them. Clients
+   * that keep a connection wait, but it stays open.
+   */
   private Future<List<String>> leftAlone(String address) {
     return gateway
         .clients()
         .map(clients -> {
-          long count =
+          List<ClientInfo> there =
               clients.stream()
-                  .filter(each -> each.mode().equals("session"))
                   .filter(each -> address.isEmpty() || each.database().equals(address))
-                  .count();
-          return count == 0
-              ? List.of()
-              : List.of(
-                  count
-                      + (count == 1 ? " client has a connection" : " clients have connections")
-                      + " of their own, which cannot be paused: SHOW CLIENTS, mode \"session\"");
+                  .toList();
+          var notices = new ArrayList<String>();
+          long own = there.stream().filter(each -> each.mode().equals("session")).count();
+          if (own > 0) {
+            notices.add(
+                own
+                    + (own == 1 ? " client has a connection" : " clients have connections")
+                    + " of their own, which cannot be paused: SHOW CLIENTS, mode \"session\"");
+          }
+          List<String> held =
+              there.stream()
+                  .filter(each -> each.mode().equals("transaction"))
+                  .filter(each -> each.server() != 0)
+                  .map(each -> String.valueOf(each.id()))
+                  .toList();
+          if (!held.isEmpty()) {
+            notices.add(
+                clients(held.size())
+                    + " waiting with a connection kept open, so that the compute goes on: KILL "
+                    + String.join(", ", held));
+          }
+          return List.copyOf(notices);
         });
   }
 
