@@ -413,22 +413,11 @@ final class ConsoleIT {
     T run() throws SQLException;
   }
 
-  private interface Action {
-    void run() throws SQLException;
-  }
-
   private static <T> T unchecked(Task<T> task) {
     try {
       return task.run();
     } catch (SQLException e) {
       throw new IllegalStateException(e);
     }
-  }
-
-  private static void unchecked(Action action) {
-    unchecked(() -> {
-      action.run();
-      return 0;
-    });
   }
 }
