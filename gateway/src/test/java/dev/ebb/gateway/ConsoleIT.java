@@ -289,7 +289,7 @@ final class ConsoleIT {
       assertThat(value(running, "SELECT 4")).isEqualTo("4");
       assertThat(paused).isNotDone();
       running.commit();
-      assertThat(paused.get(30, TimeUnit.SECONDS)).contains("1 client waiting").contains("KILL ");
+      assertThat(paused.get(30, TimeUnit.SECONDS)).contains("1 client keeps").contains("KILL id");
       assertThat(late).isNotDone();
       assertThat(held).isNotDone();
       run(other, "RESUME shop");

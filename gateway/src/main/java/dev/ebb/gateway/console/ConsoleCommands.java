@@ -172,7 +172,9 @@ final class ConsoleCommands {
           if (!held.isEmpty()) {
             notices.add(
                 clients(held.size())
-                    + " waiting with a connection kept open, so that the compute goes on: KILL "
+                    + (held.size() == 1 ? " keeps" : " keep")
+                    + " a connection, on which nothing runs, but which holds the compute awake"
+                    + " (KILL id ends it): "
                     + String.join(", ", held));
           }
           return List.copyOf(notices);
