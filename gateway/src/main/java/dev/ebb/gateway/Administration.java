@@ -1,6 +1,7 @@
 package dev.ebb.gateway;
 
 import dev.ebb.gateway.console.ClientInfo;
+import dev.ebb.gateway.console.ConsoleException;
 import dev.ebb.gateway.console.GatewayView;
 import dev.ebb.gateway.pool.Pauses;
 import dev.ebb.gateway.pool.PoolInfo;
@@ -13,6 +14,7 @@ import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -81,7 +83,7 @@ final class Administration implements GatewayView {
   }
 
   @Override
-  public Future<Void> pause(String address) {
+  public Future<Void> pause(String address, BooleanSupplier isGone) {
     log.info("{} is paused", address.isEmpty() ? "everything" : address);
     services.pauses().pause(address);
     Pools.Shared pools = shared.get();
@@ -89,14 +91,21 @@ final class Administration implements GatewayView {
       return Future.succeededFuture();
     }
     Promise<Void> quiet = Promise.promise();
-    pools.pauseBegan(matching(address)).onSuccess(begun -> awaitQuiet(pools, address, quiet));
+    pools
+        .pauseBegan(matching(address))
+        .onComplete(begun -> awaitQuiet(pools, address, isGone, quiet), quiet::fail);
     return quiet.future();
   }
 
-  private void awaitQuiet(Pools.Shared pools, String address, Promise<Void> quiet) {
+  private void awaitQuiet(
+      Pools.Shared pools, String address, BooleanSupplier isGone, Promise<Void> quiet) {
+    if (isGone.getAsBoolean()) {
+      quiet.fail(notAwaited("nobody waits for the pause any more"));
+      return;
+    }
     boolean isPaused = address.isEmpty() ? pauses().isAllPaused() : pauses().isPaused(address);
     if (!isPaused) {
-      quiet.fail(new IllegalStateException("it was resumed meanwhile"));
+      quiet.fail(notAwaited("the pause was ended meanwhile, by somebody else's RESUME"));
       return;
     }
     pools
@@ -108,10 +117,14 @@ final class Administration implements GatewayView {
               } else {
                 services
                     .vertx()
-                    .setTimer(LOOK_AGAIN_MS, timer -> awaitQuiet(pools, address, quiet));
+                    .setTimer(LOOK_AGAIN_MS, timer -> awaitQuiet(pools, address, isGone, quiet));
               }
             },
             quiet::fail);
+  }
+
+  private static ConsoleException notAwaited(String why) {
+    return new ConsoleException("55000", why, "SHOW DATABASES tells what is paused.");
   }
 
   @Override

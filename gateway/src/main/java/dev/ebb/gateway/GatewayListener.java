@@ -72,16 +72,12 @@ final class GatewayListener extends VerticleBase {
   }
 
   private void accepted(NetSocket socket, NetClient backends, @Nullable Pools own) {
-    if (opening.handOver().isProbe(socket.remoteAddress().port())) {
+    var opened = (NetSocketInternal) socket;
+    if (opening.handOver().isProbe(opened.channelHandlerContext().channel().remoteAddress())) {
       var _ = socket.close();
       return;
     }
-    new ClientSession(
-            services,
-            backends,
-            (ContextInternal) vertx.getOrCreateContext(),
-            (NetSocketInternal) socket,
-            own)
+    new ClientSession(services, backends, (ContextInternal) vertx.getOrCreateContext(), opened, own)
         .start();
   }
 

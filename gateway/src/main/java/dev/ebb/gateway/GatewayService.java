@@ -54,6 +54,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 import org.jspecify.annotations.Nullable;
@@ -76,6 +77,8 @@ public final class GatewayService extends VerticleBase {
    * lost.
    */
   private static final long HANDSHAKES_MS = 1_500;
+
+  private static final int LEAVE_ATTEMPTS = 3;
 
   private final BranchDirectory directory;
   private final GatewayConfig config;
@@ -179,13 +182,17 @@ public final class GatewayService extends VerticleBase {
   public Future<Void> drain(long atMostMs) {
     long timeoutMs = Math.min(atMostMs, config.operations().drainTimeoutMs());
     LiveSessions sessions = live;
-    if (sessions == null || timeoutMs == 0) {
+    if (sessions == null || (timeoutMs == 0 && !config.operations().sharePort())) {
       return Future.succeededFuture();
     }
     Promise<Void> drained = Promise.promise();
     leavePorts()
         .onComplete(left -> {
           listeners.forEach(GatewayListener::close);
+          if (timeoutMs == 0) {
+            drained.complete();
+            return;
+          }
           log.info("draining: {} clients", sessions.size());
           long deadlineNanos = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMs);
           drain(sessions, deadlineNanos, drained);
@@ -216,19 +223,44 @@ public final class GatewayService extends VerticleBase {
       return Future.succeededFuture();
     }
     Promise<Void> left = Promise.promise();
+    Thread.ofVirtual().start(() -> leavePorts(LEAVE_ATTEMPTS, left));
+    return left.future();
+  }
+
+  /** Somebody who begins to listen meanwhile undoes it, so it is looked at again before the end. */
+  private void leavePorts(int attempts, Promise<Void> left) {
+    List<Integer> elsewhere =
+        Stream.of(port, poolPort)
+            .filter(each -> each >= 0 && handOver.leave(config.host(), each))
+            .toList();
+    if (elsewhere.isEmpty()) {
+      left.complete();
+      return;
+    }
+    Runnable look =
+        () -> {
+          if (attempts == 1
+              || elsewhere.stream().allMatch(each -> handOver.isLeft(config.host(), each))) {
+            left.complete();
+          } else {
+            leavePorts(attempts - 1, left);
+          }
+        };
+    vertx.setTimer(HANDSHAKES_MS, timer -> Thread.ofVirtual().start(look));
+  }
+
+  /** A port is listened on. */
+  private Future<Integer> begun(int bound) {
+    if (!config.operations().sharePort()) {
+      return Future.succeededFuture(bound);
+    }
+    PromiseInternal<Integer> done = ((ContextInternal) context).promise();
     Thread.ofVirtual()
         .start(() -> {
-          boolean elsewhere = handOver.leave(config.host(), port);
-          if (poolPort >= 0) {
-            elsewhere |= handOver.leave(config.host(), poolPort);
-          }
-          if (elsewhere) {
-            vertx.setTimer(HANDSHAKES_MS, timer -> left.complete());
-          } else {
-            left.complete();
-          }
+          handOver.begin(config.host(), bound);
+          done.complete(bound);
         });
-    return left.future();
+    return done.future();
   }
 
   /** What takes files and slow cryptography to make. */
@@ -356,7 +388,7 @@ public final class GatewayService extends VerticleBase {
       listening.add(
           vertx.deployVerticle(listener, new DeploymentOptions()).map(id -> listener.port()));
     }
-    return Future.all(listening).compose(all -> listening.getFirst());
+    return Future.all(listening).compose(all -> listening.getFirst()).compose(this::begun);
   }
 
   /** By now the listeners have ended every session. */

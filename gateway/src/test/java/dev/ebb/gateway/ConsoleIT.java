@@ -278,7 +278,8 @@ final class ConsoleIT {
       running.setAutoCommit(false);
       assertThat(value(running, "SELECT 1")).isEqualTo("1");
       var paused =
-          CompletableFuture.runAsync(() -> unchecked(() -> run(console, "PAUSE shop")), THREADS);
+          CompletableFuture.supplyAsync(
+              () -> unchecked(() -> warning(console, "PAUSE shop")), THREADS);
       Await.until("the pause", () -> isPaused(other));
       var late =
           CompletableFuture.supplyAsync(() -> unchecked(() -> value(waiting, "SELECT 2")), THREADS);
@@ -288,12 +289,45 @@ final class ConsoleIT {
       assertThat(value(running, "SELECT 4")).isEqualTo("4");
       assertThat(paused).isNotDone();
       running.commit();
-      paused.get(30, TimeUnit.SECONDS);
+      assertThat(paused.get(30, TimeUnit.SECONDS)).contains("1 client keeps").contains("KILL id");
       assertThat(late).isNotDone();
       assertThat(held).isNotDone();
       run(other, "RESUME shop");
       assertThat(late.get(30, TimeUnit.SECONDS)).isEqualTo("2");
       assertThat(held.get(30, TimeUnit.SECONDS)).isEqualTo("3");
+    }
+  }
+
+  @Test
+  void whoWaitsForAPauseIsToldOfTheResumeOfAnother() throws Exception {
+    try (var console = console();
+        var other = console();
+        var running = gateway.pooled()) {
+      running.setAutoCommit(false);
+      assertThat(value(running, "SELECT 1")).isEqualTo("1");
+      var paused =
+          CompletableFuture.supplyAsync(
+              () -> {
+                try {
+                  run(console, "PAUSE shop");
+                  return "";
+                } catch (SQLException e) {
+                  return e.getSQLState() + " " + e.getMessage();
+                }
+              },
+              THREADS);
+      Await.until("the pause", () -> isPaused(other));
+      run(other, "RESUME shop");
+      assertThat(paused.get(30, TimeUnit.SECONDS)).startsWith("55000").contains("RESUME");
+      assertThat(value(console, "SELECT 1")).isEqualTo("1");
+      running.commit();
+    }
+  }
+
+  private static String warning(Connection console, String sql) throws SQLException {
+    try (Statement statement = console.createStatement()) {
+      statement.execute(sql);
+      return String.valueOf(statement.getWarnings());
     }
   }
 
@@ -379,22 +413,11 @@ final class ConsoleIT {
     T run() throws SQLException;
   }
 
-  private interface Action {
-    void run() throws SQLException;
-  }
-
   private static <T> T unchecked(Task<T> task) {
     try {
       return task.run();
     } catch (SQLException e) {
       throw new IllegalStateException(e);
     }
-  }
-
-  private static void unchecked(Action action) {
-    unchecked(() -> {
-      action.run();
-      return 0;
-    });
   }
 }

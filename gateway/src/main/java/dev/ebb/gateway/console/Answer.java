@@ -2,6 +2,8 @@ package dev.ebb.gateway.console;
 
 import io.vertx.core.Future;
 import java.util.List;
+import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -21,9 +23,9 @@ sealed interface Answer {
    * Something is done.
    *
    * @param tag of CommandComplete
-   * @param run completes with notices for the client
+   * @param run completes with notices for the client; is told whether the client is gone by now
    */
-  record Act(String tag, Supplier<Future<List<String>>> run) implements Answer {}
+  record Act(String tag, Function<BooleanSupplier, Future<List<String>>> run) implements Answer {}
 
   /** Texts, numbers and truth values. */
   record Row(List<@Nullable Object> values) {}

@@ -17,7 +17,7 @@ public final class Console {
   public static final String ROLE = "ebb_admin";
   public static final String DATABASE = "ebb";
 
-  /** What limits are counted under: no database can be called so. */
+  /** What successful logins are remembered under: no database can be called so. */
   public static final String LIMIT_KEY = "(console)";
 
   /** Drivers want a PostgreSQL's version, as a number that they know. */

@@ -7,7 +7,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.function.Function;
+import java.util.function.BiFunction;
+import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** What the console's statements mean. For any thread. */
@@ -82,7 +84,7 @@ final class ConsoleCommands {
   }
 
   private static Answer nothing(String tag) {
-    return new Answer.Act(tag, () -> Future.succeededFuture(List.of()));
+    return act(tag, () -> Future.succeededFuture(List.of()));
   }
 
   private Answer show(List<Word> what) {
@@ -130,29 +132,52 @@ final class ConsoleCommands {
 
   private Answer pause(List<Word> where) {
     return where.isEmpty()
-        ? act("PAUSE", () -> gateway.pause("").compose(paused -> leftAlone("")))
+        ? new Answer.Act("PAUSE", isGone -> pause("", isGone))
         : onBranch(
             "PAUSE",
             one(where, "PAUSE [database[@branch]]"),
-            address -> gateway.pause(address).compose(paused -> leftAlone(address)));
+            (address, isGone) -> pause(address, isGone));
   }
 
-  /** Sessions with connections of their own go on: nobody but their clients can pause them. */
+  private Future<List<String>> pause(String address, BooleanSupplier isGone) {
+    return gateway.pause(address, isGone).compose(paused -> leftAlone(address));
+  }
+
+  /**
+   * Sessions with connections of their own go on: nobody but their clients can pause them. Clients
+   * that keep a connection wait, but it stays open.
+   */
   private Future<List<String>> leftAlone(String address) {
     return gateway
         .clients()
         .map(clients -> {
-          long count =
+          List<ClientInfo> there =
               clients.stream()
-                  .filter(each -> each.mode().equals("session"))
                   .filter(each -> address.isEmpty() || each.database().equals(address))
-                  .count();
-          return count == 0
-              ? List.of()
-              : List.of(
-                  count
-                      + (count == 1 ? " client has a connection" : " clients have connections")
-                      + " of their own, which cannot be paused: SHOW CLIENTS, mode \"session\"");
+                  .toList();
+          var notices = new ArrayList<String>();
+          long own = there.stream().filter(each -> each.mode().equals("session")).count();
+          if (own > 0) {
+            notices.add(
+                own
+                    + (own == 1 ? " client has a connection" : " clients have connections")
+                    + " of their own, which cannot be paused: SHOW CLIENTS, mode \"session\"");
+          }
+          List<String> held =
+              there.stream()
+                  .filter(each -> each.mode().equals("transaction"))
+                  .filter(each -> each.server() != 0)
+                  .map(each -> String.valueOf(each.id()))
+                  .toList();
+          if (!held.isEmpty()) {
+            notices.add(
+                clients(held.size())
+                    + (held.size() == 1 ? " keeps" : " keep")
+                    + " a connection, on which nothing runs, but which holds the compute awake"
+                    + " (KILL id ends it): "
+                    + String.join(", ", held));
+          }
+          return List.copyOf(notices);
         });
   }
 
@@ -162,7 +187,7 @@ final class ConsoleCommands {
         : onBranch(
             "RESUME",
             one(where, "RESUME [database[@branch]]"),
-            address -> resumed(address, "\"" + ConsoleTables.shown(address) + "\""));
+            (address, isGone) -> resumed(address, "\"" + ConsoleTables.shown(address) + "\""));
   }
 
   private Future<List<String>> resumed(String address, String what) {
@@ -184,7 +209,7 @@ final class ConsoleCommands {
     return onBranch(
         "KILL",
         target,
-        address ->
+        (address, isGone) ->
             gateway
                 .killBranch(address)
                 .map(count ->
@@ -231,25 +256,26 @@ final class ConsoleCommands {
     return act("RELOAD", gateway::reload);
   }
 
-  private static Answer act(String tag, java.util.function.Supplier<Future<List<String>>> run) {
-    return new Answer.Act(tag, run);
+  private static Answer act(String tag, Supplier<Future<List<String>>> run) {
+    return new Answer.Act(tag, isGone -> run.get());
   }
 
-  private Answer onBranch(String tag, Word name, Function<String, Future<List<String>>> run) {
+  private Answer onBranch(
+      String tag, Word name, BiFunction<String, BooleanSupplier, Future<List<String>>> run) {
     BranchAddress address;
     try {
       address = BranchAddress.parse(name.name());
     } catch (IllegalArgumentException e) {
       throw missing(name.name());
     }
-    return act(
+    return new Answer.Act(
         tag,
-        () ->
+        isGone ->
             gateway
                 .exists(address)
                 .compose(exists ->
                     exists
-                        ? run.apply(address.toString())
+                        ? run.apply(address.toString(), isGone)
                         : Future.failedFuture(missing(name.name()))));
   }
 

@@ -1,7 +1,7 @@
 package dev.ebb.gateway.console;
 
 /** A statement that the console cannot do. */
-final class ConsoleException extends RuntimeException {
+public final class ConsoleException extends RuntimeException {
   static final String SYNTAX_ERROR = "42601";
   static final String UNDEFINED_OBJECT = "42704";
 
@@ -13,7 +13,7 @@ final class ConsoleException extends RuntimeException {
   /**
    * @param hint what to do; may be empty
    */
-  ConsoleException(String sqlState, String message, String hint) {
+  public ConsoleException(String sqlState, String message, String hint) {
     super(message, null, false, false);
     this.sqlState = sqlState;
     this.hint = hint;

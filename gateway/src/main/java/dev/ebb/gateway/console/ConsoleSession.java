@@ -5,6 +5,7 @@ import dev.ebb.gateway.protocol.ProtocolViolation;
 import dev.ebb.gateway.protocol.SqlState;
 import io.netty.buffer.ByteBuf;
 import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import io.vertx.core.buffer.Buffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -32,17 +33,23 @@ public final class ConsoleSession {
   private final Map<String, Answer> prepared = new LinkedHashMap<>();
   private final Map<String, Portal> portals = new LinkedHashMap<>();
 
-  /** A statement is being executed; nothing is read meanwhile. */
-  private boolean busy;
+  /** Statements that are being executed; nothing is read meanwhile. */
+  private int pending;
 
   /** After an error of the extended protocol: everything up to the next Sync is ignored. */
   private boolean skipping;
 
   private long statements;
 
+  /** Read by whatever works for the client elsewhere. */
+  private volatile boolean gone;
+
   /** The client's connection. */
   public interface Client {
     void send(Buffer bytes);
+
+    /** Runs something on the client's event loop, where this session is confined to. */
+    void onLoop(Runnable task);
 
     /** A statement is done: there may be more to read. */
     void proceed();
@@ -81,13 +88,18 @@ public final class ConsoleSession {
             .appendBuffer(ConsoleMessages.ready()));
   }
 
+  /** The client is gone: nothing more is done for it. */
+  public void closed() {
+    gone = true;
+  }
+
   /** How many statements were executed. */
   public long statements() {
     return statements;
   }
 
   public boolean isBusy() {
-    return busy;
+    return pending > 0;
   }
 
   /**
@@ -97,7 +109,7 @@ public final class ConsoleSession {
    * @throws ProtocolViolation where the bytes are none
    */
   public boolean step(ByteBuf in) {
-    if (busy || in.readableBytes() < HEADER_BYTES) {
+    if (pending > 0 || in.readableBytes() < HEADER_BYTES) {
       return false;
     }
     int start = in.readerIndex();
@@ -211,6 +223,21 @@ public final class ConsoleSession {
         });
   }
 
+  /**
+   * What other event loops answer completes on whichever is the last, and so would all that follows
+   * from it: from here on that is the client's own.
+   */
+  private <T> Future<T> here(Future<T> elsewhere) {
+    if (elsewhere.isComplete()) {
+      return elsewhere;
+    }
+    Promise<T> here = Promise.promise();
+    elsewhere.onComplete(
+        result -> client.onLoop(() -> here.complete(result)),
+        error -> client.onLoop(() -> here.fail(error)));
+    return here.future();
+  }
+
   /** Goes on when something is done, now or later. */
   private void after(Future<Void> done, boolean simple, Runnable next) {
     if (done.succeeded()) {
@@ -221,13 +248,19 @@ public final class ConsoleSession {
       failed(done.cause(), simple);
       return;
     }
-    busy = true;
+    pending++;
     done.onComplete(result -> {
-      busy = false;
-      if (result.succeeded()) {
-        next.run();
-      } else {
-        failed(result.cause(), simple);
+      if (gone) {
+        return;
+      }
+      try {
+        if (result.succeeded()) {
+          next.run();
+        } else {
+          failed(result.cause(), simple);
+        }
+      } finally {
+        pending--; // what has just begun is counted by itself
       }
       client.proceed();
     });
@@ -242,8 +275,7 @@ public final class ConsoleSession {
         yield Future.succeededFuture();
       }
       case Answer.Act act ->
-          act.run()
-              .get()
+          here(act.run().apply(() -> gone))
               .map(notices -> {
                 notices.forEach(notice -> client.send(ConsoleMessages.notice(notice)));
                 client.send(ConsoleMessages.commandComplete(act.tag()));
@@ -258,12 +290,12 @@ public final class ConsoleSession {
     };
   }
 
-  private static Future<Iterator<Answer.Row>> rows(Portal portal, Answer.Table table) {
+  private Future<Iterator<Answer.Row>> rows(Portal portal, Answer.Table table) {
     Iterator<Answer.Row> begun = portal.rows;
     if (begun != null) {
       return Future.succeededFuture(begun);
     }
-    return table.rows().get().map(all -> begin(portal, all));
+    return here(table.rows().get()).map(all -> begin(portal, all));
   }
 
   private static Iterator<Answer.Row> begin(Portal portal, List<Answer.Row> all) {

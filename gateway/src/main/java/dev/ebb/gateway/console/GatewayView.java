@@ -6,6 +6,7 @@ import dev.ebb.gateway.relay.DatabaseTraffic;
 import dev.ebb.shared.model.BranchAddress;
 import io.vertx.core.Future;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 
 /** The gateway as the console sees it, and what can be done to it there. For any thread. */
@@ -30,8 +31,9 @@ public interface GatewayView {
    * Transactions wait from now on; completes when none runs any more on the branch.
    *
    * @param address {@code database@branch}; empty: all branches
+   * @param isGone whether nobody waits for it any more: the pause stays, the future fails
    */
-  Future<Void> pause(String address);
+  Future<Void> pause(String address, BooleanSupplier isGone);
 
   /**
    * They go on.

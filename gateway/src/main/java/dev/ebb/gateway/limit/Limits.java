@@ -115,13 +115,29 @@ public final class Limits {
     if (hasSucceeded(new Login(key(address), database, role))) {
       return;
     }
-    if (!failuresByAddress.has(key(address))) {
-      throw refused(
-          "failed_logins", "address", "too many failed logins from " + address.getHostAddress());
-    }
+    requireFewFailures(address);
     if (!failuresByDatabase.has(database) && !failuresByAddress.isFull(key(address))) {
       throw refused(
           "failed_logins", "database", "too many failed logins to database \"" + database + "\"");
+    }
+  }
+
+  /**
+   * A client asks for the console. Nothing is counted for all addresses together: anybody who
+   * reaches the port could use that up, and keep those out who look after the gateway.
+   *
+   * @throws LimitException where the client may not try a password now
+   */
+  public void connectsToConsole(InetAddress address, String console, String role) {
+    if (!hasSucceeded(new Login(key(address), console, role))) {
+      requireFewFailures(address);
+    }
+  }
+
+  private void requireFewFailures(InetAddress address) {
+    if (!failuresByAddress.has(key(address))) {
+      throw refused(
+          "failed_logins", "address", "too many failed logins from " + address.getHostAddress());
     }
   }
 
@@ -146,6 +162,11 @@ public final class Limits {
   public void failed(InetAddress address, String database) {
     failuresByAddress.take(key(address));
     failuresByDatabase.take(database);
+  }
+
+  /** The console's password was wrong. */
+  public void failedAtConsole(InetAddress address) {
+    failuresByAddress.take(key(address));
   }
 
   /**

@@ -148,9 +148,12 @@ public final class Pool {
     }
   }
 
-  /** How many connections something runs on, while the branch is paused. */
+  /**
+   * How many connections something runs on, while the branch is paused; those that are being opened
+   * are among them: they wake the compute, however late that is.
+   */
   int busy() {
-    int busy = 0;
+    int busy = opening;
     for (PooledServer server : all) {
       PooledClient of = server.client();
       if (of == null || !of.isHeld()) {

@@ -54,8 +54,9 @@ public final class Closing {
             afterFlush(vertx, socket);
             return;
           }
-          // From here on the peer's end is the end.
+          // From here on the peer's end is the end. Only a socket that is read shows it.
           var _ = channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, false);
+          var _ = channel.config().setAutoRead(true);
           var _ = duplex.shutdownOutput();
           long timer = vertx.setTimer(LINGER_MS, fired -> afterFlush(vertx, socket));
           var _ = channel.closeFuture().addListener(closed -> vertx.cancelTimer(timer));

@@ -31,8 +31,8 @@ final class BackendAttempt {
   private final SessionServices services;
   private final NetClient client;
   private final Login login;
-  private final long beganNanos = System.nanoTime();
-  private final long deadlineNanos;
+  private long beganNanos;
+  private long deadlineNanos;
   private final ContextInternal context;
   private final Promise<Connected> done;
   private @Nullable NetSocketInternal socket;
@@ -69,11 +69,12 @@ final class BackendAttempt {
     this.login = login;
     this.branch = login.branch();
     this.route = Route.of(login.asked());
-    this.deadlineNanos =
-        System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(services.limits().wakeTimeoutMs());
   }
 
+  /** The time that a wake may take begins here: a pause before it uses nothing of that up. */
   Future<Connected> start() {
+    beganNanos = System.nanoTime();
+    deadlineNanos = beganNanos + TimeUnit.MILLISECONDS.toNanos(services.limits().wakeTimeoutMs());
     again();
     return done.future();
   }

@@ -45,7 +45,6 @@ import io.vertx.core.net.NetClient;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.List;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -404,9 +403,13 @@ public final class ClientSession {
     leaveAdmission();
     services.meters().loginFailed();
     Wish wish = awaiting.asked().wish();
-    services.limiter().failed(wish.origin().address(), wish.limitKey());
+    if (wish.isForConsole() && services.console() != null) {
+      services.limiter().failedAtConsole(wish.origin().address());
+    } else {
+      services.limiter().failed(wish.origin().address(), wish.limitKey());
+    }
     String user = wish.user();
-    String address = Objects.requireNonNullElse(socket.remoteAddress().hostAddress(), "local");
+    String address = wish.origin().address().getHostAddress();
     log.info("password authentication failed for user \"{}\" from {}", Wish.shown(user), address);
     var refusal =
         new Refusal(
@@ -438,6 +441,11 @@ public final class ClientSession {
                 if (state instanceof SessionState.Administering) {
                   socket.write(bytes);
                 }
+              }
+
+              @Override
+              public void onLoop(Runnable task) {
+                context.runOnContext(now -> task.run());
               }
 
               @Override
@@ -692,6 +700,7 @@ public final class ClientSession {
     state = left.toEnded();
     switch (left) {
       case SessionState.Connecting connecting -> connecting.attempt().abandon();
+      case SessionState.Administering administering -> administering.console().closed();
       case SessionState.Pooled pooled -> {
         services.keys().remove(pooled.key());
         pooled.client().closed();

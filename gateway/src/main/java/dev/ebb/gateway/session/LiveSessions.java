@@ -118,9 +118,14 @@ public final class LiveSessions {
               sessions
                   .getFirst()
                   .context()
-                  .runOnContext(now ->
+                  .runOnContext(now -> {
+                    try {
                       answer.complete(
-                          sessions.stream().map(ask).flatMap(Optional::stream).toList()));
+                          sessions.stream().map(ask).flatMap(Optional::stream).toList());
+                    } catch (RuntimeException e) {
+                      answer.fail(e);
+                    }
+                  });
               return answer.future();
             })
             .toList();

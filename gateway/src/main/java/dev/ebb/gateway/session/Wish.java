@@ -103,7 +103,7 @@ record Wish(String user, BranchAddress address, Origin origin) {
   Future<Found> find(SessionServices services) {
     Console console = services.console();
     if (isForConsole() && console != null) {
-      services.limiter().connects(origin.address(), limitKey(), user);
+      services.limiter().connectsToConsole(origin.address(), limitKey(), user);
       return Future.succeededFuture(
           new Found(CONSOLE, console.exchange(services.rules()::nonce, binding()), null));
     }

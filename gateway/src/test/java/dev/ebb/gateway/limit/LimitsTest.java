@@ -95,6 +95,20 @@ class LimitsTest {
   }
 
   @Test
+  void nobodyKeepsOthersFromTheConsole() {
+    for (int i = 0; i < 5; i++) {
+      limits.connectsToConsole(THERE, "(console)", "ebb_admin");
+    }
+    for (int i = 0; i < 5; i++) {
+      limits.failedAtConsole(HERE);
+    }
+    assertThatThrownBy(() -> limits.connectsToConsole(HERE, "(console)", "ebb_admin"))
+        .hasMessageContaining("failed logins from 192.0.2.1");
+    limits.failedAtConsole(THERE);
+    limits.connectsToConsole(THERE, "(console)", "ebb_admin");
+  }
+
+  @Test
   void networkOfIpv6IsOneAddress() {
     limits.connects(InetAddress.ofLiteral("2001:db8::1"));
     limits.connects(InetAddress.ofLiteral("2001:db8::2"));

@@ -2,6 +2,7 @@ package dev.ebb.gateway.listen;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.Closeable;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -39,8 +40,7 @@ final class HandOverIT {
           try {
             while (true) {
               try (SocketChannel client = listening.accept()) {
-                var from = (InetSocketAddress) client.getRemoteAddress();
-                if (!isLeaving || !handOver.isProbe(from.getPort())) {
+                if (!isLeaving || !handOver.isProbe(client.getRemoteAddress())) {
                   accepted.incrementAndGet();
                   client.write(ByteBuffer.wrap(new byte[] {'S'}));
                 }
@@ -83,5 +83,48 @@ final class HandOverIT {
         assertThat(others).hasValue(probes + CONNECTIONS);
       }
     }
+  }
+
+  /** The program outlives the socket of who attached it. */
+  @Test
+  void whoStaysAndWhoComesLaterShareThePort() throws Exception {
+    try (ServerSocketChannel leaving = listen(0)) {
+      int port = ((InetSocketAddress) leaving.getLocalAddress()).getPort();
+      AtomicInteger mine = serve(leaving, true);
+      try (ServerSocketChannel second = listen(port);
+          ServerSocketChannel third = listen(port);
+          ServerSocketChannel elsewhere = ServerSocketChannel.open()) {
+        elsewhere.bind(new InetSocketAddress(InetAddress.ofLiteral("127.0.0.2"), port));
+        AtomicInteger seconds = serve(second, false);
+        AtomicInteger thirds = serve(third, false);
+        assertThat(handOver.leave("127.0.0.1", port)).isTrue();
+        assertThat(handOver.isLeft("127.0.0.1", port)).isTrue();
+        int before = mine.get();
+        assertBothGrow(port, seconds, thirds);
+        assertThat(mine).hasValue(before);
+        stop(leaving);
+        assertBothGrow(port, seconds, thirds);
+        try (ServerSocketChannel fourth = listen(port)) {
+          AtomicInteger fourths = serve(fourth, false);
+          handOver.begin("127.0.0.1", port);
+          assertBothGrow(port, seconds, fourths);
+          assertBothGrow(port, thirds, fourths);
+        }
+      }
+    }
+  }
+
+  private static void stop(Closeable listening) throws IOException {
+    listening.close();
+  }
+
+  /** That none of so many goes to one of them by chance happens once in 10^11 runs at most. */
+  private static void assertBothGrow(int port, AtomicInteger one, AtomicInteger other)
+      throws IOException {
+    int ones = one.get();
+    int others = other.get();
+    assertThat(answered(port) + answered(port)).isEqualTo(2 * CONNECTIONS);
+    assertThat(one).hasValueGreaterThan(ones);
+    assertThat(other).hasValueGreaterThan(others);
   }
 }
