@@ -26,7 +26,7 @@ final class CaptureIT {
   private static final String CAPTURED = "snapshot at redo";
 
   /** So long that most moments lie within one: it takes many writes to bring it to the log. */
-  private static final int LONG_RECORD_BYTES = 100_000_000;
+  private static final int LONG_RECORD_BYTES = 50_000_000;
 
   private static final int KILLS_IN_A_RECORD = Boolean.getBoolean("ebb.soak") ? 10 : 1;
 

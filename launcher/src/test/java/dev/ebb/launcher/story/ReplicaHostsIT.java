@@ -17,12 +17,14 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Replicas on two compute hosts: one in the server, beside the primary, and one in a process of its
  * own, which is killed.
  */
+@EnabledIfSystemProperty(named = "ebb.soak", matches = "true")
 final class ReplicaHostsIT {
   private static final Duration BOUND = Duration.ofSeconds(90);
   private static final int WANTED = 3;

@@ -11,9 +11,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What replicas have to live with: bad moments of a snapshot, much WAL, little room, a hang. */
+@EnabledIfSystemProperty(named = "ebb.soak", matches = "true")
 final class ReplicaTroubleIT {
   private static final Duration BOUND = Duration.ofSeconds(60);
 
