@@ -3,6 +3,7 @@ package dev.ebb.gateway;
 import dev.ebb.gateway.pool.PoolConfig;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -138,81 +139,106 @@ public record GatewayConfig(
 
   /** The same with a port on which clients share connections. */
   public GatewayConfig withPool(int atPort, PoolConfig shared) {
-    return new GatewayConfig(
-        host,
-        port,
-        tlsDirectory,
-        certificateFile,
-        keyFile,
-        requireTls,
-        loginTimeoutMs,
-        wakeTimeoutMs,
-        maxUnauthenticated,
-        maxConnections,
-        eventLoops,
-        access,
-        atPort,
-        shared,
-        operations);
+    return changed(copy -> {
+      copy.poolPort = atPort;
+      copy.pool = shared;
+    });
   }
 
   /** The same with a certificate to show, PEM. */
   public GatewayConfig withCertificate(Path certificate, Path key) {
-    return new GatewayConfig(
-        host,
-        port,
-        tlsDirectory,
-        certificate,
-        key,
-        requireTls,
-        loginTimeoutMs,
-        wakeTimeoutMs,
-        maxUnauthenticated,
-        maxConnections,
-        eventLoops,
-        access,
-        poolPort,
-        pool,
-        operations);
+    return changed(copy -> {
+      copy.certificateFile = certificate;
+      copy.keyFile = key;
+    });
   }
 
   /** The same for other clients. */
   public GatewayConfig with(GatewayAccess other) {
-    return new GatewayConfig(
-        host,
-        port,
-        tlsDirectory,
-        certificateFile,
-        keyFile,
-        requireTls,
-        loginTimeoutMs,
-        wakeTimeoutMs,
-        maxUnauthenticated,
-        maxConnections,
-        eventLoops,
-        other,
-        poolPort,
-        pool,
-        operations);
+    return changed(copy -> copy.access = other);
   }
 
   /** The same, looked after in another way. */
   public GatewayConfig with(GatewayOperations other) {
-    return new GatewayConfig(
-        host,
-        port,
-        tlsDirectory,
-        certificateFile,
-        keyFile,
-        requireTls,
-        loginTimeoutMs,
-        wakeTimeoutMs,
-        maxUnauthenticated,
-        maxConnections,
-        eventLoops,
-        access,
-        poolPort,
-        pool,
-        other);
+    return changed(copy -> copy.operations = other);
+  }
+
+  /** The same on so many event loops. */
+  public GatewayConfig withLoops(int loops) {
+    return changed(copy -> copy.eventLoops = loops);
+  }
+
+  /** The same with these times to log in and to wake. */
+  public GatewayConfig withTimeouts(long loginMs, long wakeMs) {
+    return changed(copy -> {
+      copy.loginTimeoutMs = loginMs;
+      copy.wakeTimeoutMs = wakeMs;
+    });
+  }
+
+  /** The same with so many connections that may be logging in at a time. */
+  public GatewayConfig withMaxUnauthenticated(int max) {
+    return changed(copy -> copy.maxUnauthenticated = max);
+  }
+
+  /** The same that refuses clients without TLS. */
+  public GatewayConfig withTlsRequired() {
+    return changed(copy -> copy.requireTls = true);
+  }
+
+  private GatewayConfig changed(Consumer<Copy> change) {
+    var copy = new Copy(this);
+    change.accept(copy);
+    return copy.config();
+  }
+
+  /** What can be changed of a configuration. */
+  private static final class Copy {
+    private final GatewayConfig of;
+    private @Nullable Path certificateFile;
+    private @Nullable Path keyFile;
+    private boolean requireTls;
+    private long loginTimeoutMs;
+    private long wakeTimeoutMs;
+    private int maxUnauthenticated;
+    private int eventLoops;
+    private GatewayAccess access;
+    private int poolPort;
+    private PoolConfig pool;
+    private GatewayOperations operations;
+
+    Copy(GatewayConfig of) {
+      this.of = of;
+      certificateFile = of.certificateFile;
+      keyFile = of.keyFile;
+      requireTls = of.requireTls;
+      loginTimeoutMs = of.loginTimeoutMs;
+      wakeTimeoutMs = of.wakeTimeoutMs;
+      maxUnauthenticated = of.maxUnauthenticated;
+      eventLoops = of.eventLoops;
+      access = of.access;
+      poolPort = of.poolPort;
+      pool = of.pool;
+      operations = of.operations;
+    }
+
+    GatewayConfig config() {
+      return new GatewayConfig(
+          of.host,
+          of.port,
+          of.tlsDirectory,
+          certificateFile,
+          keyFile,
+          requireTls,
+          loginTimeoutMs,
+          wakeTimeoutMs,
+          maxUnauthenticated,
+          of.maxConnections,
+          eventLoops,
+          access,
+          poolPort,
+          pool,
+          operations);
+    }
   }
 }

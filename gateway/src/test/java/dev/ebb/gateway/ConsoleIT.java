@@ -40,7 +40,8 @@ final class ConsoleIT {
         new GatewayFixture(
             directory,
             config ->
-                PoolIT.withLoops(config, 2)
+                config
+                    .withLoops(2)
                     .with(new GatewayOperations(new Secret(TOKEN), 30_000, false))
                     .withPool(0, PoolIT.withSize(PoolConfig.DEFAULT, 4)));
   }

@@ -35,7 +35,8 @@ final class DrainIT {
     return new GatewayFixture(
         directory,
         config ->
-            PoolIT.withLoops(config, 2)
+            config
+                .withLoops(2)
                 .with(new GatewayOperations(null, drainTimeoutMs, false))
                 .withPool(0, PoolConfig.DEFAULT));
   }

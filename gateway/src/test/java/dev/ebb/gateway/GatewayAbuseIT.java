@@ -89,7 +89,7 @@ class GatewayAbuseIT {
 
   @Test
   void truncatedStartupPacketIsClosedAtTheDeadline() throws Exception {
-    gateway = new GatewayFixture(directory, c -> GatewayFixture.withTimeouts(c, 300, 5_000));
+    gateway = new GatewayFixture(directory, c -> c.withTimeouts(300, 5_000));
     try (var client = RawClient.connect(gateway.port)) {
       client.send(Buffer.buffer().appendInt(100).appendInt(3 << 16).getBytes());
       assertThat(client.readToEnd()).contains("the login took too long");
@@ -212,7 +212,7 @@ class GatewayAbuseIT {
 
   @Test
   void beyondTheCapClientsAreToldSo() throws Exception {
-    gateway = new GatewayFixture(directory, c -> GatewayFixture.withMaxUnauthenticated(c, 3));
+    gateway = new GatewayFixture(directory, c -> c.withMaxUnauthenticated(3));
     var silent = new ArrayList<RawClient>();
     try (var established = RawClient.login(gateway.port, "app", RealPostgres.PASSWORD, "shop")) {
       for (int i = 0; i < 3; i++) {

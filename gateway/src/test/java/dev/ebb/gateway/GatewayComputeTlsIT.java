@@ -29,7 +29,8 @@ class GatewayComputeTlsIT {
         new GatewayFixture(
             directory,
             config ->
-                GatewayFixture.withTimeouts(config, 10_000, 3_000)
+                config
+                    .withTimeouts(10_000, 3_000)
                     .with(GatewayAccess.DEFAULTS.withComputeCa(file)));
     open = gateway;
     return gateway;

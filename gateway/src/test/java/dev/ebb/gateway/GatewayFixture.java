@@ -74,36 +74,6 @@ public final class GatewayFixture implements AutoCloseable {
     }
   }
 
-  static GatewayConfig withTimeouts(GatewayConfig config, long loginMs, long wakeMs) {
-    return new GatewayConfig(
-        config.host(),
-        config.port(),
-        config.tlsDirectory(),
-        config.certificateFile(),
-        config.keyFile(),
-        config.requireTls(),
-        loginMs,
-        wakeMs,
-        config.maxUnauthenticated(),
-        config.maxConnections(),
-        config.eventLoops());
-  }
-
-  static GatewayConfig withMaxUnauthenticated(GatewayConfig config, int max) {
-    return new GatewayConfig(
-        config.host(),
-        config.port(),
-        config.tlsDirectory(),
-        config.certificateFile(),
-        config.keyFile(),
-        config.requireTls(),
-        config.loginTimeoutMs(),
-        config.wakeTimeoutMs(),
-        max,
-        config.maxConnections(),
-        config.eventLoops());
-  }
-
   String psqlTarget(String database, String user, String sslMode) {
     return "host=127.0.0.1 port=%d dbname=%s user=%s sslmode=%s"
         .formatted(port, database, user, sslMode);

@@ -24,7 +24,7 @@ class GatewayWakeIT {
 
   @BeforeEach
   void start() {
-    gateway = new GatewayFixture(directory, c -> GatewayFixture.withTimeouts(c, 10_000, 3_000));
+    gateway = new GatewayFixture(directory, c -> c.withTimeouts(10_000, 3_000));
   }
 
   @AfterEach

@@ -41,7 +41,7 @@ final class PoolIT {
   static void start() {
     one =
         new GatewayFixture(
-            directory, config -> withLoops(config, 1).withPool(0, withSize(PoolConfig.DEFAULT, 1)));
+            directory, config -> config.withLoops(1).withPool(0, withSize(PoolConfig.DEFAULT, 1)));
   }
 
   @AfterAll
@@ -51,21 +51,6 @@ final class PoolIT {
 
   static PoolConfig withSize(PoolConfig config, int size) {
     return config.with(new PoolTerms(PoolMode.TRANSACTION, size, 0));
-  }
-
-  static GatewayConfig withLoops(GatewayConfig config, int loops) {
-    return new GatewayConfig(
-        config.host(),
-        config.port(),
-        config.tlsDirectory(),
-        config.certificateFile(),
-        config.keyFile(),
-        config.requireTls(),
-        config.loginTimeoutMs(),
-        config.wakeTimeoutMs(),
-        config.maxUnauthenticated(),
-        config.maxConnections(),
-        loops);
   }
 
   private static Properties with(String... namesAndValues) {
@@ -219,7 +204,7 @@ final class PoolIT {
     try (var two =
         new GatewayFixture(
             directory,
-            config -> withLoops(config, 1).withPool(0, withSize(PoolConfig.DEFAULT, 2)))) {
+            config -> config.withLoops(1).withPool(0, withSize(PoolConfig.DEFAULT, 2)))) {
       for (String sql : sessions) {
         try (var first = two.pooled();
             var second = two.pooled()) {
@@ -252,7 +237,7 @@ final class PoolIT {
     try (var two =
             new GatewayFixture(
                 directory,
-                config -> withLoops(config, 1).withPool(0, withSize(PoolConfig.DEFAULT, 2)));
+                config -> config.withLoops(1).withPool(0, withSize(PoolConfig.DEFAULT, 2)));
         var first = two.pooled();
         var second = two.pooled()) {
       run(
@@ -296,7 +281,7 @@ final class PoolIT {
             usual.lifetimeMs(),
             usual.maxPreparedStatements(),
             "SELECT 18 AS warmed");
-    return new GatewayFixture(directory, of -> withLoops(of, 1).withPool(0, config));
+    return new GatewayFixture(directory, of -> of.withLoops(1).withPool(0, config));
   }
 
   @Test
@@ -395,7 +380,7 @@ final class PoolIT {
             10,
             PoolConfig.WARM_QUERY);
     try (var busy =
-            new GatewayFixture(directory, config -> withLoops(config, 1).withPool(0, short_));
+            new GatewayFixture(directory, config -> config.withLoops(1).withPool(0, short_));
         var first = busy.pooled();
         var second = busy.pooled()) {
       first.setAutoCommit(false);

@@ -41,7 +41,7 @@ final class PoolModelIT {
             3_600_000,
             5,
             PoolConfig.WARM_QUERY);
-    gateway = new GatewayFixture(directory, config -> PoolIT.withLoops(config, 1).withPool(0, few));
+    gateway = new GatewayFixture(directory, config -> config.withLoops(1).withPool(0, few));
   }
 
   @AfterAll

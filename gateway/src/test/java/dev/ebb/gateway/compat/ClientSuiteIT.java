@@ -42,7 +42,7 @@ final class ClientSuiteIT {
     Path key = resource("tls/server.key");
     gateway = fixture("offers", config -> config.withCertificate(certificate, key));
     strict =
-        fixture("requires", config -> withTlsRequired(config).withCertificate(certificate, key));
+        fixture("requires", config -> config.withTlsRequired().withCertificate(certificate, key));
     RealPostgres postgres = RealPostgres.shared();
     postgres.sql("CREATE ROLE suite SUPERUSER LOGIN PASSWORD 'suite'");
     postgres.sql("CREATE DATABASE suite_template OWNER suite");
@@ -59,21 +59,6 @@ final class ClientSuiteIT {
         new GatewayFixture(own, config -> configure.apply(config).withPool(0, PoolConfig.DEFAULT));
     made.branches.put(DATABASE + "@main", FakeComputes.SHOP);
     return made;
-  }
-
-  private static GatewayConfig withTlsRequired(GatewayConfig config) {
-    return new GatewayConfig(
-        config.host(),
-        config.port(),
-        config.tlsDirectory(),
-        config.certificateFile(),
-        config.keyFile(),
-        true,
-        config.loginTimeoutMs(),
-        config.wakeTimeoutMs(),
-        config.maxUnauthenticated(),
-        config.maxConnections(),
-        config.eventLoops());
   }
 
   private static Path resource(String name) throws IOException {

@@ -135,7 +135,7 @@ final class Attack {
         }
       }
     } catch (SocketTimeoutException e) {
-      // that is all for now
+      // nothing more has come in time
     }
   }
 

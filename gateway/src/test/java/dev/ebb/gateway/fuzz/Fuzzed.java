@@ -56,19 +56,7 @@ final class Fuzzed implements AutoCloseable {
   }
 
   private static GatewayConfig configure(GatewayConfig config) {
-    return new GatewayConfig(
-            config.host(),
-            config.port(),
-            config.tlsDirectory(),
-            config.certificateFile(),
-            config.keyFile(),
-            config.requireTls(),
-            LOGIN_MS,
-            WAKE_MS,
-            config.maxUnauthenticated(),
-            config.maxConnections(),
-            1)
-        .withPool(0, TWO);
+    return config.withTimeouts(LOGIN_MS, WAKE_MS).withLoops(1).withPool(0, TWO);
   }
 
   @Override
