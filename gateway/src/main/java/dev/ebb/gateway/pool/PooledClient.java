@@ -515,6 +515,7 @@ public final class PooledClient extends ChannelInboundHandlerAdapter {
     if (!why.isEmpty()) {
       pin(why);
       phase = Phase.RUNNING;
+      keep(); // it may have been paused, or be draining, meanwhile
       reader.proceed();
       return;
     }
